@@ -1,0 +1,97 @@
+// The contract between an engine (the pure state machine of one binding) and the shell.
+//
+// Inputs are method calls with views and `now`; outputs are appended to Actions. Nothing calls back, nothing waits.
+// Every binding has these methods:
+//   opened(const StreamOpened&, now, Actions&)     the (new) stream header of the server has arrived
+//   deliver(const Stanza&, now, Actions&)          one stanza for the client, in the order of the server
+//   delivered_all(now, Actions&)                   the current read from the server is used up: the moment to answer
+//   close(EndReason, text, now, Actions&)          the session ends for a reason outside the binding
+//   congested(bool, now, Actions&)                 the server does (not) read fast enough: slow the client down
+//   on_time(now, Actions&), deadline() const       time; deadline() is `never` when there is nothing to wait for
+// plus its own typed entry (on_request, on_message, on_poll, on_writable). The set is closed: std::variant.
+//
+// Actions are carried out by the shell in their order. Views in them live until Actions::clear().
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "xmpp/arena.hpp"
+
+namespace xmpp {
+
+// Minted by the shell, unique within a shard; one HTTP request that waits for its answer.
+enum class RequestId : std::uint64_t {};
+
+enum class EndReason : std::uint8_t {
+  client_terminated,
+  inactivity,
+  never_used,           // created, and no second request came (B-039)
+  protocol_fault,       // the client broke a rule that is fatal to the session
+  policy,               // overactivity, too many repeats, too much unread
+  server_unreachable,   // no connection, no TLS, or a certificate that does not fit
+  server_closed,        // </stream:stream> without an error
+  server_error,         // <stream:error/>
+  server_lost,          // connection gone in mid-stream, or garbage from the server
+  shutdown,
+  overload,
+  internal_error,
+};
+
+// Stanzas (or one SASL element ...) for the server, complete and self-contained; may be several at once.
+struct ToServer {
+  std::string_view bytes;
+  std::uint32_t stanzas;  // how many of them XEP-0198 counts
+};
+
+// The one answer to a request. A request that is never answered is a bug.
+struct Reply {
+  RequestId request;
+  std::uint16_t status;            // HTTP: 200, or 400/403/404 to legacy clients (B-170)
+  std::string_view content_type;   // complete header value
+  std::string_view body;
+};
+
+// Connect to the server of the session's domain and open a stream.
+struct OpenLink {};
+
+// A new stream header on the same connection. `to` and `lang` are what the client said, or empty.
+struct RestartStream {
+  std::string_view lang;
+};
+
+// Stop / go on reading from the server: the client's queue is above its high / below its low mark.
+struct PauseServer {};
+struct ResumeServer {};
+
+// The client has provably received this many stanzas (Stanza::counts()) of this session, counted from its start.
+struct AcknowledgedUpTo {
+  std::uint64_t stanzas;
+};
+
+// The session is over towards the client; the engine stays only to answer late requests (B-144).
+// The shell closes the stream to the server (with </stream:stream>) and writes the one log line.
+struct EndSession {
+  EndReason reason;
+  std::string_view condition;  // on the wire, for the log; empty when there was none
+  std::string_view text;       // static storage; for the log
+};
+
+// Nothing is left to answer: the shell may erase the session.
+struct Forget {};
+
+using Action = std::variant<ToServer, Reply, OpenLink, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo,
+                            EndSession, Forget>;
+
+struct Actions {
+  Arena arena;
+  std::vector<Action> list;
+  void clear() {
+    list.clear();
+    arena.clear();
+  }
+};
+
+}  // namespace xmpp

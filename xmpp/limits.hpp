@@ -1,0 +1,16 @@
+// Limits of one XML entry, enforced while reading (PROTOCOL B-011, U-018). Sizes in bytes of UTF-8.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace xmpp {
+
+struct Limits {
+  std::size_t max_bytes = 256 * 1024;    // of one document, or of one stanza of a stream
+  std::uint32_t max_depth = 64;          // of elements, the root counted
+  std::uint32_t max_attributes = 64;     // of one element, namespace declarations counted
+  std::uint32_t max_name_bytes = 1024;   // element and attribute names; with the namespace that the parser puts before
+  std::uint32_t max_elements = 32 * 1024;  // of one document or stanza
+};
+
+}  // namespace xmpp

@@ -1,0 +1,99 @@
+// The session model: one XMPP stream to the server, from "not connected" to "closed", whatever the binding
+// (RFC 6120 4, 5; PROTOCOL U-010...U-021, X-002, X-008, X-009, X-020). Pure: it says what to send and when to encrypt.
+//
+//   Opening ──link_up──► Negotiating ──features──► Active ──close()──► Closing ──peer's end──► Closed
+//      │                  │   ▲  └─restart()───────┘ │                    │
+//      └──────────────────┴───┼──── link_down / fault ┴───────────────────┴──────────────────► Closed
+//                             └ encrypted() (after STARTTLS)
+//
+// It does not know requests, rids or browsers (that is the binding), does not log in (the browser does; SASL passes
+// through), and holds no socket. One shard, one thread.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "xmpp/arena.hpp"
+#include "xmpp/fault.hpp"
+#include "xmpp/stanza.hpp"
+#include "xmpp/stream_splitter.hpp"
+#include "xmpp/time.hpp"
+
+namespace xmpp {
+
+enum class TlsMode : std::uint8_t {
+  starttls,  // required (U-012)
+  direct,    // the link is encrypted before the stream begins (U-002)
+  none,      // plain; the shell allows it only where the configuration does
+};
+
+// What is the same for all sessions of a domain. Must outlive the sessions.
+struct StreamPolicy {
+  std::string domain;                    // `to` of the stream header; prepared (A-labels are for DNS, not for here)
+  bool legacy_without_version = false;   // omit version='1.0' after TLS for clients without xmpp:version
+  Duration negotiation_timeout = std::chrono::seconds(25);   // from start to the first usable features (B-049, B-050)
+  Duration keepalive = std::chrono::seconds(90);             // white space when nothing was sent for so long; 0: never
+  Duration closing_timeout = std::chrono::seconds(2);        // wait for the peer's </stream:stream> (U-021)
+  std::size_t max_queued = 1024 * 1024;  // bytes for the server kept while it negotiates (B-038); above: fault
+  std::size_t max_bytes_to_server = 0;   // announced by XEP-0478; 0: leave upstream's
+  std::uint32_t idle_seconds = 0;        // likewise
+};
+
+// What a browser said in its creation request.
+struct StreamRequest {
+  std::string lang;   // xml:lang, or empty
+  std::string from;   // claimed bare JID, already checked for form; sent only after TLS (B-031)
+  bool version = true;  // false: legacy client without xmpp:version
+};
+
+// ---- what a step asks for; views live until SessionActions::clear() or that of the events they came from
+struct SendBytes { std::string_view bytes; };
+struct Encrypt {};          // start TLS now; discard what was read and not yet handled (U-011); then encrypted()
+struct ResetSplitter {};    // a new stream header is on its way
+struct Opened { StreamOpened stream; };          // hand to the binding; not for the pre-TLS stream
+struct Deliver { Stanza stanza; };               // hand to the binding
+struct Redirect { std::string_view host; std::uint16_t port; };  // see-other-host before login (U-016); then link_up()
+struct Ended { Fault fault; };                   // the stream is over; the shell closes the link
+
+using SessionAction = std::variant<SendBytes, Encrypt, ResetSplitter, Opened, Deliver, Redirect, Ended>;
+
+struct SessionActions {
+  Arena arena;
+  std::vector<SessionAction> list;
+  void clear() {
+    list.clear();
+    arena.clear();
+  }
+};
+
+class Session {
+ public:
+  enum class State : std::uint8_t { opening, negotiating, active, closing, closed };
+
+  Session(const StreamPolicy& policy, StreamRequest request, Instant now);
+
+  // The connection to the server stands (TCP; with TlsMode::direct also TLS). Sends the stream header.
+  void link_up(TlsMode tls, Instant now, SessionActions& out);
+  void encrypted(Instant now, SessionActions& out);
+  void link_down(Fault fault, Instant now, SessionActions& out);
+
+  // One event of the splitter. After an Encrypt or Ended in `out` the remaining events of that read are void.
+  void on_event(const StreamEvent& event, Instant now, SessionActions& out);
+
+  // From the binding: passed on when Active, kept in order until then.
+  void to_server(std::string_view bytes, Instant now, SessionActions& out);
+  void restart(std::string_view lang, Instant now, SessionActions& out);
+  // Clean end: </stream:stream>, then Ended when the peer's has come or the closing timeout is over. Idempotent.
+  void close(Instant now, SessionActions& out);
+
+  void on_time(Instant now, SessionActions& out);
+  [[nodiscard]] Instant deadline() const;
+  [[nodiscard]] State state() const;
+
+ private:
+  // The implementer completes this; keep an idle active session below 250 bytes, heap included.
+};
+
+}  // namespace xmpp

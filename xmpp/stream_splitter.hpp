@@ -1,0 +1,62 @@
+// Cuts the byte stream of an XMPP server into its top-level children (RFC 6120 4). Bytes in, events out: it never
+// calls back, holds no socket, and the same bytes in any partition give the same events.
+// It refuses DTD, PI, comments, foreign encodings and everything above Limits while reading (U-018), ignores text
+// between stanzas (whitespace keep-alives), and makes each stanza self-contained (see stanza.hpp).
+// Not thread-safe: one stream, one shard. Not a DOM: nothing below the top level is kept.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "xmpp/arena.hpp"
+#include "xmpp/fault.hpp"
+#include "xmpp/limits.hpp"
+#include "xmpp/stanza.hpp"
+
+namespace xmpp {
+
+class ParserPool;
+
+// The attributes of the <stream:stream> of the server; empty where absent.
+struct StreamOpened {
+  std::string_view id, from, version, lang;
+};
+struct StreamClosed {};
+
+using StreamEvent = std::variant<StreamOpened, Stanza, StreamClosed, Fault>;
+
+// Views in `list` point into `arena` (or static storage), never into the bytes that were fed.
+struct StreamEvents {
+  Arena arena;
+  std::vector<StreamEvent> list;
+  void clear() {
+    list.clear();
+    arena.clear();
+  }
+};
+
+class StreamSplitter {
+ public:
+  // `pool` and `limits` must outlive the splitter.
+  StreamSplitter(ParserPool& pool, const Limits& limits);
+  ~StreamSplitter();
+  StreamSplitter(const StreamSplitter&) = delete;
+  StreamSplitter& operator=(const StreamSplitter&) = delete;
+
+  // Appends what is complete to `out`. After a Fault or StreamClosed further bytes are ignored until reset().
+  void feed(std::string_view bytes, StreamEvents& out);
+
+  // A new stream begins on the same connection: after TLS, after SASL. Forgets everything buffered.
+  void reset();
+
+ private:
+  friend class ParserPool;
+  struct State;  // exists only while a parser is lent to this stream
+  ParserPool& pool_;
+  const Limits& limits_;
+  // The implementer completes this; an idle splitter must stay below 200 bytes, heap included.
+};
+
+}  // namespace xmpp
