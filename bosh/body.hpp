@@ -25,10 +25,10 @@ struct Body {
   std::optional<std::string_view> sid, to, from, route, ver, content, lang, key, newkey, stream, charsets;
   std::optional<std::uint64_t> ack;
   std::optional<std::int64_t> wait, hold, pause;  // as sent, clamped to the range of int64; negative values possible
-  bool bad_number = false;  // wait, hold, pause or ack present and not an integer (B-026, B-084)
+  bool bad_number = false;                        // wait, hold, pause or ack present and not an integer (B-026, B-084)
   BodyType type = BodyType::none;
-  bool restart = false;       // xmpp:restart='true' or '1'
-  bool has_version = false;   // xmpp:version present
+  bool restart = false;                                 // xmpp:restart='true' or '1'
+  bool has_version = false;                             // xmpp:version present
   const std::vector<xmpp::Stanza>* payloads = nullptr;  // never null after read()
 
   [[nodiscard]] bool empty() const { return payloads->empty(); }

@@ -27,15 +27,15 @@ struct Route {
 
 // A creation request that passed all checks of form: values clamped, `content` allowed.
 struct Creation {
-  std::string to;                    // as sent; the shell prepares it and finds the domain (B-022)
+  std::string to;  // as sent; the shell prepares it and finds the domain (B-022)
   std::variant<std::monostate, Route> route;
-  xmpp::StreamRequest stream;        // lang, from, version
-  std::string content_type;          // complete header value; empty: default_content_type
+  xmpp::StreamRequest stream;                      // lang, from, version
+  std::string content_type;                        // complete header value; empty: default_content_type
   std::uint32_t wait = 0, hold = 0, requests = 0;  // negotiated
   std::uint16_t ver_major = 1, ver_minor = 6;      // negotiated; meaningless if legacy
-  bool legacy = false;               // no `ver` (B-170)
-  bool acks = false;                 // the client said ack='1'
-  std::string newkey;                // B-035; empty: no keys
+  bool legacy = false;                             // no `ver` (B-170)
+  bool acks = false;                               // the client said ack='1'
+  std::string newkey;                              // B-035; empty: no keys
 };
 
 struct Refusal {

@@ -13,18 +13,19 @@ namespace bosh {
 enum class LegacyErrors : std::uint8_t { automatic, always, never };  // B-171
 
 struct Policy {
-  std::uint32_t default_wait = 60;   // seconds; what an absent `wait` means, before the clamp
-  std::uint32_t max_wait = 55;       // seconds
+  std::uint32_t default_wait = 60;  // seconds; what an absent `wait` means, before the clamp
+  std::uint32_t max_wait = 55;      // seconds
   std::uint32_t max_hold = 1;
   std::uint32_t max_requests = 6;
-  std::uint32_t inactivity = 90;     // seconds
-  std::uint32_t polling = 5;         // seconds
-  std::uint32_t maxpause = 120;      // seconds; 0: pause is not offered
-  xmpp::Duration unused = std::chrono::seconds(30);              // B-039: created, no second request
-  xmpp::Duration connect_hold = std::chrono::seconds(25);        // B-049: how long the creation answer waits for features
-  xmpp::Duration surplus_release = std::chrono::milliseconds(2); // B-065: how long a surplus poll may wait for the reply
-  xmpp::Duration coalesce = xmpp::Duration::zero();              // B-066: after the first payload; 0: end of the read
-  xmpp::Duration implied_restart = std::chrono::seconds(1);      // X-024 (c)
+  std::uint32_t inactivity = 90;                           // seconds
+  std::uint32_t polling = 5;                               // seconds
+  std::uint32_t maxpause = 120;                            // seconds; 0: pause is not offered
+  xmpp::Duration unused = std::chrono::seconds(30);        // B-039: created, no second request
+  xmpp::Duration connect_hold = std::chrono::seconds(25);  // B-049: how long the creation answer waits for features
+  xmpp::Duration surplus_release =
+      std::chrono::milliseconds(2);                          // B-065: how long a surplus poll may wait for the reply
+  xmpp::Duration coalesce = xmpp::Duration::zero();          // B-066: after the first payload; 0: end of the read
+  xmpp::Duration implied_restart = std::chrono::seconds(1);  // X-024 (c)
   xmpp::Duration report_threshold = std::chrono::milliseconds(500);  // B-086
   std::size_t max_response_bytes = 4 * 1024 * 1024;  // B-066; a single larger stanza still goes out alone
   std::size_t queue_high = 1024 * 1024;              // bytes for the client: stop reading from the server ...
@@ -37,7 +38,7 @@ struct Policy {
   bool acks = true;                                  // answer ack='1' with acks of our own (B-044, B-080)
   LegacyErrors legacy_errors = LegacyErrors::automatic;
   std::vector<std::string> content_types = {"text/xml", "application/xml", "text/plain"};  // B-034
-  bool offer_gzip_requests = true;                   // accept='deflate,gzip' in the creation answer (H-008)
+  bool offer_gzip_requests = true;  // accept='deflate,gzip' in the creation answer (H-008)
 };
 
 }  // namespace bosh

@@ -28,13 +28,13 @@ enum class RequestId : std::uint64_t {};
 enum class EndReason : std::uint8_t {
   client_terminated,
   inactivity,
-  never_used,           // created, and no second request came (B-039)
-  protocol_fault,       // the client broke a rule that is fatal to the session
-  policy,               // overactivity, too many repeats, too much unread
-  server_unreachable,   // no connection, no TLS, or a certificate that does not fit
-  server_closed,        // </stream:stream> without an error
-  server_error,         // <stream:error/>
-  server_lost,          // connection gone in mid-stream, or garbage from the server
+  never_used,          // created, and no second request came (B-039)
+  protocol_fault,      // the client broke a rule that is fatal to the session
+  policy,              // overactivity, too many repeats, too much unread
+  server_unreachable,  // no connection, no TLS, or a certificate that does not fit
+  server_closed,       // </stream:stream> without an error
+  server_error,        // <stream:error/>
+  server_lost,         // connection gone in mid-stream, or garbage from the server
   shutdown,
   overload,
   internal_error,
@@ -49,8 +49,8 @@ struct ToServer {
 // The one answer to a request. A request that is never answered is a bug.
 struct Reply {
   RequestId request;
-  std::uint16_t status;            // HTTP: 200, or 400/403/404 to legacy clients (B-170)
-  std::string_view content_type;   // complete header value
+  std::uint16_t status;           // HTTP: 200, or 400/403/404 to legacy clients (B-170)
+  std::string_view content_type;  // complete header value
   std::string_view body;
 };
 

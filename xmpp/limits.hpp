@@ -6,10 +6,10 @@
 namespace xmpp {
 
 struct Limits {
-  std::size_t max_bytes = 256 * 1024;    // of one document, or of one stanza of a stream
-  std::uint32_t max_depth = 64;          // of elements, the root counted
-  std::uint32_t max_attributes = 64;     // of one element, namespace declarations counted
-  std::uint32_t max_name_bytes = 1024;   // element and attribute names; with the namespace that the parser puts before
+  std::size_t max_bytes = 256 * 1024;   // of one document, or of one stanza of a stream
+  std::uint32_t max_depth = 64;         // of elements, the root counted
+  std::uint32_t max_attributes = 64;    // of one element, namespace declarations counted
+  std::uint32_t max_name_bytes = 1024;  // element and attribute names; with the namespace that the parser puts before
   std::uint32_t max_elements = 32 * 1024;  // of one document or stanza
 };
 

@@ -31,11 +31,11 @@ enum class TlsMode : std::uint8_t {
 
 // What is the same for all sessions of a domain. Must outlive the sessions.
 struct StreamPolicy {
-  std::string domain;                    // `to` of the stream header; prepared (A-labels are for DNS, not for here)
-  bool legacy_without_version = false;   // omit version='1.0' after TLS for clients without xmpp:version
-  Duration negotiation_timeout = std::chrono::seconds(25);   // from start to the first usable features (B-049, B-050)
-  Duration keepalive = std::chrono::seconds(90);             // white space when nothing was sent for so long; 0: never
-  Duration closing_timeout = std::chrono::seconds(2);        // wait for the peer's </stream:stream> (U-021)
+  std::string domain;                   // `to` of the stream header; prepared (A-labels are for DNS, not for here)
+  bool legacy_without_version = false;  // omit version='1.0' after TLS for clients without xmpp:version
+  Duration negotiation_timeout = std::chrono::seconds(25);  // from start to the first usable features (B-049, B-050)
+  Duration keepalive = std::chrono::seconds(90);            // white space when nothing was sent for so long; 0: never
+  Duration closing_timeout = std::chrono::seconds(2);       // wait for the peer's </stream:stream> (U-021)
   std::size_t max_queued = 1024 * 1024;  // bytes for the server kept while it negotiates (B-038); above: fault
   std::size_t max_bytes_to_server = 0;   // announced by XEP-0478; 0: leave upstream's
   std::uint32_t idle_seconds = 0;        // likewise
@@ -43,19 +43,30 @@ struct StreamPolicy {
 
 // What a browser said in its creation request.
 struct StreamRequest {
-  std::string lang;   // xml:lang, or empty
-  std::string from;   // claimed bare JID, already checked for form; sent only after TLS (B-031)
+  std::string lang;     // xml:lang, or empty
+  std::string from;     // claimed bare JID, already checked for form; sent only after TLS (B-031)
   bool version = true;  // false: legacy client without xmpp:version
 };
 
 // ---- what a step asks for; views live until SessionActions::clear() or that of the events they came from
-struct SendBytes { std::string_view bytes; };
-struct Encrypt {};          // start TLS now; discard what was read and not yet handled (U-011); then encrypted()
-struct ResetSplitter {};    // a new stream header is on its way
-struct Opened { StreamOpened stream; };          // hand to the binding; not for the pre-TLS stream
-struct Deliver { Stanza stanza; };               // hand to the binding
-struct Redirect { std::string_view host; std::uint16_t port; };  // see-other-host before login (U-016); then link_up()
-struct Ended { Fault fault; };                   // the stream is over; the shell closes the link
+struct SendBytes {
+  std::string_view bytes;
+};
+struct Encrypt {};        // start TLS now; discard what was read and not yet handled (U-011); then encrypted()
+struct ResetSplitter {};  // a new stream header is on its way
+struct Opened {
+  StreamOpened stream;
+};  // hand to the binding; not for the pre-TLS stream
+struct Deliver {
+  Stanza stanza;
+};  // hand to the binding
+struct Redirect {
+  std::string_view host;
+  std::uint16_t port;
+};  // see-other-host before login (U-016); then link_up()
+struct Ended {
+  Fault fault;
+};  // the stream is over; the shell closes the link
 
 using SessionAction = std::variant<SendBytes, Encrypt, ResetSplitter, Opened, Deliver, Redirect, Ended>;
 

@@ -13,28 +13,31 @@ enum class StanzaKind : std::uint8_t {
   message,
   presence,
   iq,
-  features,          // stream:features
-  stream_error,      // stream:error
-  sasl_auth,         // RFC 6120 SASL towards the server: auth
-  sasl_step,         // challenge, response, abort
-  sasl_success,      // RFC 6120 SASL: the stream is to be restarted
+  features,      // stream:features
+  stream_error,  // stream:error
+  sasl_auth,     // RFC 6120 SASL towards the server: auth
+  sasl_step,     // challenge, response, abort
+  sasl_success,  // RFC 6120 SASL: the stream is to be restarted
   sasl_failure,
-  sasl2,             // anything of urn:xmpp:sasl:2 but success
-  sasl2_success,     // no restart follows
-  starttls,          // urn:ietf:params:xml:ns:xmpp-tls starttls
+  sasl2,          // anything of urn:xmpp:sasl:2 but success
+  sasl2_success,  // no restart follows
+  starttls,       // urn:ietf:params:xml:ns:xmpp-tls starttls
   tls_proceed,
   tls_failure,
-  compress,          // XEP-0138 compress
-  management,        // XEP-0198 elements that are not stanzas: enable, enabled, r, a, resume, ...
+  compress,    // XEP-0138 compress
+  management,  // XEP-0198 elements that are not stanzas: enable, enabled, r, a, resume, ...
   other,
 };
 
 enum class StanzaType : std::uint8_t {
-  none,    // no type attribute
-  get, set, result,
+  none,  // no type attribute
+  get,
+  set,
+  result,
   error,
   unavailable,
-  groupchat, headline,
+  groupchat,
+  headline,
   other,
 };
 
