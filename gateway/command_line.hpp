@@ -1,0 +1,18 @@
+// The command line: postern [--config FILE] [--check-config] [--print-config] [--version], postern check DOMAIN.
+#pragma once
+#include <string>
+#include <variant>
+
+namespace gateway {
+
+struct CommandLine {
+  enum class Action { serve, check_config, print_config, check_domain };
+  Action action = Action::serve;
+  std::string config_file;  // empty: built-in configuration
+  std::string domain;       // of check_domain
+};
+
+// The other alternative: the exit status, when all is said (--help, --version: 0) or the line is wrong (2).
+[[nodiscard]] std::variant<CommandLine, int> parse_command_line(int count, const char* const* arguments);
+
+}  // namespace gateway
