@@ -1,0 +1,19 @@
+-- Prosody behind postern. postern is an ordinary client to it: nothing needs to be installed, and mod_bosh is not needed.
+--
+-- In postern.toml
+--   [[domain]]
+--   name   = "example.org"
+--   server = "127.0.0.1:5222"
+--   tls    = "starttls"          -- the certificate must be for example.org, as for any client
+
+VirtualHost "example.org"
+
+-- When both run on one machine the hop between them may stay in the clear: `tls = "none"` in postern.toml, which postern allows
+-- to loopback only. Prosody then has to accept clients without TLS, so make sure that the outside cannot reach that port:
+--   c2s_interfaces = { "127.0.0.1", "::1" }
+--   c2s_require_encryption = false
+--   allow_unencrypted_plain_auth = true     -- only where clients use PLAIN (old JSJaC); SCRAM does without
+
+-- mod_limits counts per connection, and postern opens one connection for each browser: no change needed.
+-- All those connections come from postern's address. Modules and firewalls that ban by address must leave it out; postern has
+-- its own limits per browser address ([limits]).
