@@ -1,0 +1,214 @@
+#include "gateway/compression.hpp"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace gateway {
+
+namespace {
+
+std::string_view trim(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t");
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+bool equal_nocase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
+         });
+}
+
+std::string_view next_item(std::string_view& list, char separator) {
+  const auto end = list.find(separator);
+  const auto item = trim(list.substr(0, end));
+  list.remove_prefix(end == list.npos ? list.size() : end + 1);
+  return item;
+}
+
+// The quality in thousandths: "0", "1", "0.5", "1.000"; what is not one counts as 0 (never offer it).
+int parse_quality(std::string_view text) {
+  if (text.empty() || (text[0] != '0' && text[0] != '1') || text.size() > 5) return 0;
+  int value = (text[0] - '0') * 1000;
+  if (text.size() > 1 && text[1] != '.') return 0;
+  int unit = 100;
+  for (std::size_t i = 2; i < text.size(); ++i, unit /= 10) {
+    if (text[i] < '0' || text[i] > '9') return 0;
+    value += (text[i] - '0') * unit;
+  }
+  return value <= 1000 ? value : 0;
+}
+
+bool is_gzip(std::string_view name) {
+  return equal_nocase(name, "gzip") || equal_nocase(name, "x-gzip");
+}
+
+constexpr int gzip_window = MAX_WBITS + 16;
+constexpr int zlib_window = MAX_WBITS;
+constexpr int raw_window = -MAX_WBITS;
+constexpr int memory_level = 8;
+
+}  // namespace
+
+std::string_view name_of(Coding coding) {
+  switch (coding) {
+    case Coding::identity:
+      return "identity";
+    case Coding::gzip:
+      return "gzip";
+    case Coding::deflate:
+      return "deflate";
+  }
+  return {};
+}
+
+Coding choose_coding(std::string_view accept_encoding) {
+  constexpr int unsaid = -1;
+  int gzip = unsaid, deflate = unsaid, identity = unsaid, any = unsaid;
+  while (!accept_encoding.empty()) {
+    std::string_view item = next_item(accept_encoding, ',');
+    const std::string_view name = next_item(item, ';');
+    int quality = 1000;
+    while (!item.empty()) {
+      const std::string_view parameter = next_item(item, ';');
+      if (parameter.starts_with("q=") || parameter.starts_with("Q="))
+        quality = parse_quality(trim(parameter.substr(2)));
+    }
+    if (is_gzip(name)) gzip = std::max(gzip, quality);
+    if (equal_nocase(name, "deflate")) deflate = std::max(deflate, quality);
+    if (equal_nocase(name, "identity")) identity = quality;
+    if (name == "*") any = quality;
+  }
+  if (gzip == unsaid) gzip = any;
+  if (deflate == unsaid) deflate = any;
+  const int best = std::max(gzip, deflate);
+  // identity counts as acceptable but is not preferred unless the client says so by a higher quality.
+  if (best <= 0 || identity > best) return Coding::identity;
+  return gzip >= deflate ? Coding::gzip : Coding::deflate;
+}
+
+Coding request_coding(std::string_view content_encoding) {
+  Coding coding = Coding::identity;
+  while (!content_encoding.empty()) {
+    const std::string_view name = next_item(content_encoding, ',');
+    if (name.empty() || equal_nocase(name, "identity")) continue;
+    // Two codings on top of each other are nobody's habit but a bomb's.
+    if (coding != Coding::identity) return Coding::identity;
+    if (is_gzip(name)) {
+      coding = Coding::gzip;
+    } else if (equal_nocase(name, "deflate")) {
+      coding = Coding::deflate;
+    } else {
+      return Coding::identity;
+    }
+  }
+  return coding;
+}
+
+// The four zlib streams, made when first needed: one that compresses takes 256 kB.
+struct Codec::Streams {
+  struct Deflater {
+    z_stream stream{};
+    bool made = false;
+    ~Deflater() {
+      if (made) deflateEnd(&stream);
+    }
+    bool ready(int level, int window) {
+      if (made) return deflateReset(&stream) == Z_OK;
+      made = deflateInit2(&stream, level, Z_DEFLATED, window, memory_level, Z_DEFAULT_STRATEGY) == Z_OK;
+      return made;
+    }
+  };
+  struct Inflater {
+    z_stream stream{};
+    bool made = false;
+    ~Inflater() {
+      if (made) inflateEnd(&stream);
+    }
+    bool ready(int window) {
+      if (made) return inflateReset2(&stream, window) == Z_OK;
+      made = inflateInit2(&stream, window) == Z_OK;
+      return made;
+    }
+  };
+  Deflater gzip, deflate;
+  Inflater inflater;
+};
+
+Codec::Codec(int level) : streams_(std::make_unique<Streams>()), level_(level) {}
+Codec::~Codec() = default;
+
+namespace {
+
+// zlib only reads through next_in, but its type says otherwise unless ZLIB_CONST is set for all of the program.
+void set_input(z_stream& stream, std::string_view bytes) {
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+}
+
+void set_output(z_stream& stream, std::string& out, std::size_t from) {
+  stream.next_out = reinterpret_cast<Bytef*>(out.data() + from);
+  stream.avail_out = static_cast<uInt>(out.size() - from);
+}
+
+}  // namespace
+
+bool Codec::compress(Coding coding, std::string_view bytes, std::string& out) {
+  if (coding == Coding::identity || bytes.empty() || bytes.size() > std::numeric_limits<uInt>::max() / 2) return false;
+  auto& deflater = coding == Coding::gzip ? streams_->gzip : streams_->deflate;
+  if (!deflater.ready(level_, coding == Coding::gzip ? gzip_window : zlib_window)) return false;
+  const std::size_t before = out.size();
+  // Room for one byte less than the input: what does not fit is not worth sending.
+  out.resize(before + bytes.size() - 1);
+  set_input(deflater.stream, bytes);
+  set_output(deflater.stream, out, before);
+  const int status = deflate(&deflater.stream, Z_FINISH);
+  if (status != Z_STREAM_END) {
+    out.resize(before);
+    return false;
+  }
+  out.resize(before + deflater.stream.total_out);
+  return true;
+}
+
+Codec::Outcome Codec::decompress(Coding coding, std::string_view bytes, std::size_t limit, std::string& out) {
+  constexpr std::size_t step = 16 * 1024;
+  const std::size_t before = out.size();
+  if (coding == Coding::identity) {
+    if (bytes.size() > limit) return Outcome::too_large;
+    out.append(bytes);
+    return Outcome::ok;
+  }
+  if (bytes.size() > std::numeric_limits<uInt>::max()) return Outcome::too_large;
+  z_stream& stream = streams_->inflater.stream;
+  const auto attempt = [&](int window) {
+    out.resize(before);
+    if (!streams_->inflater.ready(window)) return Outcome::malformed;
+    set_input(stream, bytes);
+    std::size_t used = before;
+    for (;;) {
+      // One byte above the limit, to tell "exactly full" from "more to come".
+      const std::size_t room = std::min(step, limit + 1 - (used - before));
+      out.resize(used + room);
+      set_output(stream, out, used);
+      const int status = inflate(&stream, Z_NO_FLUSH);
+      used = out.size() - stream.avail_out;
+      if (used - before > limit) return Outcome::too_large;
+      if (status == Z_STREAM_END) break;
+      if (status != Z_OK) return Outcome::malformed;
+      // No room left in the output is the only reason to go on; without input the message is cut off.
+      if (stream.avail_out > 0) return Outcome::malformed;
+    }
+    out.resize(used);
+    return stream.avail_in == 0 ? Outcome::ok : Outcome::malformed;
+  };
+  Outcome outcome = attempt(coding == Coding::gzip ? gzip_window : zlib_window);
+  // "deflate" means zlib's format, but some clients send the bare one.
+  if (outcome == Outcome::malformed && coding == Coding::deflate) outcome = attempt(raw_window);
+  if (outcome != Outcome::ok) out.resize(before);
+  return outcome;
+}
+
+}  // namespace gateway
