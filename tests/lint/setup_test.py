@@ -135,7 +135,7 @@ class Setup(unittest.TestCase):
         lines = [line for block in blocks for line in block.splitlines()]
         self.assertGreater(len(lines), 20)
         for line in lines:
-            self.assertRegex(line, r"^[a-z0-9.+-]+ +\S.{5,}$")
+            self.assertRegex(line, r"^[a-z0-9.+-]+ +\S.{3,}$")
 
 
 if __name__ == "__main__":
