@@ -1,0 +1,51 @@
+// What tests need to know of an XMPP server, whichever it is: a domain, ports, accounts; start, stop, restart, kill.
+// alice and bob are buddies of each other; carol knows nobody.
+export const domain = 'postern.test';
+
+const default_users = [
+  { name: 'alice', password: 'wonder & <land>', buddies: ['bob'] },
+  { name: 'bob', password: 'builder-42', buddies: ['alice'] },
+  { name: 'carol', password: 'carol-pass', buddies: [] },
+];
+
+export class Server {
+  // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port.
+  static async start({ tls, plaintext = false, domain: name = domain, users = default_users }) {
+    const self = new this();
+    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users });
+    await self.prepare();
+    await self.launch();
+    return self;
+  }
+
+  get name() {
+    return this.constructor.server_name;
+  }
+
+  // The server's own BOSH endpoint: what TARGET=mod_bosh tests against (target.mjs).
+  get bosh_url() {
+    return `http://127.0.0.1:${this.http_port}/http-bind`;
+  }
+
+  jid(user) {
+    return `${user}@${this.domain}`;
+  }
+
+  password(user) {
+    return this.users.find((entry) => entry.name === user).password;
+  }
+
+  async stop() {
+    return this.child.stop('SIGTERM', 15_000);
+  }
+
+  // No goodbye to anybody: every connection ends by the kernel's hand.
+  async kill() {
+    return this.child.kill();
+  }
+
+  async restart() {
+    await this.stop();
+    await this.launch();
+  }
+}

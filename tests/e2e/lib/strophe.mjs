@@ -1,0 +1,109 @@
+// Strophe.js in Node: the current release, and the 1.2 that many sites still serve. Both expect a page around them; here are
+// the parts of one that they use.
+import { webcrypto } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import vm from 'node:vm';
+import { ChatClient } from '../pages/chat_client.js';
+import { Mailbox, until } from './wait.mjs';
+import { Network, XMLHttpRequest } from './xhr.mjs';
+
+class SessionStorage {
+  constructor() {
+    this.items = new Map();
+  }
+  getItem(key) {
+    return this.items.get(key) ?? null;
+  }
+  setItem(key, value) {
+    this.items.set(key, String(value));
+  }
+  removeItem(key) {
+    this.items.delete(key);
+  }
+  clear() {
+    this.items.clear();
+  }
+}
+
+globalThis.XMLHttpRequest = XMLHttpRequest;
+globalThis.sessionStorage = new SessionStorage();
+// A global of its own since Node 19.
+globalThis.crypto ??= webcrypto;
+
+const require = createRequire(import.meta.url);
+const current = await import('strophe.js');
+
+// A script for browsers: hands its names to the object that `this` is.
+function load_legacy() {
+  const path = require.resolve('strophe-legacy/strophe.js');
+  const root = Object.create(globalThis); // it asks window.XMLHttpRequest and the like
+  const script = vm.compileFunction(readFileSync(path, 'utf8'), ['window', 'define', 'module', 'exports'], { filename: path });
+  script.call(root, root);
+  return root;
+}
+
+export const libraries = {
+  'strophe.js 5': current,
+  'strophe.js 1.2': load_legacy(),
+};
+for (const { Strophe } of Object.values(libraries)) Strophe.log = () => {};
+current.Strophe.setLogLevel?.(current.Strophe.LogLevel.FATAL);
+
+// One "tab". The interface is that of lib/chromium.mjs, so that scenarios run over both.
+export class StropheNode {
+  static async open({ url, library = 'strophe.js 5', ca }) {
+    const self = new StropheNode();
+    self.url = url;
+    self.library = libraries[library];
+    self.ca = ca;
+    self.events = new Mailbox(library);
+    sessionStorage.clear();
+    self.load();
+    return self;
+  }
+
+  load() {
+    this.network = new Network({ ca: this.ca });
+    this.client = new ChatClient(this.library, (event) => this.events.push(event));
+  }
+
+  async call(method, ...args) {
+    return this.network.run(() => this.client[method](...args));
+  }
+
+  connect(jid, password, options = {}) {
+    return this.call('connect', this.url, jid, password, options);
+  }
+
+  // A poll that the gateway holds: sent, and not answered at once.
+  async held_request() {
+    await until(() => this.network.in_flight === 1, 5000, 'one request is held');
+  }
+
+  // What pressing F5 does: requests cut, timers gone, sessionStorage kept, the script starts anew.
+  async reload() {
+    this.client.forget();
+    this.network.unload();
+    this.events.clear();
+    this.load();
+  }
+
+  restore(jid) {
+    return this.call('restore', this.url, jid);
+  }
+
+  event(name, fits = () => true, within = 15_000) {
+    return this.events.take((event) => event.event === name && fits(event), within, `${name} with ${fits}`);
+  }
+
+  async status(name, within = 15_000) {
+    return this.event('status', (event) => event.status === name, within);
+  }
+
+  // Closes the tab without a word.
+  async close() {
+    if (this.client.connection) this.client.forget();
+    this.network.unload();
+  }
+}

@@ -1,0 +1,80 @@
+// Waiting for events, always with a deadline and with a name for what did not happen. No test sleeps for a guessed time.
+import { setTimeout as delay } from 'node:timers/promises';
+
+// A slow machine (sanitizers, valgrind, a loaded CI host) stretches every deadline by the same factor.
+export const patience = Number(process.env.POSTERN_E2E_PATIENCE ?? 1);
+
+export async function deadline(promise, within, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`not within ${within * patience} ms: ${typeof what === 'function' ? what() : what}`)),
+      within * patience);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// For state that nothing announces (a port of somebody else's program, a file, /proc): asks again until `probe` gives
+// something truthy. Errors of the probe count as "not yet".
+export async function until(probe, within, what) {
+  const end = Date.now() + within * patience;
+  let last = null;
+  for (;;) {
+    try {
+      const result = await probe();
+      if (result) return result;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > end) throw new Error(`not within ${within * patience} ms: ${what}${last ? ` (${last.message})` : ''}`);
+    await delay(10);
+  }
+}
+
+// Events in the order they came. take() gives the first that fits, now or later, and leaves the others.
+export class Mailbox {
+  constructor(name) {
+    this.name = name;
+    this.events = [];
+    this.takers = [];
+    this.seen = 0;
+    this.history = []; // for the message of a missed deadline
+  }
+
+  push(event) {
+    this.seen++;
+    this.history.push(JSON.stringify(event)?.slice(0, 200));
+    if (this.history.length > 12) this.history.shift();
+    const index = this.takers.findIndex((taker) => taker.fits(event));
+    if (index < 0) this.events.push(event);
+    else this.takers.splice(index, 1)[0].resolve(event);
+  }
+
+  take(fits, within = 10_000, what = fits.toString()) {
+    const index = this.events.findIndex(fits);
+    if (index >= 0) return Promise.resolve(this.events.splice(index, 1)[0]);
+    let taker;
+    const promise = new Promise((resolve) => {
+      taker = { fits, resolve };
+      this.takers.push(taker);
+    });
+    const describe = () => `${this.name}: ${what}\nlast events:\n  ${this.history.join('\n  ') || '(none)'}`;
+    return deadline(promise, within, describe).catch((error) => {
+      this.takers = this.takers.filter((other) => other !== taker);
+      throw error;
+    });
+  }
+
+  // What is there already, without waiting.
+  peek(fits) {
+    return this.events.filter(fits);
+  }
+
+  clear() {
+    this.events = [];
+  }
+}

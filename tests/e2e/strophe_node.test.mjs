@@ -1,0 +1,10 @@
+// Strophe.js in Node, the current and the old one, over BOSH to real servers.
+import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { servers } from './lib/servers.mjs';
+import { libraries, StropheNode } from './lib/strophe.mjs';
+
+for (const kind of servers) {
+  for (const library of Object.keys(libraries)) {
+    chat_scenarios({ client_name: library, kind, open: (url) => StropheNode.open({ url, library }) });
+  }
+}
