@@ -257,6 +257,7 @@
   }
 
   async function start() {
+    Strophe.setLogLevel(Strophe.LogLevel.WARN);
     facts = await (await fetch('demo.json')).json();
     $('users').replaceChildren(...Object.keys(facts.users).map((user) =>
       element('button', { type: 'button', id: 'be-' + user, textContent: user, onclick: () => connect(user) })));

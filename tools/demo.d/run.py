@@ -151,11 +151,11 @@ def start_prosody(directory):
     return child, port
 
 
-def start_postern(directory, server_port):
+def start_postern(binary, directory, server_port):
     home = os.path.join(directory, "postern")
     config = os.path.join(home, "postern.toml")
     write(config, POSTERN.format(domain=DOMAIN, port=server_port))
-    return Child("postern", [os.path.join(ROOT, "build/release/gateway/postern"), "--config", config], home)
+    return Child("postern", [binary, "--config", config], home)
 
 
 def bosh_url(postern):
@@ -188,7 +188,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", f"default-src 'self'; connect-src 'self' {self.facts['bosh']}")
+        self.send_header("Content-Security-Policy", f"default-src 'self'; img-src data:; connect-src 'self' {self.facts['bosh']}")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
@@ -207,16 +207,18 @@ def serve_page(port, facts):
     return server.server_address[1]
 
 
-def run(directory, children, port):
+def run(directory, children, arguments):
     if not shutil.which("prosody"):
         raise Failure("there is no prosody; run tools/setup demo")
+    if not os.access(arguments.postern, os.X_OK):
+        raise Failure(f"there is no {arguments.postern}; run tools/demo, which builds it")
     prosody, server_port = start_prosody(directory)
     children.insert(0, prosody)
     prosody.wait_for(lambda: answers(server_port))
-    postern = start_postern(directory, server_port)
+    postern = start_postern(os.path.abspath(arguments.postern), directory, server_port)
     children.insert(0, postern)
     bosh = postern.wait_for(lambda: bosh_url(postern))
-    page = serve_page(port, {"bosh": bosh, "domain": DOMAIN, "room": f"lobby@{ROOMS}", "users": USERS})
+    page = serve_page(arguments.port, {"bosh": bosh, "domain": DOMAIN, "room": f"lobby@{ROOMS}", "users": USERS})
     print(f"""
   Open this in two browser windows:    http://127.0.0.1:{page}/
 
@@ -248,6 +250,7 @@ def port_number(text):
 def main():
     parser = argparse.ArgumentParser(prog="tools/demo", description="Chat in two browser windows through postern.")
     parser.add_argument("--port", type=port_number, default=0, help="port of the demo page; without it a free one")
+    parser.add_argument("--postern", default=os.path.join(ROOT, "build/release/gateway/postern"), help="the binary to show")
     arguments = parser.parse_args()
 
     def stop(*_):
@@ -257,7 +260,7 @@ def main():
         signal.signal(number, stop)
     children, directory, code = [], tempfile.mkdtemp(prefix="postern-demo-"), 0
     try:
-        run(directory, children, arguments.port)
+        run(directory, children, arguments)
     except Stop:
         print("\nStopping ...", flush=True)
     except Failure as failure:
