@@ -66,6 +66,7 @@ struct Domain {
   xmpp::TlsMode tls = xmpp::TlsMode::starttls;
   bool allow_plaintext = false;    // TlsMode::none beyond loopback
   std::string ca_file;             // empty: the system's authorities
+  bool check_certificate = true;   // false: only for a server on loopback
   std::string expected_name;       // A-labels; the name that the certificate must carry (U-013, U-014)
   bool allow_common_name = false;  // U-013: certificates without any subjectAltName
   std::vector<std::string> pins;   // "sha256//BASE64" of public keys; any of them must match (U-014)

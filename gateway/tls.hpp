@@ -9,6 +9,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace gateway {
 
@@ -23,10 +24,15 @@ struct SslContextFree {
 using SslPtr = std::unique_ptr<SSL, SslFree>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, SslContextFree>;
 
-// A file that cannot be read, a key that does not fit: one line.
+// A file that cannot be read, a key that does not fit: one line, and the option of the configuration that names the
+// file.
 class TlsError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  TlsError(std::string_view option, const std::string& text) : std::runtime_error(text), option_(option) {}
+  [[nodiscard]] std::string_view option() const { return option_; }
+
+ private:
+  std::string_view option_;  // static storage
 };
 
 // Connections to the server of one domain. `domain` is not kept.
