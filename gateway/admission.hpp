@@ -1,0 +1,57 @@
+// Who may come in: connections, sessions and their creation rate, in total, per address (IPv6: per /64) and per domain
+// (PROTOCOL B-203, B-201). Counted for the whole process, because the shards share the addresses: one mutex, taken at
+// accept, at the creation and at the end of a session, never per request. Told the time; decides, does not act.
+#pragma once
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "gateway/address.hpp"
+#include "gateway/config.hpp"
+#include "xmpp/time.hpp"
+
+namespace gateway {
+
+class Admission {
+ public:
+  // Empty: admitted, and counted until the matching *_closed / *_ended. Else why not, for the log (static storage).
+  [[nodiscard]] std::string_view connection_opened(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
+  void connection_closed(AddressKey address);
+
+  [[nodiscard]] std::string_view session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
+                                                 xmpp::Instant now);
+  void session_ended(AddressKey address, const Domain& domain);
+
+  // A request for a session that does not exist. False: this address guesses too much, answer it no more (B-201).
+  [[nodiscard]] bool sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
+
+  struct Totals {
+    std::uint32_t connections, sessions;
+  };
+  [[nodiscard]] Totals totals() const;
+
+ private:
+  // Refilled continuously; a bucket that is full again and counts nothing is forgotten.
+  struct Bucket {
+    double tokens = 0;
+    xmpp::Instant filled{};
+    bool started = false;
+    bool take(std::uint32_t per_minute, xmpp::Instant now);
+    [[nodiscard]] bool idle(xmpp::Instant now) const;
+  };
+  struct Counts {
+    std::uint32_t connections = 0, sessions = 0;
+    Bucket starts, misses;
+  };
+  void sweep(xmpp::Instant now);
+
+  mutable std::mutex mutex_;
+  std::unordered_map<AddressKey, Counts> by_address_;
+  std::unordered_map<std::string, std::uint32_t> by_domain_;
+  std::uint32_t connections_ = 0, sessions_ = 0;
+  std::size_t sweep_at_ = 1024;  // addresses known; doubled or halved with what the sweep left
+};
+
+}  // namespace gateway

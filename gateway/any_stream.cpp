@@ -1,0 +1,137 @@
+#include "gateway/any_stream.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string>
+
+namespace gateway {
+
+namespace {
+
+// More parts than this are never passed: head, body, and what was left over.
+constexpr std::size_t max_parts = 4;
+// One TLS record; longer writes are cut so that a blocked one has little to repeat.
+constexpr std::size_t max_record = 16 * 1024;
+
+}  // namespace
+
+bool AnyStream::start_tls(SslPtr ssl) {
+  ssl_ = std::move(ssl);
+  // A blocked write is repeated from our own queue, which may have moved and grown meanwhile.
+  SSL_set_mode(ssl_.get(),
+               SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  return SSL_set_fd(ssl_.get(), socket_.native_handle()) == 1;
+}
+
+IoStatus AnyStream::handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? IoStatus::ok : tls_status(result);
+}
+
+IoStatus AnyStream::tls_status(int result) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return IoStatus::wait_read;
+    case SSL_ERROR_WANT_WRITE:
+      return IoStatus::wait_write;
+    case SSL_ERROR_ZERO_RETURN:
+      return IoStatus::end;
+    default:
+      tls_broken_ = true;
+      return IoStatus::failed;
+  }
+}
+
+IoResult AnyStream::read(std::span<char> into) {
+  if (!ssl_) {
+    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
+    if (got > 0) return {static_cast<std::size_t>(got), IoStatus::ok};
+    if (got == 0) return {0, IoStatus::end};
+    return {0, errno == EAGAIN || errno == EINTR ? IoStatus::wait_read : IoStatus::failed};
+  }
+  IoResult result;
+  while (result.bytes < into.size()) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int status = SSL_read_ex(ssl_.get(), into.data() + result.bytes, into.size() - result.bytes, &got);
+    if (status != 1) {
+      if (result.bytes == 0) result.status = tls_status(status);
+      break;
+    }
+    result.bytes += got;
+    // Another record may be waiting in the socket, but the next readiness tells that for the price of one wait.
+    if (SSL_pending(ssl_.get()) == 0) break;
+  }
+  return result;
+}
+
+IoResult AnyStream::write(std::span<const std::string_view> parts) {
+  if (!ssl_) {
+    std::array<iovec, max_parts> vector{};
+    std::size_t used = 0;
+    for (auto part : parts) {
+      if (part.empty()) continue;
+      // sendmsg only reads through this pointer; iovec has no const form.
+      vector[used++] = {const_cast<char*>(part.data()), part.size()};
+    }
+    if (used == 0) return {};
+    ssize_t sent;
+    if (used == 1) {
+      sent = ::send(socket_.native_handle(), vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = vector.data();
+      message.msg_iovlen = used;
+      sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    }
+    if (sent >= 0) return {static_cast<std::size_t>(sent), IoStatus::ok};
+    return {0, errno == EAGAIN || errno == EINTR ? IoStatus::wait_write : IoStatus::failed};
+  }
+  // Small parts travel in one record: one copy is cheaper than a second record and its system call.
+  std::size_t total = 0;
+  for (auto part : parts) total += part.size();
+  std::string joined;
+  std::string_view bytes;
+  if (parts.size() == 1) {
+    bytes = parts.front();
+  } else {
+    joined.reserve(total);
+    for (auto part : parts) joined += part;
+    bytes = joined;
+  }
+  IoResult result;
+  while (!bytes.empty()) {
+    ERR_clear_error();
+    std::size_t sent = 0;
+    const int status = SSL_write_ex(ssl_.get(), bytes.data(), std::min(bytes.size(), max_record), &sent);
+    if (status != 1) {
+      if (result.bytes == 0) result.status = tls_status(status);
+      break;
+    }
+    result.bytes += sent;
+    bytes.remove_prefix(sent);
+  }
+  return result;
+}
+
+void AnyStream::shutdown_write() {
+  if (ssl_ && !tls_broken_ && SSL_is_init_finished(ssl_.get())) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+  }
+  if (socket_.is_open()) ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+AnyStream::Parts AnyStream::release() {
+  boost::system::error_code ignored;
+  return {socket_.release(ignored), std::move(ssl_)};
+}
+
+}  // namespace gateway

@@ -1,0 +1,17 @@
+// The way of a BOSH request from its bytes to its session: content coding, <body/>, the session by sid, or the
+// creation of one (PROTOCOL B-001...B-030, B-170, B-171, B-200...B-203).
+#pragma once
+#include "bosh/condition.hpp"
+#include "gateway/http_connection.hpp"
+
+namespace gateway {
+
+class Shard;
+
+void serve_bosh(Shard& shard, HttpConnection& connection, const Request& request);
+
+// A request for which no session is to blame (or known): the terminal condition as B-171 says.
+void refuse_bosh(Shard& shard, HttpConnection& connection, const Request& request, bosh::Condition condition,
+                 bool close);
+
+}  // namespace gateway

@@ -1,0 +1,71 @@
+#include "gateway/end_log.hpp"
+
+#include <chrono>
+#include <string>
+
+#include "gateway/log.hpp"
+
+namespace gateway {
+
+namespace {
+
+std::string_view name_of(xmpp::EndReason reason) {
+  switch (reason) {
+    case xmpp::EndReason::client_terminated:
+      return "terminated by the client";
+    case xmpp::EndReason::inactivity:
+      return "inactivity";
+    case xmpp::EndReason::never_used:
+      return "never used";
+    case xmpp::EndReason::protocol_fault:
+      return "protocol fault of the client";
+    case xmpp::EndReason::policy:
+      return "policy";
+    case xmpp::EndReason::server_unreachable:
+      return "server unreachable";
+    case xmpp::EndReason::server_closed:
+      return "closed by the server";
+    case xmpp::EndReason::server_error:
+      return "stream error of the server";
+    case xmpp::EndReason::server_lost:
+      return "connection to the server lost";
+    case xmpp::EndReason::shutdown:
+      return "shutdown";
+    case xmpp::EndReason::overload:
+      return "overload";
+    case xmpp::EndReason::internal_error:
+      return "internal error";
+  }
+  return "unknown";
+}
+
+// What an operator has to act on stands out from what clients do all day.
+spdlog::level::level_enum level_of(xmpp::EndReason reason) {
+  switch (reason) {
+    case xmpp::EndReason::server_unreachable:
+    case xmpp::EndReason::server_lost:
+    case xmpp::EndReason::overload:
+      return spdlog::level::warn;
+    case xmpp::EndReason::internal_error:
+      return spdlog::level::err;
+    default:
+      return spdlog::level::info;
+  }
+}
+
+}  // namespace
+
+void log_session_end(const EndedSession& session) {
+  const double seconds = std::chrono::duration<double>(session.age).count();
+  std::string why(name_of(session.end.reason));
+  if (!session.end.text.empty()) why.append(": ").append(session.end.text);
+  if (!session.trouble.empty()) why.append(": ").append(safe_text(session.trouble, 300));
+  if (!session.end.condition.empty()) why.append(" (").append(session.end.condition).append(")");
+  spdlog::log(level_of(session.end.reason),
+              "session {} of {} for {} ended after {:.1f} s: {}; requests {}, repeats {}, to server {}, to client {}{}",
+              short_sid(session.sid), session.client, session.domain, seconds, why, session.counters.requests,
+              session.counters.repeats, session.counters.to_server, session.counters.to_client,
+              session.encrypted ? ", TLS" : "");
+}
+
+}  // namespace gateway

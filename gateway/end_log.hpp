@@ -1,0 +1,24 @@
+// The one log line of a session's end: reason, age, counts. Never a full sid, a password or a stanza.
+#pragma once
+#include <string_view>
+
+#include "bosh/engine.hpp"
+#include "xmpp/binding.hpp"
+#include "xmpp/time.hpp"
+
+namespace gateway {
+
+struct EndedSession {
+  std::string_view sid;
+  std::string_view client;  // address
+  std::string_view domain;
+  xmpp::Duration age;
+  const xmpp::EndSession& end;
+  const bosh::Counters& counters;
+  std::string_view trouble;  // what the system said about the link to the server; may be empty
+  bool encrypted;            // towards the server
+};
+
+void log_session_end(const EndedSession& session);
+
+}  // namespace gateway

@@ -1,0 +1,408 @@
+#include "gateway/http_connection.hpp"
+
+#include <array>
+#include <boost/beast/http/error.hpp>
+#include <utility>
+
+#include "gateway/clock.hpp"
+#include "gateway/config.hpp"
+#include "gateway/response_head.hpp"
+#include "gateway/routes.hpp"
+#include "gateway/shard.hpp"
+
+namespace gateway {
+
+namespace {
+
+// How long a peer may take to read our last answer and close, once we have closed our side.
+constexpr xmpp::Duration drain_time = std::chrono::seconds(2);
+constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+struct HttpConnection::HandOver {
+  unsigned shard;
+  RequestHead head;
+  std::string body;
+};
+
+HttpConnection::HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
+    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
+
+HttpConnection::~HttpConnection() = default;
+
+void HttpConnection::start() {
+  const auto& limits = shard_.config().limits;
+  if (stream_.ssl() != nullptr) {
+    set_deadline(limits.handshake_timeout);
+    handshaking_ = true;
+    continue_handshake();
+  } else {
+    set_deadline(limits.header_timeout);
+    wait_readable();
+  }
+}
+
+void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::string_view left_over) {
+  accept_request(head, body);
+  if (closed_) return;
+  if (!left_over.empty()) take(left_over);
+  if (!closed_) wait_readable();
+}
+
+void HttpConnection::continue_handshake() {
+  switch (stream_.handshake()) {
+    case IoStatus::ok:
+      handshaking_ = false;
+      set_deadline(shard_.config().limits.header_timeout);
+      // The first request may have come in the same packet as the end of the handshake.
+      on_readable();
+      return;
+    case IoStatus::wait_read:
+      return wait_readable();
+    case IoStatus::wait_write:
+      return wait_writable();
+    default:
+      return close();
+  }
+}
+
+// ---- waits ---------------------------------------------------------------------------------------------------------
+
+void HttpConnection::wait_readable() {
+  if (reading_ || closed_) return;
+  reading_ = true;
+  ++in_flight_;
+  stream_.socket().async_wait(Socket::wait_read, [this](const boost::system::error_code& error) {
+    reading_ = false;
+    --in_flight_;
+    if (!closed_ && !error) {
+      if (handshaking_) {
+        continue_handshake();
+      } else if (half_closed_) {
+        // nothing more is expected
+      } else {
+        on_readable();
+      }
+    }
+    landed();
+  });
+}
+
+void HttpConnection::wait_writable() {
+  if (writing_ || closed_) return;
+  writing_ = true;
+  ++in_flight_;
+  stream_.socket().async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
+    writing_ = false;
+    --in_flight_;
+    if (!closed_ && !error) {
+      if (handshaking_) {
+        continue_handshake();
+      } else {
+        set_deadline(shard_.config().limits.write_timeout);  // there was progress
+        after_write(outbox_.flush(stream_));
+      }
+    }
+    landed();
+  });
+}
+
+void HttpConnection::wait_for_error() {
+  ++in_flight_;
+  stream_.socket().async_wait(Socket::wait_error, [this](const boost::system::error_code& error) {
+    --in_flight_;
+    if (!closed_ && !error) close();
+    landed();
+  });
+}
+
+void HttpConnection::landed() {
+  if (may_be_destroyed()) shard_.erase_connection(id_);  // destroys this
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------------
+
+void HttpConnection::on_readable() {
+  const auto buffer = shard_.read_buffer();
+  do {
+    const IoResult result = stream_.read(buffer);
+    switch (result.status) {
+      case IoStatus::ok:
+        if (!draining_ && !last_request_) take({buffer.data(), result.bytes});
+        break;
+      case IoStatus::wait_read:
+        return wait_readable();
+      case IoStatus::wait_write:
+        return wait_writable();
+      case IoStatus::end:
+        return end_of_input();
+      case IoStatus::failed:
+        return close();
+    }
+  } while (!closed_ && stream_.has_buffered());
+  if (!closed_) wait_readable();
+}
+
+void HttpConnection::take(std::string_view bytes) {
+  if (hand_over_) {  // nothing is parsed here any more: it belongs to the other shard
+    unparsed_.append(bytes);
+    if (unparsed_.size() > shard_.config().limits.max_header_bytes + shard_.config().limits.from_client.max_bytes)
+      close();
+    return;
+  }
+  if (unparsed_.empty()) {
+    const std::size_t used = parse(bytes);
+    if (!closed_) unparsed_.append(bytes.substr(used));
+  } else {
+    // Moved out, because a request that is complete may put its own left-over there.
+    std::string all = std::exchange(unparsed_, {});
+    all.append(bytes);
+    const std::size_t used = parse(all);
+    if (!closed_) unparsed_.append(all, used);
+  }
+  if (parser_) parser_->keep_body();
+  try_hand_over();
+}
+
+// Returns how many bytes are used up: the rest is the beginning of something incomplete.
+std::size_t HttpConnection::parse(std::string_view bytes) {
+  const auto& limits = shard_.config().limits;
+  std::size_t used = 0;
+  parsing_ = true;
+  while (used < bytes.size() && !closed_ && !last_request_ && !hand_over_) {
+    if (!parser_) {
+      if (waiting_.size() >= limits.max_pipelined) {
+        close();  // H-011: the head of the line is not being answered, and still more comes
+        break;
+      }
+      parser_ = std::make_unique<RequestParser>(limits.max_header_bytes, limits.from_client.max_bytes);
+      got_header_ = false;
+      set_deadline(limits.header_timeout);
+    }
+    boost::system::error_code error;
+    used += parser_->parse(bytes.substr(used), error);
+    if (parser_->is_done()) {
+      request_complete();
+      continue;
+    }
+    if (error != boost::beast::http::error::need_more) {
+      refuse_unparsable(error);
+      break;
+    }
+    if (parser_->is_header_done() && !got_header_) {
+      got_header_ = true;
+      set_deadline(limits.body_timeout);
+      const RequestHead& head = parser_->head();
+      // Out of turn it would be taken for the answer to an earlier request; the client sends on by itself then.
+      if (head.expects_continue && !head.http10 && waiting_.empty()) {
+        const std::array<std::string_view, 1> parts{continue_response};
+        after_write(outbox_.write(stream_, parts));
+      }
+    }
+    break;
+  }
+  parsing_ = false;
+  return used;
+}
+
+void HttpConnection::request_complete() {
+  const auto parser = std::move(parser_);
+  accept_request(parser->head(), parser->body());
+}
+
+void HttpConnection::accept_request(const RequestHead& head, std::string_view body) {
+  Waiting& entry = waiting_.emplace_back();
+  entry.http10 = head.http10;
+  entry.keep_alive = head.keep_alive;
+  entry.head_only = head.method == Method::head;
+  entry.accepted = choose_coding(head.accept_encoding);
+  if (shard_.routes().cors().depends_on_origin()) entry.origin = head.origin;
+  if (!head.keep_alive) last_request_ = true;
+  arm_deadline();
+  const auto sequence = static_cast<std::uint32_t>(first_ + waiting_.size() - 1) & sequence_mask;
+  shard_.routes().serve(shard_, *this, Request{make_request_id(id_, sequence), head, body, peer_});
+}
+
+// The framing is lost, or nobody waits for the rest: this is the last answer of the connection.
+void HttpConnection::refuse_unparsable(boost::system::error_code code) {
+  using boost::beast::http::error;
+  refuse(code == error::body_limit     ? Refusal::body_too_large
+         : code == error::header_limit ? Refusal::header_too_large
+                                       : Refusal::malformed);
+}
+
+void HttpConnection::refuse(Refusal refusal) {
+  RequestHead head = parser_->head();
+  head.keep_alive = false;
+  parser_.reset();
+  Waiting& entry = waiting_.emplace_back();
+  entry.http10 = head.http10;
+  last_request_ = true;
+  const auto sequence = static_cast<std::uint32_t>(first_ + waiting_.size() - 1) & sequence_mask;
+  shard_.routes().refuse(shard_, *this, Request{make_request_id(id_, sequence), head, {}, peer_}, refusal);
+}
+
+void HttpConnection::end_of_input() {
+  if (waiting_.empty() || draining_ || parser_) return close();
+  // Who keeps the connection alive has no reason to close one half of it: that client is gone (H-022). Who does not,
+  // old proxies and simple tools, may close its half after the request and wait for the answer (E-35).
+  if (!last_request_) return close();
+  half_closed_ = true;
+  wait_for_error();
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+void HttpConnection::belongs_to(std::uint32_t sequence, SessionId session) {
+  const std::uint32_t index = (sequence - first_) & sequence_mask;
+  if (index < waiting_.size()) waiting_[index].session = session;
+}
+
+void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
+  const std::uint32_t index = (sequence - first_) & sequence_mask;
+  if (closed_ || index >= waiting_.size() || waiting_[index].answered) return;
+  Waiting& request = waiting_[index];
+  request.answered = true;
+  request.close = answer.close || !request.keep_alive;
+
+  std::string compressed;
+  std::string_view body = answer.body;
+  std::string_view coding;
+  const auto& compression = shard_.config().compression;
+  const bool negotiable = answer.compress && compression.enabled;
+  if (negotiable && body.size() >= compression.min_bytes && request.accepted != Coding::identity &&
+      shard_.codec().compress(request.accepted, body, compressed)) {
+    body = compressed;
+    coding = name_of(request.accepted);
+  }
+  const std::string cors = shard_.routes().cors().allow(request.origin);
+  std::string& head = shard_.head_buffer();
+  head.clear();
+  write_response_head(head, ResponseHead{answer.status, answer.content_type, body.size(), answer.fields, coding, cors,
+                                         negotiable, request.http10, request.close});
+  if (request.head_only) body = {};
+  if (index == 0) {
+    const std::array<std::string_view, 2> parts{head, body};
+    const auto result = outbox_.write(stream_, parts);
+    pop_front();
+    after_write(write_ready(result));
+  } else {
+    request.bytes.reserve(head.size() + body.size());
+    request.bytes.append(head).append(body);
+  }
+}
+
+void HttpConnection::pop_front() {
+  if (waiting_.front().close) last_answered_ = true;
+  waiting_.erase(waiting_.begin());
+  first_ = (first_ + 1) & sequence_mask;
+}
+
+// Answers that were ready before their turn.
+Outbox::Result HttpConnection::write_ready(Outbox::Result result) {
+  while (!waiting_.empty() && waiting_.front().answered && !last_answered_) {
+    const std::array<std::string_view, 1> parts{waiting_.front().bytes};
+    result = outbox_.write(stream_, parts);
+    pop_front();
+  }
+  return result;
+}
+
+void HttpConnection::after_write(Outbox::Result result) {
+  switch (result) {
+    case Outbox::Result::done:
+      if (last_answered_) {
+        drain();
+      } else {
+        arm_deadline();
+        try_hand_over();
+      }
+      return;
+    case Outbox::Result::wait_read:
+      return wait_readable();
+    case Outbox::Result::wait_write:
+      set_deadline(shard_.config().limits.write_timeout);
+      return wait_writable();
+    case Outbox::Result::failed:
+      // The read side reports the loss. Closing here would call into the session in the middle of its step.
+      outbox_.clear();
+      if (half_closed_) set_deadline(xmpp::Duration::zero());
+      return;
+  }
+}
+
+// Closing with unread bytes in the receive buffer would reset the connection and could destroy our answer on the way:
+// so our half is closed first, and what still comes is read and thrown away for a while (RFC 9112 9.6).
+void HttpConnection::drain() {
+  if (draining_) return;
+  draining_ = true;
+  stream_.shutdown_write();
+  set_deadline(drain_time);
+  wait_readable();
+}
+
+void HttpConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  disarm();
+  boost::system::error_code ignored;
+  if (stream_.socket().is_open()) {
+    if (!draining_) stream_.shutdown_write();
+    stream_.socket().close(ignored);
+  }
+  shard_.connection_closed(peer_);
+  parser_.reset();
+  outbox_.clear();
+  const auto lost = std::exchange(waiting_, {});
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    const auto sequence = static_cast<std::uint32_t>(first_ + i) & sequence_mask;
+    if (!lost[i].answered) shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
+  }
+  if (in_flight_ == 0) shard_.erase_connection_later(id_);
+}
+
+// ---- another shard -------------------------------------------------------------------------------------------------
+
+void HttpConnection::hand_over(unsigned shard, const RequestHead& head, std::string_view body) {
+  hand_over_ = std::make_unique<HandOver>(HandOver{shard, head, std::string(body)});
+  try_hand_over();
+}
+
+void HttpConnection::try_hand_over() {
+  if (!hand_over_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0) return;
+  closed_ = true;  // towards this shard
+  disarm();
+  waiting_.clear();
+  shard_.move_connection(hand_over_->shard, Moved{stream_.release(), peer_, std::move(hand_over_->head),
+                                                  std::move(hand_over_->body), std::move(unparsed_)});
+  if (in_flight_ == 0) shard_.erase_connection_later(id_);
+}
+
+// ---- time ----------------------------------------------------------------------------------------------------------
+
+void HttpConnection::set_deadline(xmpp::Duration from_now) {
+  deadline_ = steady_now() + from_now;
+  arm(deadline_);
+}
+
+void HttpConnection::arm_deadline() {
+  if (closed_ || draining_ || outbox_.pending() > 0 || parser_) return;  // their own deadline runs
+  if (waiting_.empty()) {
+    set_deadline(shard_.config().limits.keepalive_timeout);
+  } else {
+    deadline_ = xmpp::never;  // the session bounds how long a request is held
+  }
+}
+
+void HttpConnection::on_timer(xmpp::Instant now) {
+  if (deadline_ == xmpp::never) return;
+  if (now < deadline_) return arm(deadline_);
+  if (parser_ && waiting_.empty() && !draining_ && outbox_.pending() == 0) {
+    refuse(Refusal::timed_out);
+  } else {
+    close();
+  }
+}
+
+}  // namespace gateway

@@ -1,0 +1,138 @@
+// Room 1: one accepted connection that speaks HTTP/1.x, plain or TLS. Reads requests, hands them to the routes of its
+// shard, writes the answers in the order of the requests (PROTOCOL H-001...H-023, RFC 9112).
+//
+// It knows no session: it remembers under which session id a request waits, only to report that its client is gone.
+// It reads on while a request is held, because old clients pipeline (H-010) and because that is how a lost client is
+// noticed (H-022). Nothing is buffered for a connection that waits.
+//
+// Owned by its shard, in whose thread everything happens; the shard erases it when may_be_destroyed().
+#pragma once
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/any_stream.hpp"
+#include "gateway/compression.hpp"
+#include "gateway/ids.hpp"
+#include "gateway/outbox.hpp"
+#include "gateway/request_parser.hpp"
+#include "gateway/timers.hpp"
+
+namespace gateway {
+
+class Shard;
+struct Config;
+struct Listen;
+
+// What is the same for all requests of a connection.
+struct Peer {
+  boost::asio::ip::address address;  // of the socket
+  bool tls = false;
+  bool private_listener = false;
+  bool v4_socket = true;  // of the socket, not of the address: a dual-stack listener sees mapped ones
+};
+
+// One complete request, as the routes see it. Views live during the call.
+struct Request {
+  xmpp::RequestId id;
+  const RequestHead& head;
+  std::string_view body;
+  const Peer& peer;
+};
+
+// One complete answer. Length, connection and CORS header fields are added by the connection.
+struct Answer {
+  std::uint16_t status = 200;
+  std::string_view content_type;
+  std::string_view body;
+  std::string_view fields;  // further header fields, each ending in CRLF
+  bool close = false;       // end the connection after this answer
+  bool compress = false;    // if the request allows it and the configuration wants it
+};
+
+// Why a request is answered without having been read to its end.
+enum class Refusal : std::uint8_t { malformed, header_too_large, body_too_large, timed_out };
+
+class HttpConnection final : public Timed {
+ public:
+  HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
+  ~HttpConnection() override;
+
+  // Begins with the TLS handshake or the first request.
+  void start();
+  // Goes on with what another shard has read (see hand_over).
+  void adopt(const RequestHead& head, std::string_view body, std::string_view left_over);
+
+  // The answer to a request of this connection. Unknown sequence numbers are ignored.
+  void answer(std::uint32_t sequence, const Answer& answer);
+  // The request waits in a session: tell it if the client goes away.
+  void belongs_to(std::uint32_t sequence, SessionId session);
+  // This request is for a session of another shard. It and what follows go there as soon as nothing is waiting here.
+  void hand_over(unsigned shard, const RequestHead& head, std::string_view body);
+
+  // Closes at once, reporting requests that wait as gone.
+  void close();
+  // An answer is on its way.
+  [[nodiscard]] bool writing() const { return !closed_ && outbox_.pending() > 0; }
+  [[nodiscard]] bool may_be_destroyed() const { return closed_ && in_flight_ == 0; }
+
+ private:
+  struct Waiting {  // a request without its complete answer
+    SessionId session;
+    bool answered = false;  // complete in `bytes`, but not its turn yet
+    bool http10 = false, keep_alive = false, head_only = false, close = false;
+    Coding accepted = Coding::identity;
+    std::string origin;  // only where CORS depends on it
+    std::string bytes;
+  };
+  struct HandOver;
+
+  void on_timer(xmpp::Instant now) override;
+  void continue_handshake();
+  void wait_readable();
+  void wait_writable();
+  void wait_for_error();
+  void on_readable();
+  void take(std::string_view bytes);
+  std::size_t parse(std::string_view bytes);
+  void request_complete();
+  void accept_request(const RequestHead& head, std::string_view body);
+  void refuse_unparsable(boost::system::error_code code);
+  void refuse(Refusal refusal);
+  void end_of_input();
+  void pop_front();
+  Outbox::Result write_ready(Outbox::Result result);
+  void after_write(Outbox::Result result);
+  void drain();
+  void set_deadline(xmpp::Duration from_now);
+  void arm_deadline();
+  void try_hand_over();
+  void landed();
+
+  Shard& shard_;
+  const ConnectionId id_;
+  AnyStream stream_;
+  Peer peer_;
+  std::unique_ptr<RequestParser> parser_;  // only while a request is incomplete
+  std::string unparsed_;                   // bytes the parser could not use yet: part of a header
+  std::vector<Waiting> waiting_;           // in order; the first has sequence number first_
+  std::uint32_t first_ = 0;
+  Outbox outbox_;
+  std::unique_ptr<HandOver> hand_over_;
+  xmpp::Instant deadline_ = xmpp::never;
+  std::uint8_t in_flight_ = 0;
+  bool handshaking_ = false;
+  bool reading_ = false, writing_ = false;  // waits in flight
+  bool parsing_ = false;
+  bool got_header_ = false;     // of the request being read
+  bool last_request_ = false;   // the answer to the newest request ends the connection
+  bool last_answered_ = false;  // and it has been given
+  bool half_closed_ = false;    // the peer will send nothing more, but may be listening (E-35)
+  bool draining_ = false;       // our side is closed; what still comes is thrown away
+  bool closed_ = false;
+};
+
+}  // namespace gateway

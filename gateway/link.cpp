@@ -1,0 +1,335 @@
+#include "gateway/link.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <boost/asio/error.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "gateway/clock.hpp"
+#include "gateway/config.hpp"
+#include "gateway/setup.hpp"
+#include "gateway/shard.hpp"
+
+namespace gateway {
+
+namespace {
+
+// Unsent bytes for the server. The client is slowed down above `high` (it keeps at most `requests` bodies coming even
+// then), let go below `low`; a server that lets `cap` gather is as good as dead.
+constexpr std::size_t unsent_high = 256 * 1024;
+constexpr std::size_t unsent_low = 64 * 1024;
+constexpr std::size_t unsent_cap = 4 * 1024 * 1024;
+
+}  // namespace
+
+// What is needed until the connection stands.
+struct Link::Search {
+  Resolver::Lookup lookup = Resolver::Lookup::none;
+  std::vector<Candidate> candidates;
+  std::size_t next = 0;
+  std::string trouble;  // of the attempts so far, for the log
+  xmpp::Instant attempt_until = xmpp::never;
+};
+
+Link::Link(Shard& shard, LinkOwner& owner, SetupPtr setup, const Domain& domain)
+    : Timed(shard.timers()), shard_(shard), owner_(owner), setup_(std::move(setup)), domain_(domain) {}
+
+Link::~Link() = default;
+
+// ---- finding the server --------------------------------------------------------------------------------------------
+
+void Link::open() {
+  state_ = State::resolving;
+  search_ = std::make_unique<Search>();
+  const auto lookup = shard_.resolver().resolve(domain_, [this](Resolution result) { resolved(std::move(result)); });
+  if (search_) search_->lookup = lookup;
+}
+
+void Link::open_elsewhere(std::string_view host, std::uint16_t port) {
+  drop_stream();
+  state_ = State::resolving;
+  search_ = std::make_unique<Search>();
+  const auto lookup = shard_.resolver().resolve_redirect(domain_, host, port,
+                                                         [this](Resolution result) { resolved(std::move(result)); });
+  if (search_) search_->lookup = lookup;
+}
+
+void Link::resolved(Resolution result) {
+  if (state_ != State::resolving) return;
+  search_->lookup = Resolver::Lookup::none;
+  if (result.candidates.empty()) {
+    return fail({xmpp::FaultKind::connection_failed, "no address of the server found"}, result.failure);
+  }
+  search_->candidates = std::move(result.candidates);
+  connect_next();
+}
+
+void Link::connect_next() {
+  if (search_->next == search_->candidates.size()) {
+    const std::string trouble = search_->trouble;
+    return fail({xmpp::FaultKind::connection_failed, "no server could be reached"}, trouble);
+  }
+  const Candidate& candidate = search_->candidates[search_->next++];
+  state_ = State::connecting;
+  direct_tls_ = candidate.tls == xmpp::TlsMode::direct;
+  plain_mode_ = candidate.tls == xmpp::TlsMode::none ? xmpp::TlsMode::none : xmpp::TlsMode::starttls;
+  Socket socket(shard_.io());
+  boost::system::error_code error;
+  socket.open(candidate.endpoint.protocol(), error);
+  if (error) return attempt_failed(error.message());
+  socket.non_blocking(true, error);
+  socket.set_option(boost::asio::ip::tcp::no_delay(true), error);
+  socket.set_option(boost::asio::socket_base::keep_alive(true), error);
+  const int patience = static_cast<int>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(setup_->config.limits.tcp_user_timeout).count());
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+  stream_.emplace(std::move(socket));
+  search_->attempt_until = steady_now() + domain_.connect_timeout;
+  arm(search_->attempt_until);
+  ++in_flight_;
+  stream_->socket().async_connect(candidate.endpoint,
+                                  [this, attempt = ++attempt_](const boost::system::error_code& failure) {
+                                    --in_flight_;
+                                    if (state_ == State::connecting && attempt == attempt_) connected(failure);
+                                    landed();
+                                  });
+}
+
+void Link::connected(const boost::system::error_code& error) {
+  if (error) return attempt_failed(error.message());
+  // The handshake still belongs to this attempt: the next address may have the better certificate.
+  if (direct_tls_) return begin_handshake();
+  up(plain_mode_);
+}
+
+void Link::up(xmpp::TlsMode tls) {
+  state_ = State::up;
+  search_.reset();
+  disarm();
+  wait_readable();
+  owner_.on_link_up(tls);
+}
+
+void Link::attempt_failed(std::string_view detail) {
+  const Candidate& candidate = search_->candidates[search_->next - 1];
+  if (!search_->trouble.empty()) search_->trouble += "; ";
+  const auto& address = candidate.endpoint.address();
+  search_->trouble += candidate.host + " [" + address.to_string() + "]:" + std::to_string(candidate.endpoint.port()) +
+                      ": " + std::string(detail);
+  drop_stream();
+  // Not from here: a network that refuses at once would recurse once an address.
+  state_ = State::connecting;
+  ++in_flight_;
+  boost::asio::post(shard_.io(), [this] {
+    --in_flight_;
+    if (state_ == State::connecting) connect_next();
+    landed();
+  });
+}
+
+// ---- TLS -----------------------------------------------------------------------------------------------------------
+
+void Link::start_tls() {
+  begin_handshake();
+}
+
+void Link::begin_handshake() {
+  state_ = State::handshaking;
+  const ClientTls* const tls = setup_->tls_of(domain_);
+  SslPtr ssl = tls != nullptr ? tls->create(direct_tls_) : nullptr;
+  if (!ssl || !stream_->start_tls(std::move(ssl))) {
+    return fail({xmpp::FaultKind::connection_failed, "TLS cannot be started"}, "out of memory");
+  }
+  continue_handshake();
+}
+
+void Link::continue_handshake() {
+  const IoStatus status = stream_->handshake();
+  switch (status) {
+    case IoStatus::ok:
+      after_handshake(stream_->ssl());
+      if (direct_tls_ && search_) return up(xmpp::TlsMode::direct);
+      state_ = State::up;
+      wait_readable();
+      owner_.on_link_encrypted();
+      return;
+    case IoStatus::wait_read:
+      return wait_readable();
+    case IoStatus::wait_write:
+      return wait_writable();
+    default: {
+      const std::string detail = "TLS: " + tls_failure(stream_->ssl());
+      if (search_) return attempt_failed(detail);
+      return fail({xmpp::FaultKind::connection_failed, "the connection could not be secured"}, detail);
+    }
+  }
+}
+
+// ---- waits ---------------------------------------------------------------------------------------------------------
+
+void Link::wait_readable() {
+  if (reading_ || paused_) return;
+  reading_ = true;
+  ++in_flight_;
+  stream_->socket().async_wait(Socket::wait_read, [this, attempt = attempt_](const boost::system::error_code& error) {
+    --in_flight_;
+    if (attempt == attempt_) {
+      reading_ = false;
+      if (!error) on_readable();
+    }
+    landed();
+  });
+}
+
+void Link::wait_writable() {
+  if (writing_) return;
+  writing_ = true;
+  ++in_flight_;
+  stream_->socket().async_wait(Socket::wait_write, [this, attempt = attempt_](const boost::system::error_code& error) {
+    --in_flight_;
+    if (attempt == attempt_) {
+      writing_ = false;
+      if (!error) on_writable();
+    }
+    landed();
+  });
+}
+
+void Link::landed() {
+  if (may_be_destroyed()) owner_.on_link_released();  // destroys this
+}
+
+void Link::on_readable() {
+  if (state_ == State::handshaking) return continue_handshake();
+  const auto buffer = shard_.read_buffer();
+  while (state_ == State::up && !paused_) {
+    const IoResult result = stream_->read(buffer);
+    switch (result.status) {
+      case IoStatus::ok:
+        owner_.on_link_bytes({buffer.data(), result.bytes});
+        if (state_ == State::up && stream_->has_buffered()) continue;
+        break;
+      case IoStatus::wait_read:
+        break;
+      case IoStatus::wait_write:
+        wait_writable();
+        break;
+      case IoStatus::end:
+        return fail({xmpp::FaultKind::connection_lost, "the server closed the connection without ending the stream"},
+                    {});
+      case IoStatus::failed: {
+        const std::string detail = stream_->ssl() != nullptr ? tls_failure(stream_->ssl()) : std::string();
+        return fail({xmpp::FaultKind::connection_lost, "the connection to the server broke"}, detail);
+      }
+    }
+    break;
+  }
+  if (state_ == State::up) wait_readable();
+}
+
+void Link::on_writable() {
+  if (state_ == State::handshaking) return continue_handshake();
+  if (state_ == State::up) flush();
+}
+
+void Link::pause_reading(bool pause) {
+  paused_ = pause;
+  if (!pause && state_ == State::up) wait_readable();
+}
+
+// ---- writing -------------------------------------------------------------------------------------------------------
+
+void Link::write(std::string_view bytes) {
+  if (state_ == State::up) outbox_.add(bytes);
+}
+
+void Link::flush() {
+  if (state_ != State::up || outbox_.pending() == 0 || writing_) return;
+  switch (outbox_.flush(*stream_)) {
+    case Outbox::Result::done:
+      break;
+    case Outbox::Result::wait_write:
+      wait_writable();
+      break;
+    case Outbox::Result::wait_read:
+      wait_readable();
+      break;
+    case Outbox::Result::failed:
+      // Reading reports it, after what the server may still have said.
+      outbox_.clear();
+      pause_reading(false);
+      break;
+  }
+  report_congestion();
+}
+
+void Link::report_congestion() {
+  const std::size_t unsent = outbox_.pending();
+  const bool overflow = unsent > unsent_cap;
+  const bool congested = congested_ ? unsent > unsent_low : unsent > unsent_high;
+  if (overflow) {
+    report_later([this] { owner_.on_link_overflow(); });
+  } else if (congested != congested_) {
+    congested_ = congested;
+    report_later([this] { owner_.on_link_congested(congested_); });
+  }
+}
+
+// The owner is in the middle of a step when it flushes: what it must hear comes as a step of its own.
+template <typename Report>
+void Link::report_later(Report report) {
+  ++in_flight_;
+  boost::asio::post(shard_.io(), [this, report] {
+    --in_flight_;
+    if (state_ == State::up) report();
+    landed();
+  });
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+void Link::drop_stream() {
+  ++attempt_;  // handlers of the old socket find that they are not meant
+  reading_ = writing_ = false;
+  outbox_.clear();
+  stream_.reset();
+}
+
+void Link::close() {
+  if (state_ == State::closed) return;
+  if (search_ && search_->lookup != Resolver::Lookup::none) shard_.resolver().cancel(search_->lookup);
+  if (stream_ && state_ == State::up) {
+    if (outbox_.pending() > 0) outbox_.flush(*stream_);  // the end of the stream, mostly: one try is all it gets
+    stream_->shutdown_write();
+  }
+  state_ = State::closed;
+  search_.reset();
+  disarm();
+  drop_stream();
+  if (in_flight_ == 0) {
+    ++in_flight_;
+    boost::asio::post(shard_.io(), [this] {
+      --in_flight_;
+      landed();
+    });
+  }
+}
+
+void Link::fail(xmpp::Fault fault, std::string_view detail) {
+  const std::string kept(detail);
+  // The state stays: the owner answers with close(), which says goodbye where there is somebody to say it to.
+  if (state_ == State::up) paused_ = true;
+  owner_.on_link_down(fault, kept);
+}
+
+void Link::on_timer(xmpp::Instant now) {
+  if (!search_ || search_->attempt_until == xmpp::never) return;
+  if (now < search_->attempt_until) return arm(search_->attempt_until);
+  attempt_failed("no answer in time");
+}
+
+}  // namespace gateway

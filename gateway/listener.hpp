@@ -1,0 +1,43 @@
+// One listening socket of one shard (SO_REUSEPORT: each shard has its own, the kernel spreads the connections), and
+// the loop that accepts. When descriptors run out it backs off instead of spinning; existing sessions live on.
+#pragma once
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+
+#include "gateway/config.hpp"
+#include "gateway/http_connection.hpp"
+#include "gateway/tls.hpp"
+
+namespace gateway {
+
+class Shard;
+
+class Listener {
+ public:
+  // Opens, binds and listens at `endpoint` (that of `listen`, with the port that the first shard got where it asked
+  // for 0); throws std::system_error. `shared`: other shards listen there too. `tls`: null for plain HTTP.
+  Listener(Shard& shard, const Listen& listen, const boost::asio::ip::tcp::endpoint& endpoint, bool shared,
+           std::shared_ptr<const ServerTls> tls);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  void start();
+  void stop();
+  [[nodiscard]] boost::asio::ip::tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
+
+ private:
+  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+  void wait();
+  void accept_some();
+  void back_off(const boost::system::error_code& error);
+
+  Shard& shard_;
+  const bool private_;
+  const std::shared_ptr<const ServerTls> tls_;
+  Acceptor acceptor_;
+  boost::asio::steady_timer pause_;
+  bool backing_off_ = false;
+};
+
+}  // namespace gateway

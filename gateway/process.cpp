@@ -1,0 +1,18 @@
+#include "gateway/process.hpp"
+
+#include <sys/resource.h>
+
+#include "gateway/log.hpp"
+
+namespace gateway {
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  spdlog::info("{} open files allowed: about {} sessions", limit.rlim_cur, limit.rlim_cur / 3);
+}
+
+}  // namespace gateway

@@ -1,0 +1,9 @@
+// What the process asks of the system at its start.
+#pragma once
+
+namespace gateway {
+
+// Two descriptors a session: the soft limit is raised to the hard one, and the resulting capacity logged.
+void raise_descriptor_limit();
+
+}  // namespace gateway

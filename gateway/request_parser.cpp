@@ -1,0 +1,159 @@
+#include "gateway/request_parser.hpp"
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/error.hpp>
+#include <functional>
+
+namespace gateway {
+
+namespace http = boost::beast::http;
+using boost::beast::iequals;
+
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+void append_list(std::string& list, std::string_view value) {
+  if (!list.empty()) list += ", ";
+  list += value;
+}
+
+bool names_foreign_charset(std::string_view content_type) {
+  for (std::size_t at = content_type.find(';'); at != std::string_view::npos; at = content_type.find(';', at + 1)) {
+    auto parameter = trimmed(content_type.substr(at + 1));
+    if (parameter.size() < 8 || !iequals(parameter.substr(0, 8), "charset=")) continue;
+    auto charset = trimmed(parameter.substr(8, parameter.find(';') - 8));
+    if (charset.size() >= 2 && charset.front() == '"' && charset.back() == '"') {
+      charset = charset.substr(1, charset.size() - 2);
+    }
+    return !iequals(charset, "utf-8") && !iequals(charset, "utf8") && !iequals(charset, "us-ascii");
+  }
+  return false;
+}
+
+}  // namespace
+
+RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes) {
+  eager(true);
+  header_limit(max_header_bytes);
+  if (max_body_bytes == 0) {
+    body_limit(boost::none);
+  } else {
+    body_limit(max_body_bytes);
+  }
+}
+
+std::size_t RequestParser::parse(std::string_view input, boost::system::error_code& error) {
+  input_ = input;
+  return put(boost::asio::const_buffer(input.data(), input.size()), error);
+}
+
+void RequestParser::keep_body() {
+  if (view_.empty()) return;
+  collected_.append(view_);
+  view_ = {};
+}
+
+void RequestParser::on_request_impl(http::verb method, string_view_t, string_view_t target, int version, error_code&) {
+  switch (method) {
+    case http::verb::get:
+      head_.method = Method::get;
+      break;
+    case http::verb::head:
+      head_.method = Method::head;
+      break;
+    case http::verb::post:
+      head_.method = Method::post;
+      break;
+    case http::verb::options:
+      head_.method = Method::options;
+      break;
+    default:
+      break;
+  }
+  head_.target = target;
+  head_.http10 = version == 10;
+}
+
+// Beast unfolds continuation lines (RFC 9112 5.2). Proxies do not agree about them, so they are refused: what a proxy
+// takes for another field must not be a length here. An unfolded value lies in memory of Beast's own, or behind a line
+// break.
+bool RequestParser::is_folded(std::string_view name, std::string_view value) const {
+  if (value.empty()) return false;
+  const char* const name_end = name.data() + name.size();
+  const char* const input_end = input_.data() + input_.size();
+  if (std::less<>{}(value.data(), name_end) || !std::less<>{}(value.data(), input_end)) return true;
+  return std::find(name_end, value.data(), '\n') != value.data();
+}
+
+void RequestParser::on_field_impl(http::field name, string_view_t name_text, string_view_t value, error_code& error) {
+  if (is_folded(name_text, value)) {
+    error = http::error::bad_obs_fold;
+    return;
+  }
+  switch (name) {
+    case http::field::transfer_encoding:
+      // Beast takes a list in which chunked is not the last for "no body", and so leaves the body to be read as the
+      // next request (RFC 9112 6.1, 6.3).
+      if (head_.http10 || has_transfer_encoding_ || !iequals(value, "chunked"))
+        error = http::error::bad_transfer_encoding;
+      has_transfer_encoding_ = true;
+      break;
+    case http::field::origin:
+      head_.origin = value;
+      break;
+    case http::field::accept_encoding:
+      append_list(head_.accept_encoding, value);
+      break;
+    case http::field::content_encoding:
+      head_.coding = request_coding(value);
+      break;
+    case http::field::content_type:
+      head_.foreign_charset = names_foreign_charset(value);
+      break;
+    case http::field::expect:
+      head_.expects_continue = iequals(trimmed(value), "100-continue");
+      break;
+    case http::field::host:
+      head_.host = value;
+      break;
+    case http::field::forwarded:
+      append_list(head_.rfc7239_forwarded, value);
+      head_.forwarded = true;
+      break;
+    default:
+      // Beast knows neither of these by number.
+      if (iequals(name_text, "X-Forwarded-For")) {
+        append_list(head_.x_forwarded_for, value);
+        head_.forwarded = true;
+      } else if (iequals(name_text, "X-Forwarded-Proto")) {
+        append_list(head_.x_forwarded_proto, value);
+        head_.forwarded = true;
+      }
+  }
+}
+
+void RequestParser::on_header_impl(error_code&) {
+  head_.keep_alive = keep_alive();
+}
+
+std::size_t RequestParser::on_body_impl(string_view_t data, error_code&) {
+  if (view_.empty() && collected_.empty()) {
+    view_ = data;
+  } else {
+    keep_body();
+    collected_.append(data);
+  }
+  return data.size();
+}
+
+std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view_t data, error_code& error) {
+  return on_body_impl(data, error);
+}
+
+}  // namespace gateway

@@ -1,0 +1,78 @@
+#include "gateway/response_head.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace gateway {
+
+namespace {
+
+void append_number(std::string& out, std::size_t number) {
+  std::array<char, 20> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+}  // namespace
+
+std::string_view reason_phrase(std::uint16_t status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Unknown";
+  }
+}
+
+void write_response_head(std::string& out, const ResponseHead& head) {
+  out += "HTTP/1.1 ";
+  append_number(out, head.status);
+  out += ' ';
+  out += reason_phrase(head.status);
+  out += "\r\n";
+  if (!head.content_type.empty()) {
+    out += "Content-Type: ";
+    out += head.content_type;
+    out += "\r\n";
+  }
+  if (head.status != 204) {  // RFC 9110 8.6: a 204 must not carry the field
+    out += "Content-Length: ";
+    append_number(out, head.length);
+    out += "\r\n";
+  }
+  if (!head.coding.empty()) {
+    out += "Content-Encoding: ";
+    out += head.coding;
+    out += "\r\n";
+  }
+  if (head.vary_encoding) out += "Vary: Accept-Encoding\r\n";
+  out += head.cors;
+  out += head.fields;
+  out += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  if (head.close) {
+    out += "Connection: close\r\n";
+  } else if (head.http10) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+}
+
+}  // namespace gateway

@@ -1,0 +1,247 @@
+#include "gateway/session_host.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "gateway/clock.hpp"
+#include "gateway/end_log.hpp"
+#include "gateway/shard.hpp"
+
+namespace gateway {
+
+namespace {
+
+// How the end of the stream to the server looks to the binding.
+xmpp::EndReason end_reason(const xmpp::Fault& fault) {
+  switch (fault.kind) {
+    case xmpp::FaultKind::connection_failed:
+    case xmpp::FaultKind::timed_out:
+      return xmpp::EndReason::server_unreachable;
+    case xmpp::FaultKind::stream_error:
+      return xmpp::EndReason::server_error;
+    case xmpp::FaultKind::closed:
+      return xmpp::EndReason::server_closed;
+    default:
+      return xmpp::EndReason::server_lost;
+  }
+}
+
+}  // namespace
+
+SessionHost::SessionHost(Shard& shard, SetupPtr setup, const Domain& domain, const bosh::Creation& creation,
+                         std::string sid, SessionOrigin origin)
+    : Timed(shard.timers()),
+      shard_(shard),
+      setup_(std::move(setup)),
+      domain_(domain),
+      origin_(std::move(origin)),
+      sid_(std::move(sid)),
+      created_(steady_now()),
+      engine_(setup_->config.bosh, creation, bosh::Identity{sid_, domain.name}, created_),
+      session_(domain.stream, creation.stream, created_),
+      splitter_(shard.parser_pool(), setup_->config.limits.from_server) {}
+
+// ---- from the browser ----------------------------------------------------------------------------------------------
+
+void SessionHost::create(xmpp::RequestId request, const bosh::Body& body) {
+  const auto now = steady_now();
+  engine_.on_create(request, body, now, shard_.actions());
+  carry_out(now);
+}
+
+void SessionHost::request(xmpp::RequestId request, const bosh::Body& body) {
+  const auto now = steady_now();
+  engine_.on_request(request, body, now, shard_.actions());
+  carry_out(now);
+}
+
+void SessionHost::gone(xmpp::RequestId request) {
+  const auto now = steady_now();
+  engine_.on_gone(request, now, shard_.actions());
+  carry_out(now);
+}
+
+void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
+  if (ended_) return;
+  const auto now = steady_now();
+  engine_.close(reason, text, now, shard_.actions());
+  carry_out(now);
+}
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+void SessionHost::on_link_up(xmpp::TlsMode tls) {
+  const auto now = steady_now();
+  encrypted_ = tls == xmpp::TlsMode::direct;
+  session_.link_up(tls, now, shard_.session_actions());
+  apply(now);
+  carry_out(now);
+}
+
+void SessionHost::on_link_encrypted() {
+  const auto now = steady_now();
+  encrypted_ = true;
+  session_.encrypted(now, shard_.session_actions());
+  apply(now);
+  carry_out(now);
+}
+
+void SessionHost::on_link_bytes(std::string_view bytes) {
+  const auto now = steady_now();
+  auto& events = shard_.stream_events();
+  splitter_.feed(bytes, events);
+  discard_read_ = false;
+  for (const auto& event : events.list) {
+    session_.on_event(event, now, shard_.session_actions());
+    apply(now);
+    if (discard_read_) break;
+  }
+  if (!ended_) engine_.delivered_all(now, shard_.actions());
+  carry_out(now);
+  events.clear();
+}
+
+void SessionHost::on_link_congested(bool is) {
+  if (ended_) return;
+  const auto now = steady_now();
+  engine_.congested(is, now, shard_.actions());
+  carry_out(now);
+}
+
+void SessionHost::on_link_overflow() {
+  end(xmpp::EndReason::server_lost, "the server does not read what is sent to it");
+}
+
+void SessionHost::on_link_down(xmpp::Fault fault, std::string_view detail) {
+  const auto now = steady_now();
+  link_trouble_ = detail;
+  session_.link_down(fault, now, shard_.session_actions());
+  apply(now);
+  carry_out(now);
+}
+
+void SessionHost::on_link_released() {
+  if (link_ && link_->may_be_destroyed()) {
+    link_.reset();
+    if (forgotten_) shard_.erase_session_later(id_);
+  }
+}
+
+void SessionHost::on_timer(xmpp::Instant now) {
+  if (session_.deadline() <= now) {
+    session_.on_time(now, shard_.session_actions());
+    apply(now);
+  }
+  if (engine_.deadline() <= now) engine_.on_time(now, shard_.actions());
+  carry_out(now);
+}
+
+// ---- carrying out --------------------------------------------------------------------------------------------------
+
+void SessionHost::apply(xmpp::Instant now) {
+  auto& asked = shard_.session_actions();
+  for (std::size_t i = 0; i < asked.list.size(); ++i) {
+    const xmpp::SessionAction action = asked.list[i];
+    std::visit(
+        [&](const auto& what) {
+          using What = std::decay_t<decltype(what)>;
+          if constexpr (std::is_same_v<What, xmpp::SendBytes>) {
+            if (link_) link_->write(what.bytes);
+          } else if constexpr (std::is_same_v<What, xmpp::Encrypt>) {
+            discard_read_ = true;
+            splitter_.reset();
+            if (link_) link_->start_tls();
+          } else if constexpr (std::is_same_v<What, xmpp::ResetSplitter>) {
+            splitter_.reset();
+          } else if constexpr (std::is_same_v<What, xmpp::Opened>) {
+            shard_.health().server_reached(domain_.name, {});
+            if (!ended_) engine_.opened(what.stream, now, shard_.actions());
+          } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
+            if (!ended_) engine_.deliver(what.stanza, now, shard_.actions());
+          } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
+            discard_read_ = true;
+            splitter_.reset();
+            encrypted_ = false;
+            if (link_) link_->open_elsewhere(what.host, what.port);
+          } else {
+            stream_ended(what.fault, now);
+          }
+        },
+        action);
+  }
+  asked.clear();
+}
+
+void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {
+  discard_read_ = true;
+  release_link();
+  if (end_reason(fault) == xmpp::EndReason::server_unreachable) {
+    shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_);
+  }
+  if (!ended_) engine_.close(end_reason(fault), fault.text, now, shard_.actions());
+}
+
+void SessionHost::carry_out(xmpp::Instant now) {
+  auto& asked = shard_.actions();
+  for (std::size_t i = 0; i < asked.list.size(); ++i) {  // grows while it is carried out
+    const xmpp::Action action = asked.list[i];
+    std::visit(
+        [&](const auto& what) {
+          using What = std::decay_t<decltype(what)>;
+          if constexpr (std::is_same_v<What, xmpp::ToServer>) {
+            session_.to_server(what.bytes, now, shard_.session_actions());
+            apply(now);
+          } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
+            shard_.reply(what);
+          } else if constexpr (std::is_same_v<What, xmpp::OpenLink>) {
+            LinkOwner& self = *this;
+            link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
+            link_->open();
+          } else if constexpr (std::is_same_v<What, xmpp::RestartStream>) {
+            session_.restart(what.lang, now, shard_.session_actions());
+            apply(now);
+          } else if constexpr (std::is_same_v<What, xmpp::PauseServer>) {
+            if (link_) link_->pause_reading(true);
+          } else if constexpr (std::is_same_v<What, xmpp::ResumeServer>) {
+            if (link_) link_->pause_reading(false);
+          } else if constexpr (std::is_same_v<What, xmpp::AcknowledgedUpTo>) {
+            // Where the gateway owns XEP-0198 towards the server, this is what its `h` advances over (U-060).
+          } else if constexpr (std::is_same_v<What, xmpp::EndSession>) {
+            finish(what, now);
+          } else {
+            forgotten_ = true;
+          }
+        },
+        action);
+  }
+  asked.clear();
+  if (link_) link_->flush();
+  arm_deadline();
+  // Later, because callers up the stack still hold a reference to this.
+  if (forgotten_ && !link_) shard_.erase_session_later(id_);
+}
+
+void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
+  ended_ = true;
+  log_session_end(EndedSession{sid_, origin_.address, domain_.name, now - created_, end, engine_.counters(),
+                               link_trouble_, encrypted_});
+  shard_.admission().session_ended(origin_.address_key, domain_);
+  if (link_) link_->pause_reading(false);  // the server's own end must be seen
+  session_.close(now, shard_.session_actions());
+  apply(now);
+}
+
+void SessionHost::release_link() {
+  if (!link_) return;
+  link_->close();
+  // In the middle of a call from the link: it goes when its last operation has come back.
+}
+
+void SessionHost::arm_deadline() {
+  const auto engine = forgotten_ ? xmpp::never : engine_.deadline();
+  arm(std::min(engine, session_.deadline()));
+}
+
+}  // namespace gateway

@@ -1,0 +1,92 @@
+// Room 2: one web user's session. Holds the engine of the binding and the session model (both pure), the splitter, the
+// link and one timer, carries out what the engine asks for, and nothing else: every decision is the engine's.
+//
+//   HTTP ──► engine ──actions──► session ──► link ──► server
+//   HTTP ◄── engine ◄──events─── session ◄── splitter ◄── link
+//
+// Owned by the shard's SessionTable, in whose thread everything happens. It outlives its end as a tombstone (B-144);
+// released() tells when the table may erase it.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "bosh/engine.hpp"
+#include "gateway/address.hpp"
+#include "gateway/ids.hpp"
+#include "gateway/link.hpp"
+#include "gateway/setup.hpp"
+#include "gateway/timers.hpp"
+#include "xmpp/session.hpp"
+#include "xmpp/stream_splitter.hpp"
+
+namespace gateway {
+
+class Shard;
+
+struct SessionOrigin {
+  AddressKey address_key;  // for the limits per address
+  std::string address;     // for the log
+  bool secure = false;     // created over TLS: all its requests must be (B-200)
+};
+
+class SessionHost final : public Timed, private LinkOwner {
+ public:
+  // `domain` is one of the setup.
+  SessionHost(Shard& shard, SetupPtr setup, const Domain& domain, const bosh::Creation& creation, std::string sid,
+              SessionOrigin origin);
+  ~SessionHost() override = default;
+
+  void create(xmpp::RequestId request, const bosh::Body& body);
+  void request(xmpp::RequestId request, const bosh::Body& body);
+  void gone(xmpp::RequestId request);
+  // Ends the session from outside: shutdown, overload.
+  void end(xmpp::EndReason reason, std::string_view text);
+
+  [[nodiscard]] bool secure() const { return origin_.secure; }
+  // The link to the server is closed (or never was): nothing of this session is left outside this process.
+  [[nodiscard]] bool link_closed() const { return !link_; }
+  // Nothing is left to answer or to close.
+  [[nodiscard]] bool released() const { return forgotten_ && !link_; }
+  [[nodiscard]] SessionId id() const { return id_; }
+  void set_id(SessionId id) { id_ = id; }
+
+ private:
+  void on_timer(xmpp::Instant now) override;
+  void on_link_up(xmpp::TlsMode tls) override;
+  void on_link_encrypted() override;
+  void on_link_bytes(std::string_view bytes) override;
+  void on_link_congested(bool is) override;
+  void on_link_overflow() override;
+  void on_link_down(xmpp::Fault fault, std::string_view detail) override;
+  void on_link_released() override;
+
+  // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
+  void carry_out(xmpp::Instant now);
+  void apply(xmpp::Instant now);  // the shard's SessionActions
+  void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
+  void finish(const xmpp::EndSession& end, xmpp::Instant now);
+  void release_link();
+  void arm_deadline();
+
+  Shard& shard_;
+  const SetupPtr setup_;  // that of its creation: a reload is for new sessions
+  const Domain& domain_;
+  const SessionOrigin origin_;
+  const std::string sid_;
+  const xmpp::Instant created_;
+  SessionId id_;
+  bosh::Engine engine_;
+  xmpp::Session session_;
+  xmpp::StreamSplitter splitter_;
+  std::unique_ptr<Link> link_;
+  std::string link_trouble_;   // what the system said, for the log line
+  bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
+  bool encrypted_ = false;
+  bool ended_ = false;      // towards the browser
+  bool forgotten_ = false;  // the engine has nothing left to answer
+};
+
+}  // namespace gateway

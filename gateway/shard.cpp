@@ -1,0 +1,214 @@
+#include "gateway/shard.hpp"
+
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "gateway/clock.hpp"
+#include "gateway/listener.hpp"
+#include "gateway/log.hpp"
+#include "gateway/shard_set.hpp"
+
+namespace gateway {
+
+namespace {
+
+// How often a draining shard looks whether it is done.
+constexpr auto drain_step = std::chrono::milliseconds(20);
+
+constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
+
+}  // namespace
+
+Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
+    : set_(set),
+      common_(common),
+      index_(index),
+      setup_(std::move(setup)),
+      resolver_(io_, setup_->config.server),
+      body_reader_(setup_->config.limits.from_client, setup_->config.bosh.strict_text),
+      codec_(static_cast<int>(setup_->config.compression.level)) {}
+
+Shard::~Shard() = default;
+
+unsigned Shard::count() const {
+  return set_.count();
+}
+
+// ---- from any thread -----------------------------------------------------------------------------------------------
+
+void Shard::start() {
+  for (auto& listener : listeners_) listener->start();
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), ("shard " + std::to_string(index_)).c_str());
+    run();
+  });
+}
+
+void Shard::run() {
+  const auto work = boost::asio::make_work_guard(io_);
+  for (;;) {
+    try {
+      io_.run();
+      return;
+    } catch (const std::exception& error) {
+      // A bug of ours, or no memory: what was being done is lost, the others go on.
+      spdlog::error("internal error: {}", error.what());
+      actions_.clear();
+      session_actions_.clear();
+      stream_events_.clear();
+    }
+  }
+}
+
+void Shard::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::stop() {
+  io_.stop();
+}
+
+void Shard::reload(SetupPtr setup) {
+  boost::asio::post(io_, [this, setup = std::move(setup)] { setup_ = setup; });
+}
+
+void Shard::move_here(Moved moved) {
+  auto shared = std::make_shared<Moved>(std::move(moved));
+  boost::asio::post(io_, [this, shared] { arrived(std::move(*shared)); });
+}
+
+void Shard::listen(std::unique_ptr<Listener> listener) {
+  listeners_.push_back(std::move(listener));
+}
+
+void Shard::drain(xmpp::Duration grace, std::function<void()> done) {
+  boost::asio::post(io_, [this, grace, done = std::move(done)] {
+    draining_ = true;
+    drained_ = done;
+    drain_until_ = steady_now() + grace;
+    for (auto& listener : listeners_) listener->stop();
+    sessions_.for_each([](SessionHost& host) { host.end(xmpp::EndReason::shutdown, "the gateway is being stopped"); });
+    check_drained();
+  });
+}
+
+// ---- sessions ------------------------------------------------------------------------------------------------------
+
+SessionHost& Shard::create_session(const Domain& domain, const bosh::Creation& creation, SessionOrigin origin) {
+  Sid sid{static_cast<std::uint8_t>(index_), {}};
+  if (RAND_bytes(sid.secret.data(), static_cast<int>(sid.secret.size())) != 1) {
+    throw std::runtime_error("no random numbers");  // a guessable sid would be worse than no session
+  }
+  return sessions_.insert(
+      sid.secret, std::make_unique<SessionHost>(*this, setup_, domain, creation, write_sid(sid), std::move(origin)));
+}
+
+void Shard::reply(const xmpp::Reply& reply) {
+  HttpConnection* const connection = find_connection(connection_of(reply.request));
+  if (connection == nullptr) return;
+  Answer answer;
+  answer.status = reply.status;
+  answer.content_type = reply.content_type;
+  answer.body = reply.body;
+  answer.fields = xml_fields;
+  answer.compress = true;
+  connection->answer(sequence_of(reply.request), answer);
+}
+
+void Shard::request_gone(SessionId session, xmpp::RequestId request) {
+  if (SessionHost* const host = sessions_.find(session)) host->gone(request);
+}
+
+void Shard::erase_session_later(SessionId id) {
+  boost::asio::post(io_, [this, id] {
+    const SessionHost* const host = sessions_.find(id);
+    if (host != nullptr && host->released()) sessions_.erase(id);
+  });
+}
+
+// ---- connections ---------------------------------------------------------------------------------------------------
+
+HttpConnection* Shard::find_connection(ConnectionId id) const {
+  if (id.slot >= connections_.size() || connections_[id.slot].generation != id.generation) return nullptr;
+  return connections_[id.slot].connection.get();
+}
+
+HttpConnection& Shard::add_connection(AnyStream stream, const Peer& peer) {
+  std::uint32_t slot;
+  if (free_connections_.empty()) {
+    slot = static_cast<std::uint32_t>(connections_.size());
+    if (slot == max_connections_per_shard) throw std::length_error("too many connections");
+    connections_.emplace_back();
+  } else {
+    slot = free_connections_.back();
+    free_connections_.pop_back();
+  }
+  auto& place = connections_[slot];
+  place.connection =
+      std::make_unique<HttpConnection>(*this, ConnectionId{slot, place.generation}, std::move(stream), peer);
+  return *place.connection;
+}
+
+void Shard::accepted(Socket socket, const Peer& peer, SslPtr ssl) {
+  AnyStream stream(std::move(socket));
+  if (ssl && !stream.start_tls(std::move(ssl))) return connection_closed(peer);
+  add_connection(std::move(stream), peer).start();
+}
+
+void Shard::connection_closed(const Peer& peer) {
+  if (!peer.private_listener) common_.admission.connection_closed(address_key(peer.address));
+}
+
+void Shard::move_connection(unsigned shard, Moved moved) {
+  set_.shard(shard).move_here(std::move(moved));
+}
+
+void Shard::arrived(Moved moved) {
+  Socket socket(io_);
+  boost::system::error_code error;
+  const auto family = moved.peer.v4_socket ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6();
+  socket.assign(family, moved.parts.descriptor, error);
+  if (error) {
+    ::close(moved.parts.descriptor);
+    return connection_closed(moved.peer);
+  }
+  HttpConnection& connection = add_connection(AnyStream(std::move(socket), std::move(moved.parts.ssl)), moved.peer);
+  connection.adopt(moved.head, moved.body, moved.left_over);
+}
+
+void Shard::erase_connection(ConnectionId id) {
+  const HttpConnection* const connection = find_connection(id);
+  if (connection == nullptr || !connection->may_be_destroyed()) return;
+  auto& place = connections_[id.slot];
+  ++place.generation;
+  place.connection.reset();
+  free_connections_.push_back(id.slot);
+}
+
+void Shard::erase_connection_later(ConnectionId id) {
+  boost::asio::post(io_, [this, id] { erase_connection(id); });
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+void Shard::check_drained() {
+  bool busy = false;
+  sessions_.for_each([&](const SessionHost& host) { busy = busy || !host.link_closed(); });
+  for (const auto& place : connections_) busy = busy || (place.connection && place.connection->writing());
+  if (busy && steady_now() < drain_until_) {
+    drain_timer_.expires_after(drain_step);
+    drain_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) check_drained();
+    });
+    return;
+  }
+  drained_();
+}
+
+}  // namespace gateway

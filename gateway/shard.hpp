@@ -1,0 +1,143 @@
+// A thread's whole world: its io_context, its connections and sessions, its timers and scratch memory. Nothing in it
+// is locked, because nobody else touches it; what comes from other threads comes through post().
+// What the shards share (admission, health) is in Common.
+#pragma once
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "bosh/body.hpp"
+#include "bosh/engine.hpp"
+#include "gateway/admission.hpp"
+#include "gateway/compression.hpp"
+#include "gateway/health.hpp"
+#include "gateway/http_connection.hpp"
+#include "gateway/resolver.hpp"
+#include "gateway/session_table.hpp"
+#include "gateway/setup.hpp"
+#include "gateway/timers.hpp"
+#include "xmpp/binding.hpp"
+#include "xmpp/parser_pool.hpp"
+#include "xmpp/session.hpp"
+#include "xmpp/stream_splitter.hpp"
+
+namespace gateway {
+
+class Listener;
+class ShardSet;
+
+// What all shards share; outlives them.
+struct Common {
+  Admission admission;
+  Health health;
+};
+
+// A connection on its way to the shard of its session, with the request that brought it there.
+struct Moved {
+  AnyStream::Parts parts;
+  Peer peer;
+  RequestHead head;
+  std::string body;
+  std::string left_over;
+};
+
+class Shard {
+ public:
+  // `common` and `set` must outlive the shard.
+  Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // ---- from any thread
+  void start();  // its own thread
+  void join();
+  // New sessions use this from now on.
+  void reload(SetupPtr setup);
+  // No new connections or sessions; every session ends with system-shutdown. done() is called in this thread when no
+  // link to a server and no unsent answer is left, or when `grace` is over.
+  void drain(xmpp::Duration grace, std::function<void()> done);
+  void stop();
+  void move_here(Moved moved);
+  void listen(std::unique_ptr<Listener> listener);  // before start()
+
+  // ---- in its own thread
+  [[nodiscard]] boost::asio::io_context& io() { return io_; }
+  [[nodiscard]] unsigned index() const { return index_; }
+  [[nodiscard]] unsigned count() const;  // of all shards
+  [[nodiscard]] bool draining() const { return draining_; }
+  [[nodiscard]] const Config& config() const { return setup_->config; }
+  [[nodiscard]] const Routes& routes() const { return setup_->routes; }
+  [[nodiscard]] Timers& timers() { return timers_; }
+  [[nodiscard]] Resolver& resolver() { return resolver_; }
+  [[nodiscard]] Admission& admission() { return common_.admission; }
+  [[nodiscard]] Health& health() { return common_.health; }
+  [[nodiscard]] SessionTable& sessions() { return sessions_; }
+  [[nodiscard]] Codec& codec() { return codec_; }
+
+  // Scratch, used within one step only.
+  [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
+  [[nodiscard]] std::string& head_buffer() { return head_buffer_; }
+  [[nodiscard]] bosh::BodyReader& body_reader() { return body_reader_; }
+  [[nodiscard]] xmpp::ParserPool& parser_pool() { return parser_pool_; }
+  [[nodiscard]] xmpp::StreamEvents& stream_events() { return stream_events_; }
+  [[nodiscard]] xmpp::Actions& actions() { return actions_; }
+  [[nodiscard]] xmpp::SessionActions& session_actions() { return session_actions_; }
+
+  SessionHost& create_session(const Domain& domain, const bosh::Creation& creation, SessionOrigin origin);
+  void reply(const xmpp::Reply& reply);
+  void request_gone(SessionId session, xmpp::RequestId request);
+  void erase_session_later(SessionId id);
+
+  void accepted(Socket socket, const Peer& peer, SslPtr ssl);
+  void connection_closed(const Peer& peer);
+  void move_connection(unsigned shard, Moved moved);
+  void erase_connection(ConnectionId id);
+  void erase_connection_later(ConnectionId id);
+
+ private:
+  struct ConnectionSlot {
+    std::unique_ptr<HttpConnection> connection;
+    std::uint16_t generation = 0;
+  };
+  [[nodiscard]] HttpConnection* find_connection(ConnectionId id) const;
+  HttpConnection& add_connection(AnyStream stream, const Peer& peer);
+  void run();
+  void arrived(Moved moved);
+  void check_drained();
+
+  ShardSet& set_;
+  Common& common_;
+  const unsigned index_;
+  SetupPtr setup_;
+  boost::asio::io_context io_{1};
+  Timers timers_{io_};
+  Resolver resolver_;
+  xmpp::ParserPool parser_pool_;
+  bosh::BodyReader body_reader_;
+  Codec codec_;
+  xmpp::StreamEvents stream_events_;
+  xmpp::Actions actions_;
+  xmpp::SessionActions session_actions_;
+  std::array<char, 64 * 1024> read_buffer_;
+  std::string head_buffer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  SessionTable sessions_;
+  std::vector<ConnectionSlot> connections_;
+  std::vector<std::uint32_t> free_connections_;
+  boost::asio::steady_timer drain_timer_{io_};
+  xmpp::Instant drain_until_ = xmpp::never;
+  std::function<void()> drained_;
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace gateway

@@ -1,0 +1,111 @@
+#include "gateway/timers.hpp"
+
+#include <algorithm>
+
+#include "gateway/clock.hpp"
+
+namespace gateway {
+
+namespace {
+constexpr std::size_t arity = 4;
+}
+
+Timed::~Timed() {
+  disarm();
+}
+
+void Timed::arm(xmpp::Instant at) {
+  if (at == xmpp::never || at >= at_) return;  // at_ is `never` when not armed
+  if (position_ == not_armed) {
+    at_ = at;
+    timers_.insert(*this);
+  } else {
+    at_ = at;
+    timers_.rise(position_);
+  }
+  timers_.wait_for_next();
+}
+
+void Timed::disarm() {
+  if (position_ != not_armed) timers_.remove(*this);
+}
+
+void Timers::run(xmpp::Instant now) {
+  while (!heap_.empty() && heap_.front()->at_ <= now) {
+    Timed& due = *heap_.front();
+    remove(due);
+    due.on_timer(now);
+  }
+}
+
+void Timers::stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
+void Timers::insert(Timed& node) {
+  heap_.push_back(&node);
+  node.position_ = static_cast<std::uint32_t>(heap_.size() - 1);
+  rise(heap_.size() - 1);
+}
+
+void Timers::remove(Timed& node) {
+  const std::size_t position = node.position_;
+  Timed* const last = heap_.back();
+  heap_.pop_back();
+  node.position_ = Timed::not_armed;
+  node.at_ = xmpp::never;
+  if (last == &node) return;
+  place(last, position);
+  rise(position);
+  sink(last->position_);
+}
+
+void Timers::place(Timed* node, std::size_t position) {
+  heap_[position] = node;
+  node->position_ = static_cast<std::uint32_t>(position);
+}
+
+void Timers::rise(std::size_t position) {
+  Timed* const node = heap_[position];
+  while (position > 0) {
+    const std::size_t parent = (position - 1) / arity;
+    if (heap_[parent]->at_ <= node->at_) break;
+    place(heap_[parent], position);
+    position = parent;
+  }
+  place(node, position);
+}
+
+void Timers::sink(std::size_t position) {
+  Timed* const node = heap_[position];
+  for (;;) {
+    const std::size_t first = position * arity + 1;
+    if (first >= heap_.size()) break;
+    const std::size_t last = std::min(first + arity, heap_.size());
+    std::size_t least = first;
+    for (std::size_t child = first + 1; child < last; ++child) {
+      if (heap_[child]->at_ < heap_[least]->at_) least = child;
+    }
+    if (heap_[least]->at_ >= node->at_) break;
+    place(heap_[least], position);
+    position = least;
+  }
+  place(node, position);
+}
+
+void Timers::wait_for_next() {
+  const xmpp::Instant wanted = next();
+  if (stopped_ || wanted >= waiting_for_) return;
+  // Rounded up: a timer that fires a fraction early would find nothing due and be armed a second time.
+  waiting_for_ = std::chrono::ceil<std::chrono::milliseconds>(wanted);
+  timer_.expires_at(waiting_for_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;  // replaced by an earlier one, or stopped
+    waiting_for_ = xmpp::never;
+    run(steady_now());
+    wait_for_next();
+  });
+}
+
+}  // namespace gateway

@@ -1,0 +1,71 @@
+// The timers of one shard: a 4-ary heap over nodes that live inside their owners, driven by one Asio timer.
+// A session or connection has one node and re-computes its deadline when it fires. Arming an armed node with a later
+// instant changes nothing (it fires early, the owner arms it anew): traffic that keeps pushing a deadline into the
+// future costs no heap work and no system call.
+// One shard, one thread. Resolution: one millisecond.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "xmpp/time.hpp"
+
+namespace gateway {
+
+class Timers;
+
+// Who wants to be woken. Leaves the heap by itself when it is destroyed.
+class Timed {
+ public:
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ protected:
+  explicit Timed(Timers& timers) : timers_(timers) {}
+  virtual ~Timed();
+
+  // Fires at `at` or, if an earlier instant was armed before, then. `never` leaves things as they are.
+  void arm(xmpp::Instant at);
+  void disarm();
+
+ private:
+  friend class Timers;
+  // Disarmed when called. May arm itself again, or destroy itself.
+  virtual void on_timer(xmpp::Instant now) = 0;
+
+  static constexpr std::uint32_t not_armed = ~std::uint32_t{0};
+  Timers& timers_;
+  xmpp::Instant at_ = xmpp::never;
+  std::uint32_t position_ = not_armed;
+};
+
+class Timers {
+ public:
+  explicit Timers(boost::asio::io_context& io) : timer_(io) {}
+  Timers(const Timers&) = delete;
+  Timers& operator=(const Timers&) = delete;
+
+  // Fires what is due. Public for the tests, which step time themselves.
+  void run(xmpp::Instant now);
+  [[nodiscard]] xmpp::Instant next() const { return heap_.empty() ? xmpp::never : heap_.front()->at_; }
+  // Cancels the Asio timer so that the io_context can run out of work.
+  void stop();
+
+ private:
+  friend class Timed;
+  void insert(Timed& node);
+  void remove(Timed& node);
+  void rise(std::size_t position);
+  void sink(std::size_t position);
+  void place(Timed* node, std::size_t position);
+  void wait_for_next();
+
+  std::vector<Timed*> heap_;
+  boost::asio::steady_timer timer_;
+  xmpp::Instant waiting_for_ = xmpp::never;
+  bool stopped_ = false;
+};
+
+}  // namespace gateway

@@ -1,0 +1,90 @@
+// Limits per address, per domain and in total (PROTOCOL B-201, B-203); rates with stepped time.
+#include "gateway/admission.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gateway {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr AddressKey one{1}, two{2};
+xmpp::Instant at(int s) {
+  return xmpp::Instant{seconds(s)};
+}
+
+Domain domain(std::uint32_t max_sessions = no_limit) {
+  Domain domain;
+  domain.name = "example.org";
+  domain.max_sessions = max_sessions;
+  return domain;
+}
+
+TEST(Admission, CountsConnectionsPerAddressAndInTotal) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_connections_per_address = 2;
+  limits.max_connections = 3;
+  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
+  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
+  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "max_connections_per_address reached");
+  EXPECT_EQ(admission.connection_opened(two, limits, at(0)), "");
+  EXPECT_EQ(admission.connection_opened(two, limits, at(0)), "max_connections reached");
+  admission.connection_closed(one);
+  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
+  EXPECT_EQ(admission.totals().connections, 3U);
+}
+
+TEST(Admission, CountsSessionsPerAddressPerDomainAndInTotal) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_sessions_per_address = 1;
+  limits.max_sessions = 3;
+  const Domain small = domain(2);
+  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "max_sessions_per_address reached");
+  EXPECT_EQ(admission.session_started(two, small, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(AddressKey{3}, small, limits, at(0)), "max_sessions of the domain reached");
+  Domain other = domain();
+  other.name = "example.net";
+  EXPECT_EQ(admission.session_started(AddressKey{3}, other, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(AddressKey{4}, other, limits, at(0)), "max_sessions reached");
+  admission.session_ended(one, small);
+  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "");
+  EXPECT_EQ(admission.totals().sessions, 3U);
+}
+
+TEST(Admission, RefillsTheRateOfSessionStarts) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.session_starts_per_minute_per_address = 6;
+  const Domain any = domain();
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(admission.session_started(one, any, limits, at(100)), "") << i;
+  EXPECT_EQ(admission.session_started(one, any, limits, at(100)), "session_starts_per_minute_per_address reached");
+  EXPECT_EQ(admission.session_started(two, any, limits, at(100)), "");
+  EXPECT_EQ(admission.session_started(one, any, limits, at(111)), "");  // one of six after a sixth of a minute
+  EXPECT_NE(admission.session_started(one, any, limits, at(111)), "");
+}
+
+TEST(Admission, NoLimitIsNone) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_sessions_per_address = no_limit;
+  limits.session_starts_per_minute_per_address = no_limit;
+  const Domain any = domain();
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(admission.session_started(one, any, limits, at(0)), "");
+}
+
+TEST(Admission, GuessersAreCountedPerAddress) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.sid_misses_per_minute_per_address = 2;
+  EXPECT_TRUE(admission.sid_missed(one, limits, at(0)));
+  EXPECT_TRUE(admission.sid_missed(one, limits, at(0)));
+  EXPECT_FALSE(admission.sid_missed(one, limits, at(0)));
+  EXPECT_TRUE(admission.sid_missed(two, limits, at(0)));
+  EXPECT_TRUE(admission.sid_missed(one, limits, at(60)));
+}
+
+}  // namespace
+}  // namespace gateway

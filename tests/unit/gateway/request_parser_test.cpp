@@ -1,0 +1,163 @@
+// What the gateway sees of a request, whole and cut at every byte, and what it refuses (PROTOCOL H-001...H-014).
+#include "gateway/request_parser.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/beast/http/error.hpp>
+#include <string>
+
+namespace gateway {
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::uint32_t header_limit = 2048;
+constexpr std::uint64_t body_limit = 100;
+
+struct Outcome {
+  boost::system::error_code error;
+  bool done = false;
+  std::size_t used = 0;
+  std::string body;
+};
+
+// Feeds `bytes` in two parts; the first part's memory is gone when the second comes.
+Outcome parse(RequestParser& parser, const std::string& bytes, std::size_t cut) {
+  Outcome outcome;
+  std::string unparsed;
+  for (const std::string& part : {bytes.substr(0, cut), bytes.substr(cut)}) {
+    unparsed += part;
+    while (!unparsed.empty() && !parser.is_done()) {
+      const std::size_t used = parser.parse(unparsed, outcome.error);
+      outcome.used += used;
+      parser.keep_body();
+      unparsed.erase(0, used);
+      if (outcome.error) break;
+    }
+    if (outcome.error && outcome.error != http::error::need_more) return outcome;
+  }
+  outcome.done = parser.is_done();
+  outcome.body = parser.body();
+  return outcome;
+}
+
+TEST(RequestParser, TakesWhatItNeedsWhereverItIsCut) {
+  const std::string request =
+      "POST /http-bind/ HTTP/1.1\r\nHost: chat.example.org:5280\r\nOrigin: https://example.org\r\n"
+      "Accept-Encoding: gzip, deflate\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2\r\n"
+      "X-Forwarded-Proto: https\r\nForwarded: for=192.0.2.9\r\nContent-Length: 5\r\n\r\nhello";
+  for (std::size_t cut = 0; cut <= request.size(); ++cut) {
+    RequestParser parser(header_limit, body_limit);
+    const Outcome outcome = parse(parser, request, cut);
+    ASSERT_TRUE(outcome.done) << cut << ' ' << outcome.error.message();
+    EXPECT_EQ(outcome.body, "hello");
+    const RequestHead& head = parser.head();
+    EXPECT_EQ(head.method, Method::post);
+    EXPECT_EQ(head.target, "/http-bind/");
+    EXPECT_EQ(head.host, "chat.example.org:5280");
+    EXPECT_EQ(head.origin, "https://example.org");
+    EXPECT_EQ(head.accept_encoding, "gzip, deflate");
+    EXPECT_EQ(head.x_forwarded_for, "192.0.2.1, 192.0.2.2");
+    EXPECT_EQ(head.x_forwarded_proto, "https");
+    EXPECT_EQ(head.rfc7239_forwarded, "for=192.0.2.9");
+    EXPECT_TRUE(head.keep_alive);
+    EXPECT_FALSE(head.http10);
+  }
+}
+
+TEST(RequestParser, ChunkedBodies) {
+  const std::string request =
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nT: x\r\n\r\n";
+  for (std::size_t cut = 0; cut <= request.size(); ++cut) {
+    RequestParser parser(header_limit, body_limit);
+    const Outcome outcome = parse(parser, request, cut);
+    ASSERT_TRUE(outcome.done) << cut << ' ' << outcome.error.message();
+    EXPECT_EQ(outcome.body, "hello") << cut;
+  }
+}
+
+TEST(RequestParser, LeavesThePipelinedNextRequestAlone) {
+  const std::string first = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
+  RequestParser parser(header_limit, body_limit);
+  const Outcome outcome = parse(parser, first + "POST / HTTP/1.1\r\n", 0);
+  EXPECT_TRUE(outcome.done);
+  EXPECT_EQ(outcome.used, first.size());
+}
+
+TEST(RequestParser, KeepAliveByVersionAndField) {
+  const auto keep_alive = [](const std::string& head) {
+    RequestParser parser(header_limit, body_limit);
+    EXPECT_TRUE(parse(parser, head + "Content-Length: 0\r\n\r\n", 0).done);
+    return parser.head().keep_alive;
+  };
+  EXPECT_TRUE(keep_alive("POST / HTTP/1.1\r\nHost: x\r\n"));
+  EXPECT_FALSE(keep_alive("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"));
+  EXPECT_FALSE(keep_alive("POST / HTTP/1.0\r\n"));
+  EXPECT_TRUE(keep_alive("POST / HTTP/1.0\r\nConnection: keep-alive\r\n"));
+}
+
+TEST(RequestParser, CharsetsAndCodings) {
+  const auto head_of = [](const std::string& field) {
+    RequestParser parser(header_limit, body_limit);
+    EXPECT_TRUE(parse(parser, "POST / HTTP/1.1\r\nHost: x\r\n" + field + "\r\nContent-Length: 0\r\n\r\n", 0).done);
+    return parser.head();
+  };
+  EXPECT_FALSE(head_of("Content-Type: text/xml; charset=utf-8").foreign_charset);
+  EXPECT_FALSE(head_of("Content-Type: text/xml; charset=\"UTF-8\"").foreign_charset);
+  EXPECT_FALSE(head_of("Content-Type: application/x-www-form-urlencoded").foreign_charset);
+  EXPECT_TRUE(head_of("Content-Type: text/xml; charset=iso-8859-1").foreign_charset);
+  EXPECT_TRUE(head_of("Content-Type: text/xml; a=b; charset=utf-16").foreign_charset);
+  EXPECT_EQ(head_of("Content-Encoding: gzip").coding, Coding::gzip);
+  EXPECT_EQ(head_of("Content-Encoding: text/xml; charset=utf-8").coding, Coding::identity);  // H-009, Q-30
+  EXPECT_TRUE(head_of("Expect: 100-continue").expects_continue);
+}
+
+struct BadRequest {
+  const char* what;
+  std::string bytes;
+};
+
+TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
+  const std::string start = "POST / HTTP/1.1\r\nHost: x\r\n";
+  const BadRequest cases[] = {
+      {"both lengths", start + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"both lengths, other order", start + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"},
+      {"two lengths", start + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"},
+      {"negative length", start + "Content-Length: -1\r\n\r\n"},
+      {"length with sign", start + "Content-Length: +3\r\n\r\nabc"},
+      {"length in hex", start + "Content-Length: 0x3\r\n\r\nabc"},
+      {"unknown transfer coding", start + "Transfer-Encoding: gzip\r\n\r\n"},
+      {"chunked not last", start + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"},
+      {"chunked twice", start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked identity", start + "Transfer-Encoding: identity\r\n\r\n"},
+      {"chunked in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"bad chunk size", start + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"},
+      {"huge chunk size", start + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n"},
+      {"chunk longer than it says", start + "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n"},
+      {"space before colon", start + "Content-Length : 0\r\n\r\n"},
+      {"bare LF", "POST / HTTP/1.1\nHost: x\n\n"},
+      {"NUL in a field", start + std::string("A: b\0c\r\n\r\n", 10)},
+      {"no version", "POST /\r\n\r\n"},
+      {"HTTP/0.9", "GET / HTTP/0.9\r\n\r\n"},
+      {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+      {"TLS to a plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + "\r\n\r\n"},
+      {"space in the target", "POST /a b HTTP/1.1\r\n\r\n"},
+      {"body over the limit", start + "Content-Length: 101\r\n\r\n"},
+      {"chunks over the limit",
+       start + "Transfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n"},
+      {"header over the limit", start + "A: " + std::string(header_limit, 'x') + "\r\n\r\n"},
+      {"folded field", start + "Content-Length:\r\n 3\r\n\r\nabc"},
+      {"folded after a value", start + "Content-Length: 1\r\n 3\r\n\r\nabc"},
+      {"folded transfer coding", start + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
+  };
+  for (const auto& bad : cases) {
+    RequestParser parser(header_limit, body_limit);
+    const Outcome outcome = parse(parser, bad.bytes, 0);
+    EXPECT_FALSE(outcome.done) << bad.what;
+    EXPECT_TRUE(outcome.error && outcome.error != http::error::need_more)
+        << bad.what << ": " << outcome.error.message();
+  }
+}
+
+}  // namespace
+}  // namespace gateway

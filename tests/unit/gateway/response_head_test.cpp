@@ -1,0 +1,75 @@
+// Response heads, byte for byte (PROTOCOL H-003, H-007, H-016, H-019).
+#include "gateway/response_head.hpp"
+
+#include <gtest/gtest.h>
+
+#include "gateway/cors.hpp"
+
+namespace gateway {
+namespace {
+
+std::string head_of(const ResponseHead& head) {
+  std::string out;
+  write_response_head(out, head);
+  return out;
+}
+
+TEST(ResponseHead, Plain) {
+  ResponseHead head;
+  head.content_type = "text/xml; charset=utf-8";
+  head.length = 60;
+  EXPECT_EQ(head_of(head),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: 60\r\n"
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n");
+}
+
+TEST(ResponseHead, Everything) {
+  ResponseHead head;
+  head.status = 404;
+  head.content_type = "text/plain";
+  head.length = 0;
+  head.coding = "gzip";
+  head.vary_encoding = true;
+  head.cors = "Access-Control-Allow-Origin: *\r\n";
+  head.fields = "A: b\r\n";
+  head.close = true;
+  EXPECT_EQ(head_of(head),
+            "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nContent-Encoding: gzip\r\n"
+            "Vary: Accept-Encoding\r\nAccess-Control-Allow-Origin: *\r\nA: b\r\nCache-Control: no-store\r\n"
+            "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
+}
+
+TEST(ResponseHead, NoContentHasNoLength) {
+  ResponseHead head;
+  head.status = 204;
+  head.http10 = true;
+  EXPECT_EQ(head_of(head),
+            "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+            "Connection: keep-alive\r\n\r\n");
+}
+
+TEST(Cors, AnyOrigin) {
+  const Cors cors{CorsConfig{}};
+  EXPECT_FALSE(cors.depends_on_origin());
+  EXPECT_EQ(cors.allow("https://a"), "Access-Control-Allow-Origin: *\r\n");
+  EXPECT_EQ(cors.preflight(),
+            "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\nAccess-Control-Allow-Headers: Content-Type\r\n"
+            "Access-Control-Max-Age: 86400\r\n");
+}
+
+TEST(Cors, ListOfOrigins) {
+  CorsConfig config;
+  config.origins = {"https://a", "null"};
+  config.credentials = true;
+  const Cors cors{config};
+  EXPECT_TRUE(cors.depends_on_origin());
+  EXPECT_EQ(cors.allow("https://a"),
+            "Vary: Origin\r\nAccess-Control-Allow-Origin: https://a\r\nAccess-Control-Allow-Credentials: true\r\n");
+  EXPECT_EQ(cors.allow("null"),
+            "Vary: Origin\r\nAccess-Control-Allow-Origin: null\r\nAccess-Control-Allow-Credentials: true\r\n");
+  EXPECT_EQ(cors.allow("https://a.evil"), "Vary: Origin\r\n");
+  EXPECT_EQ(cors.allow(""), "Vary: Origin\r\n");
+}
+
+}  // namespace
+}  // namespace gateway

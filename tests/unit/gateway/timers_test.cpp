@@ -1,0 +1,117 @@
+// The timer heap: order, laziness, removal, owners that die. Time is stepped through run().
+#include "gateway/timers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+xmpp::Instant at(int ms) {
+  return xmpp::Instant{milliseconds(ms)};
+}
+
+class Probe final : public Timed {
+ public:
+  Probe(Timers& timers, std::vector<std::pair<int, int>>& fired, int name)
+      : Timed(timers), fired_(fired), name_(name) {}
+  using Timed::arm;
+  using Timed::disarm;
+  int rearm_at = -1;
+  bool die = false;
+
+ private:
+  void on_timer(xmpp::Instant now) override {
+    fired_.emplace_back(static_cast<int>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()),
+                        name_);
+    if (rearm_at >= 0) arm(at(std::exchange(rearm_at, -1)));
+    if (die) delete this;
+  }
+  std::vector<std::pair<int, int>>& fired_;
+  int name_;
+};
+
+struct TimersTest : testing::Test {
+  boost::asio::io_context io;
+  Timers timers{io};
+  std::vector<std::pair<int, int>> fired;
+  using Fired = std::vector<std::pair<int, int>>;
+};
+
+TEST_F(TimersTest, FiresInOrderAndOnlyWhatIsDue) {
+  Probe a(timers, fired, 1), b(timers, fired, 2), c(timers, fired, 3);
+  a.arm(at(30));
+  b.arm(at(10));
+  c.arm(at(20));
+  timers.run(at(9));
+  EXPECT_EQ(fired, Fired{});
+  timers.run(at(20));
+  EXPECT_EQ(fired, (Fired{{20, 2}, {20, 3}}));
+  timers.run(at(30));
+  EXPECT_EQ(fired, (Fired{{20, 2}, {20, 3}, {30, 1}}));
+  EXPECT_EQ(timers.next(), xmpp::never);
+}
+
+TEST_F(TimersTest, LaterChangesNothingEarlierMoves) {
+  Probe a(timers, fired, 1);
+  a.arm(at(20));
+  a.arm(at(50));
+  EXPECT_EQ(timers.next(), at(20));
+  a.arm(at(5));
+  EXPECT_EQ(timers.next(), at(5));
+  a.arm(xmpp::never);
+  EXPECT_EQ(timers.next(), at(5));
+}
+
+TEST_F(TimersTest, DisarmedAndDeadDoNotFire) {
+  Probe a(timers, fired, 1);
+  {
+    Probe b(timers, fired, 2);
+    b.arm(at(1));
+  }
+  a.arm(at(2));
+  a.disarm();
+  timers.run(at(10));
+  EXPECT_EQ(fired, Fired{});
+}
+
+TEST_F(TimersTest, MayArmItselfAnewOrDieWhenItFires) {
+  Probe a(timers, fired, 1);
+  auto* const mortal = new Probe(timers, fired, 2);
+  mortal->die = true;
+  a.rearm_at = 15;
+  a.arm(at(10));
+  mortal->arm(at(10));
+  timers.run(at(10));
+  timers.run(at(20));
+  EXPECT_EQ(fired, (Fired{{10, 1}, {10, 2}, {20, 1}}));
+}
+
+TEST_F(TimersTest, ManyInRandomOrderComeOutSorted) {
+  std::mt19937 random(7);
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (int i = 0; i < 500; ++i) {
+    probes.push_back(std::make_unique<Probe>(timers, fired, i));
+    probes.back()->arm(at(static_cast<int>(random() % 1000)));
+    if (i % 7 == 0) probes[random() % probes.size()]->disarm();
+    if (i % 5 == 0) probes[random() % probes.size()]->arm(at(static_cast<int>(random() % 1000)));
+  }
+  int previous = -1;
+  while (timers.next() != xmpp::never) {
+    const auto next = timers.next();
+    EXPECT_GE(next, at(previous));
+    previous = static_cast<int>(std::chrono::duration_cast<milliseconds>(next.time_since_epoch()).count());
+    timers.run(next);
+  }
+  EXPECT_GT(fired.size(), 400U);
+}
+
+}  // namespace
+}  // namespace gateway
