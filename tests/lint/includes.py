@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Reads every #include of the rooms: who may see whom (docs/ARCHITECTURE.md, "Rooms").
 
-  gateway -> webclient, bosh, xmpp, system libraries        webclient -> xmpp        bosh -> xmpp
-  xmpp    -> the standard library; expat in the splitters and the parser pool; OpenSSL digests, libidn, libgsasl and
-             libstrophe in one source file each
+  gateway -> webclient, bosh, xmpp, system libraries        webclient -> xmpp
+  bosh    -> xmpp; OpenSSL digests in one source file
+  xmpp    -> the standard library; expat in the splitters and what lends them parsers; OpenSSL digests, libidn, libgsasl
+             and libstrophe in one source file each
   tests   -> anything; nothing -> tests
 """
 import os
@@ -24,15 +25,20 @@ typeindex typeinfo unordered_map unordered_set utility valarray variant vector v
 # A clock, random, file, thread or socket comes in by one of these; std::chrono itself is needed for units.
 IMPURE = set("""barrier codecvt condition_variable coroutine csetjmp csignal cstdio ctime filesystem fstream future iostream
 istream latch locale clocale mutex random semaphore shared_mutex stop_token syncstream thread""".split())
-LIBRARIES_OF_XMPP = [
-    # (pattern, files that may include it; None: any one .cpp file of the room)
-    (re.compile(r"^expat(_external)?\.h$"), {"xmpp/stream_splitter.cpp", "xmpp/fragment_splitter.cpp", "xmpp/parser_pool.cpp",
-                                            "xmpp/parser_pool.hpp"}),
-    (re.compile(r"^openssl/(evp|sha|hmac|crypto|params|core_names)\.h$"), None),
-    (re.compile(r"^(stringprep|idna|idn-free|pr29|punycode)\.h$"), None),
-    (re.compile(r"^gsasl(-[a-z]+)?\.h$"), None),
-    (re.compile(r"^strophe\.h$"), None),
-]
+DIGESTS = re.compile(r"^openssl/(evp|sha|hmac|crypto|params|core_names)\.h$")
+# room: (pattern, files that may include it; None: any one .cpp file of the room)
+LIBRARIES = {
+    "xmpp": [
+        (re.compile(r"^expat(_external)?\.h$"), {"xmpp/stream_splitter.cpp", "xmpp/fragment_splitter.cpp", "xmpp/parser_pool.cpp",
+                                                "xmpp/xml_reader.cpp"}),
+        (DIGESTS, None),
+        (re.compile(r"^(stringprep|idna|idn-free|pr29|punycode)\.h$"), None),
+        (re.compile(r"^gsasl(-[a-z]+)?\.h$"), None),
+        (re.compile(r"^strophe\.h$"), None),
+    ],
+    "bosh": [(DIGESTS, None)],
+    "webclient": [],
+}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*(?:include|import)[ \t]*(<[^>\n]+>|"[^"\n]+"|[^\s]+)', re.M)
 
 
@@ -55,16 +61,16 @@ def judge(root, path, room, spec, users):
         return None
     if name in STANDARD:
         return f"{spec}: pure room ({room} has no clock, random, socket, thread or file)" if name in IMPURE else None
-    if room == "xmpp":
-        for index, (pattern, allowed) in enumerate(LIBRARIES_OF_XMPP):
-            if not pattern.match(name):
-                continue
-            if allowed is None:
-                users.setdefault(index, set()).add(path)
-                if len(users[index]) > 1:
-                    return f"{spec}: one file of the room sees this library, and {sorted(users[index])} do"
-                return None if path.endswith(".cpp") else f"{spec}: only a source file sees this library"
+    for pattern, allowed in LIBRARIES[room]:
+        if not pattern.match(name):
+            continue
+        if allowed is not None:
             return None if path in allowed else f"{spec}: only {', '.join(sorted(allowed))} may"
+        seen = users.setdefault((room, pattern.pattern), set())
+        seen.add(path)
+        if len(seen) > 1:
+            return f"{spec}: one file of the room sees this library, and {sorted(seen)} do"
+        return None if path.endswith(".cpp") else f"{spec}: only a source file sees this library"
     return f"{spec}: not a header that {room} may see"
 
 

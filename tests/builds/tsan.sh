@@ -1,0 +1,12 @@
+#!/bin/bash
+# The shell under ThreadSanitizer: the gateway's own unit tests, and whatever else the tsan build labels `tsan`, with several shards.
+set -euo pipefail
+build=$2
+if [ ! -x "$build/gateway/postern" ]; then
+  echo "there is no $build/gateway/postern"
+  [ -n "${POSTERN_ALL_BUILDS-}" ] && exit 1
+  exit 77
+fi
+export TSAN_OPTIONS="halt_on_error=1 exitcode=99 second_deadlock_stack=1"
+export POSTERN_BINARY="$build/gateway/postern"
+exec ctest --test-dir "$build" --output-on-failure --no-tests=error -L '^tsan$'
