@@ -1,0 +1,280 @@
+// The shell as a whole, in process, over real loopback sockets: several shards, a scripted server, a raw client. Run
+// under AddressSanitizer and ThreadSanitizer. What needs a real server or a real client is in tests/e2e.
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway/config.hpp"
+#include "gateway/setup.hpp"
+#include "gateway/shard_set.hpp"
+#include "gateway/sid.hpp"
+#include "tests/support/scripted_server.hpp"
+#include "tests/support/tcp.hpp"
+
+namespace gateway {
+namespace {
+
+using support::HttpClient;
+using support::Manners;
+using support::ScriptedServer;
+
+constexpr std::string_view ns = " xmlns='http://jabber.org/protocol/httpbind'";
+
+std::string attribute(const std::string& body, const std::string& name) {
+  const auto at = body.find(" " + name + "='");
+  if (at == std::string::npos) return {};
+  const auto from = at + name.size() + 3;
+  return body.substr(from, body.find('\'', from) - from);
+}
+
+std::string creation(std::uint64_t rid = 1000, const std::string& more = "") {
+  return "<body rid='" + std::to_string(rid) +
+         "' to='localhost' wait='30' hold='1' ver='1.6' xml:lang='en' "
+         "xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'" +
+         std::string(ns) + more + "/>";
+}
+
+class Gateway {
+ public:
+  explicit Gateway(std::uint16_t server_port, unsigned threads = 1, const std::string& more = "") {
+    spdlog::set_level(spdlog::level::off);
+    const std::string toml = "[server]\nthreads = " + std::to_string(threads) +
+                             "\nshutdown_grace = 5\n[[listen]]\naddress = \"127.0.0.1:0\"\n[[domain]]\nname = "
+                             "\"localhost\"\nserver = \"127.0.0.1:" +
+                             std::to_string(server_port) + "\"\ntls = \"none\"\n" + more;
+    shards_ = std::make_unique<ShardSet>(std::make_shared<const Setup>(parse_config(toml, "test")));
+    shards_->start();
+    const std::string& url = shards_->urls().front();
+    port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+  }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] ShardSet& shards() { return *shards_; }
+
+  // True when the drain came to its end.
+  bool drain() {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    shards_->drain([&] {
+      const std::lock_guard lock(mutex);
+      done = true;
+      changed.notify_all();
+    });
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20), [&] { return done; });
+  }
+
+ private:
+  std::unique_ptr<ShardSet> shards_;
+  std::uint16_t port_ = 0;
+};
+
+// A browser with one session, which opens a new connection whenever it is told to.
+class Browser {
+ public:
+  explicit Browser(std::uint16_t port) : port_(port), client_(port) {
+    created = client_.exchange(creation(rid_)).body;
+    sid = attribute(created, "sid");
+  }
+  std::string body(const std::string& attributes = "", const std::string& payload = "") {
+    return "<body rid='" + std::to_string(++rid_) + "' sid='" + sid + "'" + std::string(ns) + attributes +
+           (payload.empty() ? "/>" : ">" + payload + "</body>");
+  }
+  void log_in() {
+    EXPECT_NE(
+        client_.exchange(body("", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>"))
+            .body.find("<success"),
+        std::string::npos);
+    EXPECT_NE(client_.exchange(body(" xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'")).body.find("<bind"),
+              std::string::npos);
+  }
+  HttpClient& client() { return client_; }
+  void new_connection() { client_ = HttpClient(port_); }
+
+  std::string created;
+  std::string sid;
+
+ private:
+  std::uint16_t port_;
+  std::uint64_t rid_ = 1000;
+  HttpClient client_;
+};
+
+std::string echo(const std::string& text) {
+  return "<message xmlns='jabber:client' to='localhost'><body>" + text + "</body></message>";
+}
+
+TEST(Shell, OpensASessionAndCarriesMessagesBothWays) {
+  ScriptedServer server;
+  Gateway gateway(server.port());
+  Browser browser(gateway.port());
+  EXPECT_EQ(browser.sid.size(), 23U);
+  EXPECT_NE(browser.created.find("<stream:features"), std::string::npos) << browser.created;
+  browser.log_in();
+  const auto answer = browser.client().exchange(browser.body("", echo("one")));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("<body>one</body>"), std::string::npos) << answer.body;
+}
+
+TEST(Shell, EverySessionIsServedFromEveryShard) {
+  constexpr unsigned threads = 3;
+  ScriptedServer server;
+  Gateway gateway(server.port(), threads);
+  std::vector<unsigned> homes(threads);
+  for (int i = 0; i < 24; ++i) {
+    Browser browser(gateway.port());
+    const auto sid = read_sid(browser.sid);
+    ASSERT_TRUE(sid) << browser.created;
+    ASSERT_LT(sid->shard, threads);
+    ++homes[sid->shard];
+    browser.log_in();
+    // The kernel chooses the shard of each new connection: most of these do not come in at home.
+    for (int j = 0; j < 6; ++j) {
+      browser.new_connection();
+      const std::string text = "message " + std::to_string(j);
+      const auto first = browser.client().exchange(browser.body("", echo(text)));
+      EXPECT_NE(first.body.find(text), std::string::npos) << first.body;
+      const auto second = browser.client().exchange(browser.body("", echo("again")));  // on the moved connection
+      EXPECT_NE(second.body.find("again"), std::string::npos) << second.body;
+    }
+  }
+  EXPECT_EQ(homes[0] + homes[1] + homes[2], 24U);
+}
+
+TEST(Shell, PipelinedRequestsAreAnsweredInTheirOrder) {  // H-010, E-12
+  ScriptedServer server;
+  for (const unsigned threads : {1U, 2U}) {
+    Gateway gateway(server.port(), threads);
+    Browser browser(gateway.port());
+    browser.log_in();
+    browser.new_connection();
+    browser.client().post(browser.body());
+    browser.client().post(browser.body("", echo("piped")));
+    const auto first = browser.client().receive();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->status, 200);
+    browser.client().post(browser.body("", echo("last")));
+    std::string all = first->body;
+    for (int i = 0; i < 2 && all.find("last") == std::string::npos; ++i) {
+      const auto next = browser.client().receive();
+      ASSERT_TRUE(next);
+      all += next->body;
+    }
+    EXPECT_LT(all.find("piped"), all.find("last"));
+    EXPECT_NE(all.find("last"), std::string::npos) << all;
+  }
+}
+
+TEST(Shell, AHeldRequestWhoseConnectionDiesConsumesNothing) {  // 0.2 rule 8, E-08, H-022
+  ScriptedServer server;
+  Gateway gateway(server.port());
+  Browser browser(gateway.port());
+  browser.log_in();
+  browser.client().post(browser.body());
+  browser.client().tcp().reset();
+  browser.new_connection();
+  browser.client().post(browser.body("", echo("still here")));
+  const auto answer = browser.client().receive();
+  ASSERT_TRUE(answer);
+  EXPECT_NE(answer->body.find("still here"), std::string::npos) << answer->body;
+}
+
+TEST(Shell, TerminateEndsTheStreamProperly) {  // B-190, U-021
+  ScriptedServer server;
+  Gateway gateway(server.port());
+  Browser browser(gateway.port());
+  browser.log_in();
+  const auto answer = browser.client().exchange(browser.body(" type='terminate'"));
+  EXPECT_EQ(attribute(answer.body, "type"), "terminate");
+  EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(server.ended_cleanly(), 1U);
+}
+
+TEST(Shell, DrainTellsHeldRequestsAndEndsEveryStream) {  // E-45
+  ScriptedServer server;
+  Gateway gateway(server.port(), 2);
+  std::vector<std::unique_ptr<Browser>> browsers;
+  for (int i = 0; i < 10; ++i) {
+    browsers.push_back(std::make_unique<Browser>(gateway.port()));
+    browsers.back()->log_in();
+    browsers.back()->client().post(browsers.back()->body());
+  }
+  EXPECT_TRUE(gateway.drain());
+  for (auto& browser : browsers) {
+    const auto answer = browser->client().receive();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(attribute(answer->body, "condition"), "system-shutdown") << answer->body;
+  }
+  EXPECT_EQ(server.ended_cleanly(), 10U);
+}
+
+struct Failing {
+  Manners manners;
+  const char* condition;
+};
+
+TEST(Shell, ServersThatFailGiveTheRightCondition) {  // B-050, B-196...B-198, X-040
+  for (const Failing& failing :
+       {Failing{Manners::hangs_up, "remote-connection-failed"}, Failing{Manners::garbage, "remote-connection-failed"},
+        Failing{Manners::stream_error, "remote-stream-error"}}) {
+    ScriptedServer server(failing.manners);
+    Gateway gateway(server.port());
+    HttpClient client(gateway.port());
+    const auto answer = client.exchange(creation());
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(attribute(answer.body, "type"), "terminate") << answer.body;
+    EXPECT_EQ(attribute(answer.body, "condition"), failing.condition) << answer.body;
+  }
+  std::uint16_t nobody;
+  {
+    ScriptedServer gone;
+    nobody = gone.port();
+  }
+  Gateway gateway(nobody);
+  HttpClient client(gateway.port());
+  EXPECT_EQ(attribute(client.exchange(creation()).body, "condition"), "remote-connection-failed");
+}
+
+TEST(Shell, ClientsThatComeAndGoLeaveNothingBehind) {
+  ScriptedServer server;
+  Gateway gateway(server.port(), 2);
+  std::vector<std::thread> crowd;
+  for (int t = 0; t < 4; ++t) {
+    crowd.emplace_back([&gateway, t] {
+      for (int i = 0; i < 25; ++i) {
+        Browser browser(gateway.port());
+        browser.log_in();
+        const std::string text = std::to_string(t) + "/" + std::to_string(i);
+        EXPECT_NE(browser.client().exchange(browser.body("", echo(text))).body.find(text), std::string::npos);
+        switch (i % 5) {
+          case 0:
+            (void)browser.client().exchange(browser.body(" type='terminate'"));
+            break;
+          case 1:
+            browser.client().post(browser.body());
+            browser.client().tcp().reset();
+            break;
+          case 2:
+            browser.client().send("POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n<body");
+            break;
+          case 3:
+            browser.client().post(browser.body());
+            break;
+          default:
+            break;
+        }
+      }
+    });
+  }
+  for (auto& thread : crowd) thread.join();
+  EXPECT_TRUE(gateway.drain());
+}
+
+}  // namespace
+}  // namespace gateway
