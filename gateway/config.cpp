@@ -67,7 +67,7 @@ Config default_config() {
 
   rules::finish(config.server, nowhere);
   rules::finish(config.limits, nowhere);
-  rules::finish(domain, false, config.limits, nowhere);
+  rules::finish(domain, config.limits, nowhere);
   std::vector<Domain> domains;
   domains.push_back(std::move(domain));
   config.domains = Domains(std::move(domains), {});

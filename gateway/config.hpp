@@ -72,7 +72,7 @@ struct Domain {
   std::vector<std::string> pins;   // "sha256//BASE64" of public keys; any of them must match (U-014)
   std::string client_certificate;  // files; both or none
   std::string client_key;
-  bool private_addresses = false;           // final: true for a static server, else as configured (U-007)
+  bool private_addresses = false;           // for what DNS and see-other-host say; `host` is always allowed (U-007)
   bool proxy_protocol = false;              // U-015
   std::uint32_t max_sessions = no_limit;    // B-203
   std::uint32_t max_connecting = no_limit;  // sessions whose stream is not yet negotiated (U-008)

@@ -397,7 +397,7 @@ class Document {
       options::visit(section, domain);
       section.reject_unknown();
       section.require("name", "name = \"example.org\"");
-      rules::finish(domain, section.given("private_addresses"), config.limits, section.place());
+      rules::finish(domain, config.limits, section.place());
       domains.push_back(std::move(domain));
       places.push_back(place_in(*found));
     }

@@ -168,15 +168,13 @@ void finish(Listen& listen, const Place& place) {
   }
 }
 
-void finish(Domain& domain, bool private_given, const LimitsConfig& limits, const Place& place) {
+void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
   const auto ascii = to_a_labels(domain.name);
   if (!ascii) fail(place("name"), quote(domain.name) + " is no host name", "write the domain of the users' addresses");
   domain.ascii_name = *ascii;
   if (domain.expected_name.empty()) domain.expected_name = domain.ascii_name;
   if (domain.static_server()) {
     if (domain.port == 0) domain.port = domain.tls == xmpp::TlsMode::direct ? 5223 : 5222;
-    // The operator named this very place.
-    if (!private_given) domain.private_addresses = true;
   }
   check_plaintext(domain, place);
   check_certificates(domain, place);

@@ -25,8 +25,7 @@ struct HostPort {
 
 void finish(ServerConfig& server, const Place& place);
 void finish(Listen& listen, const Place& place);
-// `private_given`: the file says something about private_addresses.
-void finish(Domain& domain, bool private_given, const LimitsConfig& limits, const Place& place);
+void finish(Domain& domain, const LimitsConfig& limits, const Place& place);
 void finish(bosh::Policy& policy, const Place& place);
 void finish(LimitsConfig& limits, const Place& place);
 void finish(CorsConfig& cors, const Place& place);

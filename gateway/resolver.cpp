@@ -1,0 +1,415 @@
+#include "gateway/resolver.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <optional>
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+#include "gateway/clock.hpp"
+#include "gateway/dns_channel.hpp"
+#include "gateway/dns_message.hpp"
+#include "gateway/domain_name.hpp"
+#include "gateway/srv.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr std::uint16_t xmpp_port = 5222;
+constexpr std::uint16_t direct_port = 5223;
+constexpr std::uint16_t https_port = 443;
+
+// What a zone may make us do; more would be its owner's tool against others.
+constexpr std::size_t max_targets = 16;
+constexpr std::size_t max_addresses = 8;  // of one target
+constexpr std::size_t max_cached = 10000;
+
+// Bounds of what DNS may say about keeping an answer. None at all would ask anew for each session; /etc/hosts says 0.
+constexpr std::uint32_t least_ttl = 1;
+constexpr std::uint32_t most_ttl = 300;
+
+// What is asked about a name, the same for all that want to know.
+enum class Question : std::uint8_t {
+  service,  // SRV, and if there is none the addresses
+  host,     // the addresses; the name is complete
+  search,   // the addresses, the name as the operator wrote it
+};
+using Key = std::pair<Question, std::string>;
+
+struct Answer {
+  bool by_srv = false;
+  std::vector<SrvRecord> targets;
+  std::map<std::string, std::vector<Address>> addresses;  // of each target
+  std::string failure;
+  xmpp::Instant good_until = xmpp::never;
+};
+
+// What one lookup makes of an answer.
+struct Wanted {
+  std::uint16_t port = 0;  // 0: what SRV says or the default
+  xmpp::TlsMode tls = xmpp::TlsMode::starttls;
+  AddressPolicy policy;
+};
+
+std::optional<Address> literal(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  const Address address = boost::asio::ip::make_address(std::string(host), error);
+  if (error) return {};
+  return address;
+}
+
+std::uint16_t default_port(xmpp::TlsMode tls) {
+  return tls == xmpp::TlsMode::direct ? direct_port : xmpp_port;
+}
+
+void add_failure(std::string& failures, std::string_view text) {
+  if (failures.find(text) != failures.npos) return;
+  if (!failures.empty()) failures += "; ";
+  failures += text;
+}
+
+// The record as this domain may use it: nothing where its TLS mode excludes it (U-002).
+std::optional<xmpp::TlsMode> mode_for(const SrvRecord& record, bool by_srv, xmpp::TlsMode configured) {
+  if (!by_srv) return configured;
+  if (configured == xmpp::TlsMode::direct && record.tls != xmpp::TlsMode::direct) return {};
+  if (configured == xmpp::TlsMode::none) {
+    if (record.tls == xmpp::TlsMode::direct) return {};
+    return configured;
+  }
+  return record.tls;
+}
+
+}  // namespace
+
+struct Resolver::State {
+  // A question that is being asked.
+  struct Query {
+    Query(boost::asio::io_context& io, Key about) : key(std::move(about)), deadline(io) {}
+    Key key;
+    boost::asio::steady_timer deadline;
+    unsigned open = 0;  // answers that are still to come
+    std::vector<SrvRecord> starttls, direct;
+    bool srv_failed = false;
+    std::uint32_t ttl = most_ttl;
+    Answer answer;
+    std::vector<Lookup> waiting;
+  };
+  struct Waiting {
+    Callback callback;
+    Wanted wanted;
+  };
+
+  State(boost::asio::io_context& context, const ServerConfig& server)
+      : io(context),
+        timeout(server.dns_timeout),
+        negative_ttl(server.dns_negative_ttl),
+        refused(server.refused_networks) {
+    options.servers = server.dns;
+    // Three tries must fit into the time of the whole.
+    options.timeout = std::clamp<xmpp::Duration>(timeout / 4, std::chrono::milliseconds(20), std::chrono::seconds(2));
+  }
+
+  [[nodiscard]] AddressPolicy policy_for(const Domain& domain) const {
+    AddressPolicy policy;
+    policy.private_addresses = domain.private_addresses;
+    policy.plaintext_loopback_only = domain.tls == xmpp::TlsMode::none && !domain.allow_plaintext;
+    policy.refused = refused;
+    return policy;
+  }
+
+  DnsChannel& channel_for(Question question) {
+    auto& channel = question == Question::search ? searching : absolute;
+    if (!channel) {
+      options.search = question == Question::search;
+      channel = std::make_unique<DnsChannel>(io, options);
+    }
+    return *channel;
+  }
+
+  Lookup ask(Key key, Wanted wanted, Callback callback);
+  void begin(Query& query);
+  void srv_arrived(const Key& key, bool direct, DnsStatus status, std::span<const unsigned char> message,
+                   std::string_view failure);
+  void srv_complete(Query& query);
+  void ask_addresses(Query& query);
+  void addresses_arrived(const Key& key, const std::string& host, DnsAddresses result);
+  void complete(Query& query, bool timed_out);
+  void deliver(const std::vector<Lookup>& lookups, const Answer& answer);
+  void forget_old();
+  [[nodiscard]] Resolution resolution(const Answer& answer, const Wanted& wanted);
+
+  boost::asio::io_context& io;
+  xmpp::Duration timeout;
+  xmpp::Duration negative_ttl;
+  std::vector<Network> refused;
+  DnsChannel::Options options;
+  std::mt19937 random{std::random_device{}()};  // shares load, keeps no secret
+  std::map<Key, std::unique_ptr<Query>> queries;
+  std::map<Key, Answer> cache;
+  std::unordered_map<std::uint64_t, Waiting> lookups;
+  std::uint64_t last_lookup = 0;
+  // Handlers on their way when the resolver goes find this gone.
+  std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
+  // Last: their destruction calls back into the rest.
+  std::unique_ptr<DnsChannel> absolute, searching;
+};
+
+Resolver::Lookup Resolver::State::ask(Key key, Wanted wanted, Callback callback) {
+  const auto cached = cache.find(key);
+  if (cached != cache.end() && cached->second.good_until > steady_now()) {
+    callback(resolution(cached->second, wanted));
+    return Lookup::none;
+  }
+  const Lookup lookup{++last_lookup};
+  lookups.emplace(last_lookup, Waiting{std::move(callback), std::move(wanted)});
+  auto& query = queries[key];
+  if (!query) {
+    query = std::make_unique<Query>(io, std::move(key));
+    query->waiting.push_back(lookup);
+    begin(*query);
+  } else {
+    query->waiting.push_back(lookup);
+  }
+  return lookup;
+}
+
+void Resolver::State::begin(Query& query) {
+  query.deadline.expires_after(timeout);
+  query.deadline.async_wait([this, key = query.key, watch = std::weak_ptr(alive)](const auto& error) {
+    if (error || watch.expired()) return;
+    const auto found = queries.find(key);
+    if (found != queries.end()) complete(*found->second, true);
+  });
+  const Key key = query.key;
+  if (key.first != Question::service) {
+    query.answer.targets.push_back({key.second});
+    return ask_addresses(query);
+  }
+  query.answer.by_srv = true;
+  query.open = 2;
+  for (const bool direct : {false, true}) {
+    const std::string service = (direct ? "_xmpps-client._tcp." : "_xmpp-client._tcp.") + key.second;
+    channel_for(key.first).query_srv(service, [this, key, direct](auto status, auto message, auto failure) {
+      srv_arrived(key, direct, status, message, failure);
+    });
+  }
+}
+
+void Resolver::State::srv_arrived(const Key& key, bool direct, DnsStatus status, std::span<const unsigned char> message,
+                                  std::string_view failure) {
+  const auto found = queries.find(key);
+  if (found == queries.end()) return;  // too late
+  Query& query = *found->second;
+  if (status == DnsStatus::found) {
+    if (auto answer = read_srv_answer(message)) {
+      query.ttl = std::min(query.ttl, answer->ttl);
+      (direct ? query.direct : query.starttls) = std::move(answer->records);
+    } else {
+      status = DnsStatus::failed;
+      failure = "broken answer";
+    }
+  }
+  if (status == DnsStatus::failed) {
+    query.srv_failed = true;
+    add_failure(query.answer.failure, "SRV of " + key.second + ": " + std::string(failure));
+  }
+  if (--query.open == 0) srv_complete(query);
+}
+
+void Resolver::State::srv_complete(Query& query) {
+  SrvPlan plan = merge_srv(query.starttls, query.direct);
+  if (!plan.targets.empty()) {
+    query.answer.targets = std::move(plan.targets);
+    std::stable_sort(query.answer.targets.begin(), query.answer.targets.end(),
+                     [](const SrvRecord& a, const SrvRecord& b) { return a.priority < b.priority; });
+    if (query.answer.targets.size() > max_targets) query.answer.targets.resize(max_targets);
+    return ask_addresses(query);
+  }
+  if (plan.fall_back && !query.srv_failed) {
+    query.answer.by_srv = false;
+    query.answer.targets.push_back({query.key.second});
+    return ask_addresses(query);
+  }
+  // U-004: a record that says "not here", or no way to know whether there is one.
+  if (!query.srv_failed) {
+    add_failure(query.answer.failure, "DNS says that " + query.key.second + " offers no XMPP to clients (SRV \".\")");
+  }
+  complete(query, false);
+}
+
+void Resolver::State::ask_addresses(Query& query) {
+  const Key key = query.key;
+  for (const SrvRecord& target : query.answer.targets) query.answer.addresses[target.target];
+  std::vector<std::string> hosts;
+  for (const auto& [host, addresses] : query.answer.addresses) hosts.push_back(host);
+  // One more than there are, so that answers that come at once do not end the query under our hands.
+  query.open = static_cast<unsigned>(hosts.size()) + 1;
+  for (const std::string& host : hosts) {
+    channel_for(key.first).query_addresses(
+        host, [this, key, host](DnsAddresses result) { addresses_arrived(key, host, std::move(result)); });
+  }
+  if (--query.open == 0) complete(query, false);
+}
+
+void Resolver::State::addresses_arrived(const Key& key, const std::string& host, DnsAddresses result) {
+  const auto found = queries.find(key);
+  if (found == queries.end()) return;
+  Query& query = *found->second;
+  if (result.status == DnsStatus::found) {
+    query.ttl = std::min(query.ttl, result.ttl);
+    auto addresses = interleave(result.addresses);
+    if (addresses.size() > max_addresses) addresses.resize(max_addresses);
+    query.answer.addresses[host] = std::move(addresses);
+  } else {
+    add_failure(query.answer.failure, host + ": " + result.failure);
+  }
+  if (--query.open == 0) complete(query, false);
+}
+
+void Resolver::State::complete(Query& query, bool timed_out) {
+  const auto found = queries.find(query.key);
+  const std::unique_ptr<Query> done = std::move(found->second);
+  queries.erase(found);
+  done->deadline.cancel();
+  Answer& answer = done->answer;
+  if (timed_out) add_failure(answer.failure, "DNS did not answer in time");
+  const bool any = std::any_of(answer.addresses.begin(), answer.addresses.end(),
+                               [](const auto& entry) { return !entry.second.empty(); });
+  const xmpp::Duration keep = any ? std::chrono::seconds(std::clamp(done->ttl, least_ttl, most_ttl)) : negative_ttl;
+  answer.good_until = steady_now() + keep;
+  forget_old();
+  cache[done->key] = answer;
+  // Not from within c-ares' callback: whoever is called back may ask again, cancel, or stop everything.
+  boost::asio::post(io, [this, waiting = done->waiting, answer, watch = std::weak_ptr(alive)] {
+    if (!watch.expired()) deliver(waiting, answer);
+  });
+}
+
+void Resolver::State::deliver(const std::vector<Lookup>& waiting, const Answer& answer) {
+  const std::weak_ptr<const bool> watch = alive;
+  for (const Lookup lookup : waiting) {
+    auto entry = lookups.extract(static_cast<std::uint64_t>(lookup));
+    if (entry.empty()) continue;  // cancelled
+    entry.mapped().callback(resolution(answer, entry.mapped().wanted));
+    if (watch.expired()) return;
+  }
+}
+
+void Resolver::State::forget_old() {
+  if (cache.size() < max_cached) return;
+  const xmpp::Instant now = steady_now();
+  std::erase_if(cache, [&](const auto& entry) { return entry.second.good_until <= now; });
+  if (cache.size() >= max_cached) cache.clear();
+}
+
+Resolution Resolver::State::resolution(const Answer& answer, const Wanted& wanted) {
+  Resolution result;
+  std::array<std::uint32_t, max_targets> lots{};
+  for (auto& lot : lots) lot = static_cast<std::uint32_t>(random());
+  std::string refusals;
+  bool usable_target = false;
+  for (const SrvRecord& target : order_srv(answer.targets, lots)) {
+    const auto tls = mode_for(target, answer.by_srv, wanted.tls);
+    if (!tls) continue;
+    usable_target = true;
+    const auto addresses = answer.addresses.find(target.target);
+    if (addresses == answer.addresses.end()) continue;
+    std::uint16_t port = answer.by_srv ? target.port : wanted.port;
+    if (port == 0) port = default_port(*tls);
+    for (const Address& address : addresses->second) {
+      const std::string_view refusal = wanted.policy.refusal(address);
+      if (refusal.empty()) {
+        result.candidates.push_back({{address, port}, *tls, target.target});
+      } else {
+        add_failure(refusals, target.target + " [" + address.to_string() + "]: " + std::string(refusal));
+      }
+    }
+  }
+  if (!result.candidates.empty()) return result;
+  result.failure = answer.failure;
+  if (!refusals.empty()) add_failure(result.failure, refusals);
+  if (!answer.targets.empty() && !usable_target) {
+    add_failure(result.failure, "DNS offers no server of the configured TLS mode");
+  }
+  if (result.failure.empty()) result.failure = "no address found";
+  return result;
+}
+
+Resolver::Resolver(boost::asio::io_context& io, const ServerConfig& server)
+    : state_(std::make_unique<State>(io, server)) {}
+
+Resolver::~Resolver() = default;
+
+namespace {
+
+Resolution literal_resolution(const Address& address, std::uint16_t port, xmpp::TlsMode tls,
+                              const AddressPolicy& policy) {
+  Resolution result;
+  if (const auto refusal = policy.refusal(address); !refusal.empty()) {
+    result.failure = address.to_string() + ": " + std::string(refusal);
+  } else {
+    result.candidates.push_back({{address, port}, tls, address.to_string()});
+  }
+  return result;
+}
+
+}  // namespace
+
+Resolver::Lookup Resolver::resolve(const Domain& domain, Callback callback) {
+  if (!state_) return Lookup::none;
+  Wanted wanted{domain.port, domain.tls, state_->policy_for(domain)};
+  if (domain.static_server()) {
+    // The operator named this very place: neither private nor refused networks matter.
+    wanted.policy.private_addresses = true;
+    wanted.policy.refused.clear();
+    if (const auto address = literal(domain.host)) {
+      callback(literal_resolution(*address, domain.port, domain.tls, wanted.policy));
+      return Lookup::none;
+    }
+    return state_->ask({Question::search, domain.host}, std::move(wanted), std::move(callback));
+  }
+  if (const auto address = literal(domain.ascii_name)) {
+    callback(literal_resolution(*address, default_port(domain.tls), domain.tls, wanted.policy));
+    return Lookup::none;
+  }
+  return state_->ask({Question::service, domain.ascii_name}, std::move(wanted), std::move(callback));
+}
+
+Resolver::Lookup Resolver::resolve_redirect(const Domain& domain, std::string_view host, std::uint16_t port,
+                                            Callback callback) {
+  if (!state_) return Lookup::none;
+  const auto refuse = [&](std::string text) {
+    Resolution result;
+    result.failure = "redirected to " + safe_text(host) + ": " + std::move(text);
+    callback(std::move(result));
+    return Lookup::none;
+  };
+  if (port != 0 && port != xmpp_port && port != direct_port && port != https_port) {
+    return refuse("port " + std::to_string(port) + " is not one of XMPP");
+  }
+  Wanted wanted{port, domain.tls, state_->policy_for(domain)};
+  if (const auto address = literal(host)) {
+    callback(literal_resolution(*address, port != 0 ? port : default_port(domain.tls), domain.tls, wanted.policy));
+    return Lookup::none;
+  }
+  const auto name = to_a_labels(host);
+  if (!name) return refuse("not a host name");
+  const Question question = port != 0 ? Question::host : Question::service;
+  return state_->ask({question, *name}, std::move(wanted), std::move(callback));
+}
+
+void Resolver::cancel(Lookup lookup) {
+  if (state_) state_->lookups.erase(static_cast<std::uint64_t>(lookup));
+}
+
+void Resolver::stop() {
+  state_.reset();
+}
+
+}  // namespace gateway
