@@ -1,0 +1,86 @@
+// The bench of the probe files: postern with one shard in front of a scripted server, so that a test holds both ends and every
+// order of events is its own choice.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before } from 'node:test';
+import { BoshSession } from './bosh.mjs';
+import { answer_header, answer_sasl, FakeServer } from './fake_server.mjs';
+import { start_postern } from './postern.mjs';
+import { exchange, HttpConnection, request } from './raw_http.mjs';
+
+export class Bench {
+  // Registers start and stop with the runner; the properties are there when the tests run.
+  static around({ domain = {}, script = {}, domains = [], ...settings } = {}) {
+    const self = new Bench();
+    before(async () => {
+      self.server = await FakeServer.start({ on_element: answer_sasl, on_header: answer_header, ...script });
+      self.postern = await start_postern({
+        threads: 1,
+        domains: [{ name: 'postern.test', aliases: ['alias.test'], server: `127.0.0.1:${self.server.port}`, tls: 'none',
+          ...domain }, ...domains],
+        ...settings,
+      });
+      self.port = self.postern.port;
+    });
+    after(async () => {
+      await self.postern?.stop();
+      await self.server?.stop();
+    });
+    return self;
+  }
+
+  // A session and its stream at the server, with features seen.
+  async pair(creation = {}) {
+    const [session, stream] = await Promise.all([BoshSession.create(this.port, creation), this.server.accept()]);
+    assert.equal(session.created.type, undefined, session.created.xml);
+    return { session, stream };
+  }
+
+  // Something that postern answers after everything that reached it before: whoever waited until now, waits on purpose.
+  async round_trip() {
+    const answer = await exchange(this.port, request('GET', '/http-bind'));
+    assert.equal(answer.status, 200);
+  }
+
+  async still_held(...pending) {
+    await this.round_trip();
+    for (const { answered, rid } of pending) assert.equal(answered, false, `rid ${rid} should be held`);
+  }
+
+  connect(options) {
+    return HttpConnection.open(this.port, options);
+  }
+
+  exchange(bytes, options) {
+    return exchange(this.port, bytes, options);
+  }
+
+  // Resident memory in bytes; null when a sanitizer makes the figure meaningless.
+  memory() {
+    if (/lib[at]san/.test(readFileSync(`/proc/${this.postern.pid}/maps`, 'utf8'))) return null;
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.postern.pid}/status`, 'utf8'))[1]) * 1024;
+  }
+
+  descriptors() {
+    return Number(/^FDSize:\s+(\d+)/m.exec(readFileSync(`/proc/${this.postern.pid}/status`, 'utf8'))[1]);
+  }
+}
+
+export const message = (text, attributes = '') =>
+  `<message xmlns='jabber:client' to='bob@postern.test'${attributes}><body>${text}</body></message>`;
+
+// As a server writes it: inside its stream the namespace is the default one.
+export const from_server = (text) => `<message from='bob@postern.test' to='alice@postern.test'><body>${text}</body></message>`;
+
+export const texts_in = (body) => body.children.filter((child) => child.local === 'message')
+  .map((child) => child.children.find((inner) => inner.local === 'body').text);
+
+export function assert_terminated(body, condition) {
+  assert.equal(body.type, 'terminate', body.xml);
+  assert.equal(body.condition, condition, body.xml);
+}
+
+export function assert_empty(body) {
+  assert.equal(body.children.length, 0, body.xml);
+  assert.equal(body.type, undefined, body.xml);
+}
