@@ -18,6 +18,8 @@
 namespace xmpp {
 
 class ParserPool;
+struct LentParser;
+struct StreamContext;
 
 // The attributes of the <stream:stream> of the server; empty where absent.
 struct StreamOpened {
@@ -53,10 +55,12 @@ class StreamSplitter {
 
  private:
   friend class ParserPool;
-  struct State;  // exists only while a parser is lent to this stream
+  class Run;
   ParserPool& pool_;
   const Limits& limits_;
-  // The implementer completes this; an idle splitter must stay below 200 bytes, heap included.
+  std::unique_ptr<LentParser> parser_;            // only while one is lent to this stream
+  std::shared_ptr<const StreamContext> context_;  // the header that was read; shared by all streams alike
+  bool done_ = false;
 };
 
 }  // namespace xmpp

@@ -29,7 +29,7 @@ DIGESTS = re.compile(r"^openssl/(evp|sha|hmac|crypto|params|core_names)\.h$")
 # room: (pattern, files that may include it; None: any one .cpp file of the room)
 LIBRARIES = {
     "xmpp": [
-        (re.compile(r"^expat(_external)?\.h$"), {"xmpp/stream_splitter.cpp", "xmpp/fragment_splitter.cpp", "xmpp/parser_pool.cpp",
+        (re.compile(r"^expat(_external)?\.h$"), {"xmpp/xml_reader.cpp"}),
                                                 "xmpp/xml_reader.cpp"}),
         (DIGESTS, None),
         (re.compile(r"^(stringprep|idna|idn-free|pr29|punycode)\.h$"), None),

@@ -1,0 +1,286 @@
+#include "xmpp/namespace_fixup.hpp"
+
+#include <cstring>
+#include <deque>
+#include <optional>
+
+#include "xmpp/names.hpp"
+#include "xmpp/raw_tag.hpp"
+
+namespace xmpp {
+namespace {
+
+constexpr std::string_view client_text = " xmlns='jabber:client'";
+
+bool is_streams(StanzaKind kind) {
+  return kind == StanzaKind::features || kind == StanzaKind::stream_error;
+}
+
+std::string declaration_text(std::string_view prefix, std::string_view uri) {
+  std::string text = " xmlns";
+  if (!prefix.empty()) {
+    text += ':';
+    text += prefix;
+  }
+  text += "='";
+  append_escaped(text, uri);
+  text += '\'';
+  return text;
+}
+
+// The slow path. Every element loses its prefix and says its namespace by xmlns where that differs from its parent's;
+// only the root keeps or gets one, and only `stream`. Prefixes of attributes stay, and so do their declarations.
+class Rewriter {
+ public:
+  Rewriter(const Payload& payload, const RootNamespaces& root, std::string_view raw)
+      : payload_(payload), root_(root), raw_(raw), hoisted_(root.prefixes.size(), false) {}
+
+  std::variant<std::string_view, Fault> run(Arena& arena) {
+    for (std::size_t at = 0; at < raw_.size();) {
+      const auto tag = raw_.find('<', at);
+      if (tag == std::string_view::npos) return broken();
+      out_.append(raw_, at, tag - at);
+      const auto next = markup(tag);
+      if (!next) return *fault_;
+      at = *next;
+    }
+    std::string hoisted;
+    for (std::size_t i = 0; i < hoisted_.size(); ++i) {
+      if (hoisted_[i]) hoisted += root_.prefixes[i].text;
+    }
+    const std::string_view out = out_;
+    return arena.join({out.substr(0, hoist_at_), hoisted, out.substr(hoist_at_)});
+  }
+
+ private:
+  struct Binding {
+    std::string_view prefix;
+    std::string uri;
+  };
+  struct Scope {
+    std::string_view prefix, local;  // as written out
+    std::size_t bindings;            // how many there were outside
+    std::string default_in, default_out;
+  };
+
+  Fault broken() const { return {FaultKind::not_well_formed, "the parser and the fix-up disagree about a tag"}; }
+
+  std::optional<std::size_t> markup(std::size_t at) {
+    constexpr std::string_view cdata = "<![CDATA[", cdata_end = "]]>";
+    if (raw_.substr(at).starts_with(cdata)) {
+      const auto end = raw_.find(cdata_end, at + cdata.size());
+      if (end == std::string_view::npos) return fail(broken());
+      out_.append(raw_, at, end + cdata_end.size() - at);
+      return end + cdata_end.size();
+    }
+    if (raw_.substr(at).starts_with("</")) {
+      const auto end = raw_.find('>', at);
+      if (end == std::string_view::npos || scopes_.empty()) return fail(broken());
+      out_ += "</";
+      append_name(scopes_.back());
+      out_ += '>';
+      leave();
+      return end + 1;
+    }
+    const auto tag = read_start_tag(raw_, at);
+    if (!tag) return fail(broken());
+    if (!start_tag(*tag)) return std::nullopt;
+    return tag->end;
+  }
+
+  bool start_tag(const RawTag& tag) {
+    const bool is_root = scopes_.empty();
+    Scope scope = enter(tag);
+    const auto name = split_name(tag.name);
+    const auto uri = element_namespace(name.prefix, scope);
+    if (!uri) return fail(broken()).has_value();
+    scope.local = name.local;
+    if (is_root && is_streams(payload_.kind)) {
+      if (declares_stream_otherwise(tag)) return fail(foreign_stream_prefix).has_value();
+      scope.prefix = "stream";
+    } else if (name.prefix == "xml") {
+      scope.prefix = name.prefix;  // its namespace may not be a default namespace (Namespaces in XML 3)
+    }
+    out_ += '<';
+    append_name(scope);
+    if (is_root && !scope.prefix.empty()) {
+      out_ += declaration_text("stream", ns::streams);
+    } else if (scope.prefix.empty() && (is_root || *uri != scope.default_out)) {
+      out_ += declaration_text({}, *uri);
+      scope.default_out = *uri;
+    }
+    if (is_root) hoist_at_ = out_.size();
+    if (!append_attributes(tag)) return false;
+    out_ += tag.empty_element ? "/>" : ">";
+    scopes_.push_back(std::move(scope));
+    if (tag.empty_element) leave();
+    return true;
+  }
+
+  // The declarations of the tag come into force.
+  Scope enter(const RawTag& tag) {
+    Scope scope{{}, {}, bindings_.size(), root_.default_uri, {}};
+    if (!scopes_.empty()) {
+      scope.default_in = scopes_.back().default_in;
+      scope.default_out = scopes_.back().default_out;
+    } else if (is_streams(payload_.kind)) {
+      scope.default_out = outside;  // the root says nothing of the default namespace: its children must
+    }
+    for (const auto& attribute : tag.attributes) {
+      const auto prefix = declared_prefix(attribute.name);
+      if (!prefix) continue;
+      if (prefix->empty()) {
+        scope.default_in = attribute_value(attribute.value);
+      } else {
+        bindings_.push_back({*prefix, attribute_value(attribute.value)});
+      }
+    }
+    return scope;
+  }
+
+  void leave() {
+    bindings_.resize(scopes_.back().bindings);
+    scopes_.pop_back();
+  }
+
+  std::optional<std::string> element_namespace(std::string_view prefix, const Scope& scope) const {
+    std::optional<std::string> uri;
+    if (prefix.empty()) {
+      uri = scope.default_in;
+    } else if (prefix == "xml") {
+      uri = ns::xml;
+    } else {
+      uri = inner_binding(prefix);
+      for (const auto& declaration : root_.prefixes) {
+        if (!uri && declaration.prefix == prefix) uri = declaration.uri;
+      }
+    }
+    if (uri && !payload_.adopt_from.empty() && *uri == payload_.adopt_from) uri = ns::client;
+    return uri;
+  }
+
+  std::optional<std::string> inner_binding(std::string_view prefix) const {
+    for (auto binding = bindings_.rbegin(); binding != bindings_.rend(); ++binding) {
+      if (binding->prefix == prefix) return binding->uri;
+    }
+    return std::nullopt;
+  }
+
+  static bool declares_stream_otherwise(const RawTag& tag) {
+    for (const auto& attribute : tag.attributes) {
+      if (attribute.name == "xmlns:stream" && attribute_value(attribute.value) != ns::streams) return true;
+    }
+    return false;
+  }
+
+  bool append_attributes(const RawTag& tag) {
+    const bool stream_is_said = scopes_.empty() && is_streams(payload_.kind);
+    for (const auto& attribute : tag.attributes) {
+      const auto declared = declared_prefix(attribute.name);
+      if (declared && (declared->empty() || (stream_is_said && *declared == "stream"))) continue;
+      if (!declared && !hoist(split_name(attribute.name).prefix)) return false;
+      out_ += ' ';
+      out_ += attribute.text;
+    }
+    return true;
+  }
+
+  // An attribute uses the prefix: if it comes from outside of the payload, it is declared again on its root.
+  bool hoist(std::string_view prefix) {
+    if (prefix.empty() || inner_binding(prefix)) return true;
+    for (std::size_t i = 0; i < root_.prefixes.size(); ++i) {
+      const auto& declaration = root_.prefixes[i];
+      if (declaration.prefix != prefix) continue;
+      if (prefix == "stream" && is_streams(payload_.kind)) {
+        return declaration.uri == ns::streams || fail(foreign_stream_prefix).has_value();
+      }
+      hoisted_[i] = true;
+    }
+    return true;
+  }
+
+  void append_name(const Scope& scope) {
+    if (!scope.prefix.empty()) {
+      out_ += scope.prefix;
+      out_ += ':';
+    }
+    out_ += scope.local;
+  }
+
+  std::optional<std::size_t> fail(Fault fault) {
+    fault_ = fault;
+    return std::nullopt;
+  }
+
+  // RFC 6120 4.9.3.2 lets us refuse it; there is no name left that clients would look for.
+  static constexpr Fault foreign_stream_prefix{FaultKind::bad_format,
+                                               "the prefix stream is bound to another namespace"};
+  // Equal to no namespace: not a character of XML.
+  static constexpr std::string_view outside{"\x01", 1};
+
+  const Payload& payload_;
+  const RootNamespaces& root_;
+  std::string_view raw_;
+  std::string out_;
+  std::size_t hoist_at_ = 0;
+  std::vector<bool> hoisted_;
+  std::vector<Binding> bindings_;
+  std::vector<Scope> scopes_;
+  std::optional<Fault> fault_;
+};
+
+}  // namespace
+
+void RootNamespaces::declare(std::string_view prefix, std::string_view uri, bool bound) {
+  if (prefix.empty()) {
+    default_uri = uri;
+    default_text = declaration_text({}, uri);
+  } else if (prefix != "xml") {  // bound for ever, everywhere
+    prefixes.push_back({std::string(prefix), std::string(uri), declaration_text(prefix, uri), bound});
+  }
+}
+
+void RootNamespaces::clear() {
+  default_uri.clear();
+  default_text = declaration_text({}, {});
+  prefixes.clear();
+}
+
+std::variant<std::string_view, Fault> make_self_contained(const Payload& payload, const RootNamespaces& root,
+                                                          std::span<const std::uint8_t> uses, std::string_view head,
+                                                          std::string_view tail, Arena& arena) {
+  if (payload.rewrite) {
+    std::string raw;
+    raw.reserve(head.size() + tail.size());
+    raw.append(head).append(tail);
+    return Rewriter(payload, root, raw).run(arena);
+  }
+  const std::string_view default_text = !payload.uses_default        ? std::string_view{}
+                                        : payload.adopt_from.empty() ? root.default_text
+                                                                     : client_text;
+  std::size_t size = head.size() + tail.size() + default_text.size();
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i]) size += root.prefixes[i].text.size();
+  }
+  char* const begin = arena.allocate(size);
+  char* at = begin;
+  const auto put = [&at](std::string_view bytes) {
+    if (bytes.empty()) return;  // memcpy may not be given a null pointer
+    std::memcpy(at, bytes.data(), bytes.size());
+    at += bytes.size();
+  };
+  // The declarations go behind the name, wherever the two parts of the original meet.
+  const std::size_t name_end = 1 + payload.name_bytes;
+  const std::size_t in_head = std::min(name_end, head.size());
+  put(head.substr(0, in_head));
+  put(tail.substr(0, name_end - in_head));
+  put(default_text);
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i]) put(root.prefixes[i].text);
+  }
+  put(head.substr(in_head));
+  put(tail.substr(name_end - in_head));
+  return std::string_view(begin, size);
+}
+
+}  // namespace xmpp

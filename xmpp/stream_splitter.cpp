@@ -1,0 +1,185 @@
+#include "xmpp/stream_splitter.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "xmpp/names.hpp"
+#include "xmpp/parser_pool.hpp"
+#include "xmpp/xml_reader.hpp"
+
+namespace xmpp {
+namespace {
+
+// What expat is given at once: bounds its buffer, which never shrinks.
+constexpr std::size_t slice_bytes = 16 * 1024;
+
+// expat remembers every name it has seen until it is freed; names are chosen by whoever writes to our user.
+constexpr std::uint64_t renew_after = 128 * 1024;
+
+// A stanza above this leaves buffers behind that are not worth keeping.
+constexpr std::size_t swollen_bytes = 32 * 1024;
+
+}  // namespace
+
+// One feed().
+class StreamSplitter::Run final : public XmlReader::Sink {
+ public:
+  Run(StreamSplitter& splitter, std::string_view bytes, StreamEvents& out)
+      : splitter_(splitter), out_(out), chunk_(bytes), chunk_begin_(parser().reader.fed()) {}
+  ~Run() = default;
+
+  void go() {
+    std::size_t at = 0;
+    while (at < chunk_.size()) {
+      const std::size_t size = next_slice(chunk_.size() - at);
+      const bool goes_on = parser().reader.feed(chunk_.substr(at, size), false, this);
+      at += size;
+      if (renew_at_) {
+        at = renew();
+      } else if (!goes_on || outstanding() >= max_bytes()) {
+        return end();
+      }
+    }
+    keep_outstanding();
+  }
+
+ private:
+  LentParser& parser() { return *splitter_.parser_; }
+  std::size_t outstanding() { return static_cast<std::size_t>(parser().reader.fed() - parser().reader.base()); }
+  [[nodiscard]] std::size_t max_bytes() const { return std::max<std::size_t>(splitter_.limits_.max_bytes, 1); }
+
+  // Never beyond the limit of the stanza that is being read: what lies behind it must not be able to make another
+  // fault of it, or the events would depend on how the bytes were cut.
+  std::size_t next_slice(std::size_t available) {
+    return std::min({available, slice_bytes, max_bytes() - outstanding()});
+  }
+
+  void on_root(const RootElement& root) override {
+    XmlReader& reader = parser().reader;
+    if (root.name().uri != ns::streams) return reader.fail(FaultKind::invalid_namespace, "not a stream header");
+    if (root.name().local != "stream") return reader.fail(FaultKind::bad_format, "not a stream header");
+    RootNamespaces& namespaces = reader.namespaces();
+    const auto& content = namespaces.default_uri;
+    if (!content.empty() && content != ns::client && content != ns::streams) {
+      return reader.fail(FaultKind::invalid_namespace, "not a stream for clients");
+    }
+    splitter_.context_ = splitter_.pool_.intern(root.name(), namespaces);
+    parser().context = splitter_.context_;
+    reader.use_namespaces(splitter_.context_->namespaces);
+    namespaces.clear();
+    StreamOpened opened;
+    root.each_attribute([&](const QualifiedName& name, std::string_view value) {
+      if (name.uri == ns::xml && name.local == "lang") opened.lang = out_.arena.store(value);
+      if (!name.uri.empty()) return;
+      if (name.local == "id") opened.id = out_.arena.store(value);
+      if (name.local == "from") opened.from = out_.arena.store(value);
+      if (name.local == "version") opened.version = out_.arena.store(value);
+    });
+    out_.list.emplace_back(opened);
+  }
+
+  void on_child(const Payload& payload) override {
+    XmlReader& reader = parser().reader;
+    std::string_view head;
+    auto begin = payload.begin;
+    if (begin < chunk_begin_) {
+      head = std::string_view(parser().pending).substr(static_cast<std::size_t>(begin - parser().pending_begin));
+      begin = chunk_begin_;
+    }
+    const auto tail =
+        chunk_.substr(static_cast<std::size_t>(begin - chunk_begin_), static_cast<std::size_t>(payload.end - begin));
+    const auto bytes =
+        make_self_contained(payload, splitter_.context_->namespaces, reader.uses(), head, tail, out_.arena);
+    if (const auto* fault = std::get_if<Fault>(&bytes)) return reader.fail(fault->kind, fault->text);
+    out_.list.emplace_back(Stanza{std::get<std::string_view>(bytes), payload.kind, payload.type});
+    if (payload.end > renew_after) {
+      renew_at_ = payload.end;
+      reader.stop();
+    }
+  }
+
+  void on_root_end() override {
+    closed_ = true;
+    parser().reader.stop();
+  }
+
+  // Goes on behind the stanza with another parser. Returns the place in the chunk.
+  std::size_t renew() {
+    const auto at = static_cast<std::size_t>(*renew_at_ - chunk_begin_);
+    renew_at_.reset();
+    splitter_.parser_.reset();
+    splitter_.parser_ = splitter_.pool_.lend(splitter_.limits_, splitter_.context_);
+    chunk_.remove_prefix(at);
+    chunk_begin_ = parser().reader.fed();
+    return 0;
+  }
+
+  void end() {
+    const auto& fault = parser().reader.fault();
+    if (fault) {
+      out_.list.emplace_back(*fault);
+    } else if (closed_) {
+      out_.list.emplace_back(StreamClosed{});
+    } else {
+      out_.list.emplace_back(Fault{FaultKind::too_large, "stanza or stream header too large"});
+    }
+    splitter_.done_ = true;
+  }
+
+  void keep_outstanding() {
+    LentParser& lent = parser();
+    const auto base = lent.reader.base();
+    if (base == lent.reader.fed()) {
+      lent.pending.clear();
+      return;
+    }
+    if (outstanding() > swollen_bytes) lent.swollen = true;
+    if (base < chunk_begin_) {
+      lent.pending.append(chunk_);
+    } else {
+      lent.pending.assign(chunk_.substr(static_cast<std::size_t>(base - chunk_begin_)));
+      lent.pending_begin = base;
+    }
+  }
+
+  StreamSplitter& splitter_;
+  StreamEvents& out_;
+  std::string_view chunk_;
+  std::uint64_t chunk_begin_;
+  std::optional<std::uint64_t> renew_at_;
+  bool closed_ = false;
+};
+
+StreamSplitter::StreamSplitter(ParserPool& pool, const Limits& limits) : pool_(pool), limits_(limits) {}
+
+StreamSplitter::~StreamSplitter() {
+  reset();
+}
+
+void StreamSplitter::reset() {
+  if (parser_) {
+    if (parser_->owner != nullptr) pool_.unpark(*parser_);
+    parser_->context.reset();
+    pool_.give_back(std::move(parser_));
+  }
+  context_.reset();
+  done_ = false;
+}
+
+void StreamSplitter::feed(std::string_view bytes, StreamEvents& out) {
+  if (done_ || bytes.empty()) return;
+  if (!parser_) {
+    parser_ = pool_.lend(limits_, context_);
+  } else if (parser_->owner != nullptr) {
+    pool_.unpark(*parser_);
+  }
+  Run(*this, bytes, out).go();
+  if (done_) {
+    parser_->context.reset();
+    pool_.give_back(std::move(parser_));
+  } else if (parser_->reader.between_children()) {
+    pool_.park(*this);
+  }
+}
+
+}  // namespace xmpp
