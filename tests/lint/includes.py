@@ -30,7 +30,6 @@ DIGESTS = re.compile(r"^openssl/(evp|sha|hmac|crypto|params|core_names)\.h$")
 LIBRARIES = {
     "xmpp": [
         (re.compile(r"^expat(_external)?\.h$"), {"xmpp/xml_reader.cpp"}),
-                                                "xmpp/xml_reader.cpp"}),
         (DIGESTS, None),
         (re.compile(r"^(stringprep|idna|idn-free|pr29|punycode)\.h$"), None),
         (re.compile(r"^gsasl(-[a-z]+)?\.h$"), None),
