@@ -1,0 +1,56 @@
+// A private HAProxy in front of a gateway: with the time-outs of Debian's own configuration file, or as conf/haproxy.cfg of the
+// product says.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { temp_dir } from './cleanup.mjs';
+import { free_port } from './ports.mjs';
+import { Child, wait_for_port } from './process.mjs';
+
+const conf = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'conf');
+
+// /etc/haproxy/haproxy.cfg as the package brings it.
+export const debian_timeouts = { connect: '5000', client: '50000', server: '50000' };
+
+export class Haproxy {
+  static async stock(backend_port, { timeouts = debian_timeouts, backend = '' } = {}) {
+    const self = new Haproxy();
+    self.port = await free_port();
+    const lines = Object.entries(timeouts).map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
+    await self.start(`global\n  maxconn 4096\ndefaults\n  mode http\n${lines}
+frontend web
+  bind 127.0.0.1:${self.port}
+  default_backend gateway
+backend gateway
+  ${backend}
+  server one 127.0.0.1:${backend_port}
+`);
+    self.url = `http://127.0.0.1:${self.port}/http-bind`;
+    return self;
+  }
+
+  // The file of the product, with nothing changed but ports and the path of the certificate.
+  static async recommended(backend_port, tls) {
+    const self = new Haproxy();
+    self.port = await free_port();
+    const both = join(temp_dir('haproxy-certificate'), 'both.pem');
+    writeFileSync(both, readFileSync(tls.certificate, 'utf8') + readFileSync(tls.key, 'utf8'));
+    const text = readFileSync(join(conf, 'haproxy.cfg'), 'utf8')
+      .replace('bind :443', `bind 127.0.0.1:${self.port}`).replace(/crt \S+/, `crt ${both}`)
+      .replace('127.0.0.1:5280', `127.0.0.1:${backend_port}`);
+    await self.start(text);
+    self.url = `https://127.0.0.1:${self.port}/http-bind`;
+    return self;
+  }
+
+  async start(text) {
+    const config = join(temp_dir('haproxy'), 'haproxy.cfg');
+    writeFileSync(config, text);
+    this.child = new Child('haproxy', ['/usr/sbin/haproxy', '-db', '-f', config]);
+    await wait_for_port(this.port, this.child);
+  }
+
+  async stop() {
+    return this.child.stop('SIGTERM', 5000);
+  }
+}
