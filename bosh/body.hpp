@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "bosh/condition.hpp"
 #include "xmpp/fragment_splitter.hpp"
@@ -25,7 +26,8 @@ struct Body {
   std::optional<std::string_view> sid, to, from, route, ver, content, lang, key, newkey, stream, charsets;
   std::optional<std::uint64_t> ack;
   std::optional<std::int64_t> wait, hold, pause;  // as sent, clamped to the range of int64; negative values possible
-  bool bad_number = false;                        // wait, hold, pause or ack present and not an integer (B-026, B-084)
+  bool bad_number = false;                        // wait or hold is no integer (B-026)
+  bool bad_pause = false, bad_ack = false;        // likewise (B-084)
   BodyType type = BodyType::none;
   bool restart = false;                                 // xmpp:restart='true' or '1'
   bool has_version = false;                             // xmpp:version present

@@ -5,13 +5,21 @@
 // It deliberately does not know HTTP, sockets, TLS, other sessions or how to reach the server.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "bosh/ack_ledger.hpp"
 #include "bosh/body.hpp"
+#include "bosh/client_queue.hpp"
 #include "bosh/condition.hpp"
+#include "bosh/key_chain.hpp"
+#include "bosh/pacing.hpp"
 #include "bosh/policy.hpp"
+#include "bosh/restart.hpp"
+#include "bosh/rid_window.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stanza.hpp"
@@ -56,18 +64,24 @@ struct Identity {
 // For the one log line of a session's end, and for metrics later.
 struct Counters {
   std::uint64_t requests = 0, repeats = 0, to_server = 0, to_client = 0;  // the last two: elements forwarded
+  std::uint32_t altered_repeats = 0;  // repeats whose bytes were others than the first time (B-145)
 };
 
 class Engine {
  public:
   // `policy` must outlive the engine.
   Engine(const Policy& policy, const Creation& creation, Identity identity, xmpp::Instant now);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
 
   // The creation request itself: OpenLink, its payloads (B-038), its answer when features are there (B-049).
   void on_create(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   // Every later request of this sid.
   void on_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
-  // The connection of an unanswered request is gone (rule 8 of PROTOCOL 0.2). Unknown ids are ignored.
+  // The connection of an unanswered request is gone (rule 8 of PROTOCOL 0.2). Unknown ids are ignored. For a request
+  // that was answered it says that its answer has probably not arrived: the stanzas in it are not taken for received
+  // until the client proves more than that it goes on (E-08).
   void on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& out);
 
   // Contract of xmpp/binding.hpp.
@@ -79,11 +93,113 @@ class Engine {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
 
-  [[nodiscard]] const Counters& counters() const;
+  [[nodiscard]] const Counters& counters() const { return counters_; }
 
  private:
-  // The implementer completes this. An idle session (one held request, small cached answers) must stay below 1 kB,
-  // heap included: no std::deque, no std::map, buffers given back when they run empty.
+  struct Greeting;   // what only the creation answer says; gone once it is given
+  struct Tombstone;  // exists once the session is over
+
+  // ---- engine.cpp: the life of a request
+  struct Incoming {
+    xmpp::RequestId request;
+    xmpp::Instant arrived;
+    std::uint64_t hash;
+    std::uint8_t repeats;
+    bool alive;
+  };
+  void process(const Incoming& incoming, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void process_futures(xmpp::Instant now, xmpp::Actions& out);
+  void push(const Incoming& incoming, const Digest* key);
+  void note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now, xmpp::Actions& out);
+  void take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void ask_restart(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void repeat_of_held(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void repeat_of_future(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool may_repeat(std::uint8_t& repeats, std::uint64_t hash, const Body& body);
+  void too_many_repeats(xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool is_pause(const Body& body) const;
+  [[nodiscard]] xmpp::Duration patience() const;
+  [[nodiscard]] xmpp::Instant gap_deadline() const;
+  void note_idle(xmpp::Instant now);
+
+  // ---- engine_flow.cpp: payload both ways, and when to answer
+  void forward(const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
+  void push_local(std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
+  void push_made_up_features(xmpp::Instant now);
+  void send_header(std::string_view lang, xmpp::Actions& out);
+  void send_deferred(xmpp::Actions& out);
+  void check_queue(xmpp::Instant now, xmpp::Actions& out);
+  void settle(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool due(xmpp::Instant now) const;
+  [[nodiscard]] bool creation_due(xmpp::Instant now) const;
+  [[nodiscard]] xmpp::Instant creation_bound() const;
+  [[nodiscard]] bool surplus_releasable() const;
+  void answer_oldest(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] std::string make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now);
+  [[nodiscard]] std::string stream_attributes();
+  void resolve_dead(xmpp::Instant now);
+  void after_answer(xmpp::Instant now, xmpp::Actions& out);
+
+  // ---- engine_end.cpp: the end, and the time after it
+  struct Ending {
+    xmpp::EndReason reason;
+    Condition condition;
+    std::string_view text;
+  };
+  enum class Told : std::uint8_t {
+    culprit,   // one request is to blame: it alone learns the condition (B-196)
+    everyone,  // the gap timer: all of them (B-124)
+    nobody,    // the client is gone (XEP-0124 10)
+  };
+  void end_with(const Ending& ending, Told who, Rid culprit, xmpp::Instant now, xmpp::Actions& out);
+  void end_by_request(const Ending& ending, xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
+  void end_by_client(xmpp::Instant now, xmpp::Actions& out);
+  void end_by_server(const Ending& ending, std::string_view stream_error, xmpp::Instant now, xmpp::Actions& out);
+  void open_tombstone(const Ending& ending, xmpp::Instant now);
+  void bury(const Ending& ending, xmpp::Actions& out);
+  void bounce_queue(xmpp::Actions& out);
+  void tell(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool fits_with_last_words() const;
+  [[nodiscard]] std::string last_words();
+  void finish_oldest(xmpp::Instant now, xmpp::Actions& out);
+  void late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+
+  // ---- replies
+  void reply(xmpp::RequestId request, std::uint16_t status, std::string_view body, xmpp::Actions& out) const;
+  void reply_terminal(xmpp::RequestId request, Condition condition, xmpp::Actions& out) const;
+  void reply_again(xmpp::RequestId request, const Exchange& exchange, xmpp::Actions& out) const;
+  [[nodiscard]] std::uint16_t status_of(Condition condition) const;
+
+  const Policy* policy_;
+  RidWindow window_;
+  AckLedger ledger_;
+  KeyChain keys_;
+  Pacing pacing_;
+  ClientQueue queue_;
+  StreamRestart restart_;
+  std::string content_type_;  // empty: default_content_type
+  std::string authid_;        // known, and not yet told (B-051)
+  std::unique_ptr<Greeting> greeting_;
+  std::unique_ptr<Tombstone> tombstone_;
+  Counters counters_;
+  xmpp::Instant idle_since_ = xmpp::never;  // no request is held on a living connection
+  xmpp::Instant flush_at_ = xmpp::never;    // what waits for the client is due (B-066)
+  Rid release_below_ = 0;                   // held requests below are to be answered now
+  Rid report_ = 0;                          // B-085, due with the next answer; 0: nothing to report
+  std::uint32_t wait_, inactivity_;         // seconds
+  std::uint32_t pause_ = 0;                 // seconds; 0: no pause
+  bool server_acks_ : 1;
+  bool client_acks_ : 1;
+  bool legacy_ : 1;
+  bool client_version_ : 1;          // xmpp:version at creation
+  bool server_version_ : 1 = false;  // of the server's stream
+  bool opened_ : 1 = false;
+  bool used_ : 1 = false;  // a second request has come
+  bool congested_ : 1 = false;
+  bool server_paused_ : 1 = false;
+  bool tell_version_ : 1 = false;  // xmpp:version was not known when the session was created
 };
 
 }  // namespace bosh

@@ -1,0 +1,70 @@
+// Who has what: which responses the client has provably received (XEP-0124 9; PROTOCOL U-060, U-061), when to tell it
+// that one seems lost (B-085), and what the acks of ours say. Counts; it keeps no response and no stanza.
+//
+// Without acks the window is the only proof: a client that keeps `requests` cannot send request r while the response to
+// r - requests is outstanding. That holds for one run of a client only. A page that was reloaded goes on with the next
+// rid and never fetches what was in flight (E-08), so a request that looks like such a start proves nothing, and those
+// after it prove only what the new page itself has asked for. A response on a connection that is known to have died is
+// proven by an ack or by its repeat alone. Since both doubts could last for ever, and everything after them would be
+// delivered twice in the end, they are dropped when more than a bounded number of elements is in doubt.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "bosh/body.hpp"
+#include "xmpp/time.hpp"
+
+namespace bosh {
+
+class AckLedger {
+ public:
+  // `client_acks`: the client said ack='1' (B-032).
+  AckLedger(Rid first, std::uint32_t requests, bool client_acks)
+      : first_(first), run_(first), proven_(first - 1), reported_(first - 1), requests_(requests), acks_(client_acks) {}
+
+  struct Arrival {
+    Rid rid;
+    std::optional<std::uint64_t> ack;
+    bool bad_ack;        // present and no number: says nothing, not even by absence
+    bool looks_new;      // as after a reload: older requests are given up, or there was no reason to send this one
+    Rid last_answered;   // first - 1 when there is none
+    bool doubt_allowed;  // fewer elements are in doubt than the policy bears
+  };
+  // A new request, in rid order. Everything up to proven() has been received.
+  void arrived(const Arrival& arrival);
+  [[nodiscard]] Rid proven() const { return proven_; }
+
+  // The connection of this answered request is known to have died with the answer; a repeat takes that back.
+  void in_doubt(Rid rid);
+  void repeated(Rid rid);
+
+  // Elements handed out that XEP-0198 counts, and how many of them are proven.
+  std::uint64_t hand_out(std::uint32_t counted) { return handed_out_ += counted; }
+  [[nodiscard]] std::uint64_t handed_out() const { return handed_out_; }
+  [[nodiscard]] std::uint64_t received() const { return received_; }
+  // True if that is news.
+  [[nodiscard]] bool received_up_to(std::uint64_t count);
+
+  // ---- report (B-085, B-086)
+  // The response that the client misses according to its ack, if there is one that was not reported before.
+  [[nodiscard]] std::optional<Rid> missing(const Arrival& arrival) const;
+  void reported(Rid rid) { reported_ = rid; }
+  void round_trip(xmpp::Duration time);
+  [[nodiscard]] xmpp::Duration round_trip() const { return std::chrono::milliseconds(round_trip_ms_); }
+
+ private:
+  [[nodiscard]] std::optional<Rid> claimed(const Arrival& arrival) const;
+
+  std::uint64_t handed_out_ = 0;
+  std::uint64_t received_ = 0;
+  Rid first_;
+  Rid run_;       // first rid of the client's present run
+  Rid proven_;    // responses up to here have been received
+  Rid lost_ = 0;  // lowest response in doubt; 0: none (a response to rid 0 cannot be singled out, and need not be)
+  Rid reported_;
+  std::uint32_t requests_;
+  std::uint32_t round_trip_ms_ = 0;
+  bool acks_;
+};
+
+}  // namespace bosh

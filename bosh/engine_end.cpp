@@ -1,0 +1,254 @@
+// Engine: the end of a session, who learns of it, and the time after it (XEP-0124 13, 17.2; PROTOCOL B-144,
+// B-190 ... B-199, X-040, X-041, X-050).
+#include <algorithm>
+#include <utility>
+
+#include "bosh/engine.hpp"
+#include "bosh/engine_parts.hpp"
+#include "bosh/response.hpp"
+
+namespace xmpp {
+std::string_view bounce(const Stanza& undelivered, Arena& arena);
+}
+namespace bosh {
+
+using xmpp::EndReason;
+
+namespace {
+
+Condition condition_of(EndReason reason) {
+  switch (reason) {
+    case EndReason::client_terminated:
+    case EndReason::inactivity:
+    case EndReason::never_used:
+      return Condition::none;
+    case EndReason::protocol_fault:
+      return Condition::bad_request;
+    case EndReason::policy:
+    case EndReason::overload:
+      return Condition::policy_violation;
+    case EndReason::server_unreachable:
+    case EndReason::server_closed:  // B-198
+    case EndReason::server_error:   // without the error itself, which would have come by deliver()
+    case EndReason::server_lost:
+      return Condition::remote_connection_failed;
+    case EndReason::shutdown:
+      return Condition::system_shutdown;
+    case EndReason::internal_error:
+      break;
+  }
+  return Condition::internal_server_error;
+}
+
+// There is nobody to bounce to, and what the server has handed over is the client's.
+bool server_is_gone(EndReason reason) {
+  return reason == EndReason::server_unreachable || reason == EndReason::server_closed ||
+         reason == EndReason::server_error || reason == EndReason::server_lost;
+}
+
+}  // namespace
+
+void Engine::close(EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
+  if (tombstone_) return;
+  end_by_server({reason, condition_of(reason), text}, {}, now, out);
+}
+
+// From outside the client: the oldest request learns the condition, or the next one that comes.
+void Engine::end_by_server(const Ending& ending, std::string_view stream_error, xmpp::Instant now, xmpp::Actions& out) {
+  if (!server_is_gone(ending.reason)) bounce_queue(out);
+  open_tombstone(ending, now);
+  tombstone_->told = false;
+  tombstone_->stream_error = stream_error;
+  tell(now, out);
+  // Ahead of a gap, with nobody behind it: the first of them is the oldest.
+  for (const Future& future : window_.futures()) {
+    if (!future.alive) continue;
+    if (tombstone_->told) {
+      reply_terminal(future.request, Condition::other_request, out);
+    } else {
+      const std::string body = last_words();
+      reply(future.request, status_of(ending.condition), out.arena.store(body), out);
+      tombstone_->told = true;
+    }
+  }
+  bury(ending, out);
+}
+
+// Answers what is held, payload first, then the condition once, then other-request.
+void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
+  Tombstone& tombstone = *tombstone_;
+  while (window_.held() > 0) {
+    Exchange& exchange = window_.oldest();
+    if (!exchange.alive) {
+      resolve_dead(now);
+      continue;
+    }
+    if (!tombstone.told && !queue_.empty() && !fits_with_last_words()) {
+      pause_ = 0;
+      answer_oldest(now, out);
+      continue;
+    }
+    exchange.terminal = true;
+    exchange.condition = tombstone.told ? Condition::other_request : tombstone.condition;
+    if (!tombstone.told && (!tombstone.stream_error.empty() || !queue_.empty())) exchange.answer = last_words();
+    tombstone.told = true;
+    finish_oldest(now, out);
+  }
+}
+
+// all that waits and the error in one body. Behind any other condition clients do not look for payload
+// (Strophe does not even read it), so it goes out in answers of its own.
+bool Engine::fits_with_last_words() const {
+  if (tombstone_->stream_error.empty()) return false;
+  return queue_.bytes() + tombstone_->stream_error.size() <= policy_->max_response_bytes &&
+         queue_.front(queue_.bytes()).bytes.size() == queue_.bytes();
+}
+
+std::string Engine::last_words() {
+  Head head;
+  head.terminate = tombstone_->condition;
+  head.declare_stream = !tombstone_->stream_error.empty();
+  std::string payload;
+  if (!queue_.empty()) {
+    const auto batch = queue_.front(queue_.bytes());
+    counters_.to_client += batch.entries;
+    payload = batch.bytes;
+  }
+  payload += tombstone_->stream_error;
+  queue_.clear();
+  return make_body(head, payload);
+}
+
+void Engine::finish_oldest(xmpp::Instant now, xmpp::Actions& out) {
+  Exchange& exchange = window_.oldest();
+  if (exchange.alive) reply_again(exchange.request, exchange, out);
+  exchange.delivered = ledger_.handed_out();
+  exchange.at = now;
+  window_.oldest_is_answered();
+  window_.trim(client_acks_, ledger_.proven());
+}
+
+// ---- ends that the client has caused
+
+void Engine::end_with(const Ending& ending, Told teller, Rid culprit, xmpp::Instant now, xmpp::Actions& out) {
+  bounce_queue(out);
+  open_tombstone(ending, now);
+  tombstone_->told = true;
+  tombstone_->vanished = teller == Told::nobody;
+  while (window_.held() > 0) {
+    Exchange& exchange = window_.oldest();
+    exchange.terminal = true;
+    exchange.condition =
+        teller == Told::culprit && window_.first_held() != culprit ? Condition::other_request : ending.condition;
+    finish_oldest(now, out);
+  }
+  for (const Future& future : window_.futures()) {
+    if (!future.alive) continue;
+    Condition condition = Condition::item_not_found;
+    if (teller == Told::culprit) condition = Condition::other_request;
+    if (teller == Told::everyone) condition = ending.condition;
+    reply_terminal(future.request, condition, out);
+  }
+  bury(ending, out);
+}
+
+// The request to blame has no place among those held: its rid is outside the window, or answered already.
+void Engine::end_by_request(const Ending& ending, xmpp::RequestId request, Rid rid, xmpp::Instant now,
+                            xmpp::Actions& out) {
+  bounce_queue(out);
+  open_tombstone(ending, now);
+  tombstone_->told = true;
+  bool open = true;
+  const auto answer_it = [&] {
+    if (open) reply_terminal(request, ending.condition, out);
+    open = false;
+  };
+  while (window_.held() > 0) {
+    if (rid <= window_.first_held()) answer_it();
+    window_.oldest().terminal = true;
+    window_.oldest().condition = Condition::other_request;
+    finish_oldest(now, out);
+  }
+  for (const Future& future : window_.futures()) {
+    if (rid <= future.rid) answer_it();
+    if (future.alive) reply_terminal(future.request, Condition::other_request, out);
+  }
+  answer_it();
+  bury(ending, out);
+}
+
+// B-190 ... B-192: the oldest gets the terminate and what waits, all others an empty body.
+void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
+  const Ending ending{EndReason::client_terminated, Condition::none, "terminate"};
+  while (window_.held() > 1 && !window_.oldest().alive) resolve_dead(now);
+  const ClientQueue::Batch batch = queue_.empty() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
+  Exchange& oldest = window_.oldest();
+  oldest.terminal = true;
+  if (batch.entries > 0) {
+    Head head;
+    head.terminate = Condition::none;
+    head.declare_stream = batch.features;
+    oldest.answer = make_body(head, batch.bytes);
+    static_cast<void>(ledger_.hand_out(batch.counted));
+    counters_.to_client += batch.entries;
+    queue_.pop(batch);
+  }
+  bounce_queue(out);
+  open_tombstone(ending, now);
+  tombstone_->told = true;
+  while (window_.held() > 0) finish_oldest(now, out);
+  for (const Future& future : window_.futures())
+    if (future.alive) reply(future.request, 200, empty_body, out);
+  bury(ending, out);
+}
+
+// ---- after it
+
+void Engine::open_tombstone(const Ending& ending, xmpp::Instant now) {
+  // A sid that was never told cannot be asked for.
+  const auto keep =
+      greeting_ ? xmpp::Duration::zero() : xmpp::Duration(std::chrono::seconds(std::max(wait_, inactivity_)));
+  greeting_.reset();
+  tombstone_ = std::make_unique<Tombstone>(Tombstone{now + keep, ending.condition, false, false, {}});
+}
+
+void Engine::bury(const Ending& ending, xmpp::Actions& out) {
+  restart_.forget();
+  std::string().swap(authid_);
+  tell_version_ = false;
+  server_paused_ = false;
+  std::vector<Future>().swap(window_.futures());
+  if (tombstone_->told) queue_.clear();
+  if (tombstone_->vanished) window_.forget_answers();
+  out.list.emplace_back(xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text});
+}
+
+// what was never handed to a response goes back; what xmpp::bounce() has no answer for is dropped (E-53).
+void Engine::bounce_queue(xmpp::Actions& out) {
+  for (; !queue_.empty(); queue_.pop_front()) {
+    const ClientQueue::Single single = queue_.front();
+    if (!single.counted) continue;
+    const std::string_view bounced = xmpp::bounce(single.stanza, out.arena);
+    if (!bounced.empty()) out.list.emplace_back(xmpp::ToServer{bounced, 1});
+  }
+}
+
+void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+  switch (window_.place(body.rid, false)) {
+    case RidWindow::Place::answered: {
+      Exchange& exchange = window_.at(body.rid);
+      if (!matches(exchange, body) || exchange.dropped) break;
+      ++counters_.repeats;
+      return reply_again(request, exchange, out);
+    }
+    case RidWindow::Place::expected:
+      if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
+      push({request, now, fingerprint(body.raw), 0, true}, nullptr);
+      return tell(now, out);
+    default:
+      break;
+  }
+  reply_terminal(request, Condition::item_not_found, out);
+}
+
+}  // namespace bosh
