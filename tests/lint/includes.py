@@ -3,7 +3,7 @@
 
   gateway -> webclient, bosh, xmpp, system libraries        webclient -> xmpp
   bosh    -> xmpp; OpenSSL digests in one source file
-  xmpp    -> the standard library; expat in the splitters and what lends them parsers; OpenSSL digests, libidn, libgsasl
+  xmpp    -> the standard library; expat in the one reader below the splitters; OpenSSL digests, libidn, libgsasl
              and libstrophe in one source file each
   tests   -> anything; nothing -> tests
 """

@@ -65,9 +65,9 @@ class Includes(Sample):
     def test_no_system_header(self):
         self.one("bosh/engine.cpp", "#include <sys/socket.h>", "not a header that bosh may see")
 
-    def test_expat_in_the_splitters_only(self):
-        self.write("xmpp/stream_splitter.cpp", "#include <expat.h>\n")
-        self.one("xmpp/stanza.cpp", "#include <expat.h>", "only xmpp/fragment_splitter.cpp")
+    def test_expat_in_one_reader(self):
+        self.write("xmpp/xml_reader.cpp", "#include <expat.h>\n")
+        self.one("xmpp/stream_splitter.cpp", "#include <expat.h>", "only xmpp/xml_reader.cpp")
 
     def test_openssl_in_one_file(self):
         self.write("xmpp/digest.cpp", "#include <openssl/evp.h>\n")
