@@ -18,8 +18,9 @@ constexpr std::size_t swollen_bytes = 32 * 1024;
 
 constexpr std::string_view white = " \t\r\n";
 
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
 std::string_view without_surroundings(std::string_view document) {
-  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   if (document.starts_with(byte_order_mark)) document.remove_prefix(byte_order_mark.size());
   document.remove_prefix(std::min(document.find_first_not_of(white), document.size()));
   return document.substr(0, document.find_last_not_of(white) + 1);
@@ -59,11 +60,9 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   std::optional<Fault> read(std::string_view adopt_from) {
     reader->reset(limits, XmlReader::Scope::document, adopt_from);
     out->clear();
-    const std::string_view parts[] = {document.substr(0, inserted_at), inserted, document.substr(inserted_at)};
-    for (std::string_view part : parts) {
-      const bool is_last = &part == &parts[2];
-      feed(part, is_last);
-    }
+    feed(document.substr(0, inserted_at), false);
+    feed(inserted, false);
+    feed(document.substr(inserted_at), true);
     return reader->fault();
   }
 
@@ -131,6 +130,8 @@ std::variant<std::monostate, Fault> FragmentSplitter::split(std::string_view doc
   State& state = *state_;
   if (document.size() > state.limits.max_bytes) return Fault{FaultKind::too_large, "document too large"};
   state.document = without_surroundings(document);
+  // expat would skip one as well; anywhere but at the very beginning it is a character like any other.
+  if (state.document.starts_with(byte_order_mark)) return Fault{FaultKind::not_well_formed, "text before the root"};
   state.out = &out;
   state.unbound.clear();
   state.inserted.clear();

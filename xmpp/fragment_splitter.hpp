@@ -33,6 +33,7 @@ struct Fragment {
 class FragmentSplitter {
  public:
   explicit FragmentSplitter(const Limits& limits);  // `limits` must outlive it
+  explicit FragmentSplitter(Limits&& limits) = delete;
   ~FragmentSplitter();
   FragmentSplitter(const FragmentSplitter&) = delete;
   FragmentSplitter& operator=(const FragmentSplitter&) = delete;

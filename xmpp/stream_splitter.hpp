@@ -43,6 +43,7 @@ class StreamSplitter {
  public:
   // `pool` and `limits` must outlive the splitter.
   StreamSplitter(ParserPool& pool, const Limits& limits);
+  StreamSplitter(ParserPool& pool, Limits&& limits) = delete;
   ~StreamSplitter();
   StreamSplitter(const StreamSplitter&) = delete;
   StreamSplitter& operator=(const StreamSplitter&) = delete;
