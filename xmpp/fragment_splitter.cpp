@@ -79,7 +79,7 @@ struct FragmentSplitter::State final : XmlReader::Sink {
     const auto at = reader->unbound_prefix_at();
     if (!at || reader->root_was_seen() || !inserted.empty()) return false;
     const auto tag = read_start_tag(document, static_cast<std::size_t>(*at));
-    if (!tag) return false;
+    if (!tag || tag->attributes.size() > limits.max_attributes) return false;
     unbound = undeclared_prefixes(*tag);
     for (const auto& prefix : unbound)
       inserted.append(" xmlns:").append(prefix).append("='undeclared:").append(prefix).append("'");

@@ -335,7 +335,8 @@ void XmlReader::end_child() {
 
 void XmlReader::start_declaration(const char* prefix, const char* uri) {
   if (stopped_) return;
-  ++declarations_;
+  // Counted here already: what the root declares is kept.
+  if (++declarations_ > limits_->max_attributes) return fail(FaultKind::too_large, "too many attributes");
   const std::string_view name = prefix == nullptr ? "" : prefix, value = uri == nullptr ? "" : uri;
   if (name.size() + value.size() > limits_->max_name_bytes) return fail(FaultKind::too_large, "name too long");
   if (depth_ == 0) return own_.declare(name, value);

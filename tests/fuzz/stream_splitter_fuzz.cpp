@@ -1,0 +1,72 @@
+// The first byte chooses the limits and how the rest is cut; the events must be those of the uncut bytes, with as
+// many streams on one pool as there are, so that parsers are taken back in between.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+#include "tests/unit/xmpp/splitter_support.hpp"
+
+namespace {
+
+xmpp::Limits limits_of(std::uint8_t seed) {
+  xmpp::Limits limits;
+  if ((seed & 1) != 0) {
+    limits.max_bytes = 128;
+    limits.max_depth = 5;
+    limits.max_attributes = 6;
+    limits.max_name_bytes = 60;
+    limits.max_elements = 9;
+  }
+  return limits;
+}
+
+std::vector<std::string_view> cut(std::string_view bytes, std::uint32_t seed) {
+  std::vector<std::string_view> pieces;
+  std::uint32_t state = seed * 2654435761U + 1;
+  while (!bytes.empty()) {
+    state = state * 1664525U + 1013904223U;
+    const std::size_t size = seed % 3 == 0 ? 1 : 1 + (state >> 16) % (seed % 3 == 1 ? 4 : 64);
+    pieces.push_back(bytes.substr(0, size));
+    bytes.remove_prefix(pieces.back().size());
+  }
+  return pieces;
+}
+
+[[noreturn]] void complain(const test::Lines& whole, const test::Lines& pieces) {
+  for (const auto& line : whole) std::fprintf(stderr, "whole:  %s\n", line.c_str());
+  for (const auto& line : pieces) std::fprintf(stderr, "pieces: %s\n", line.c_str());
+  std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto limits = limits_of(data[0]);
+  const auto whole = test::split_stream(bytes, limits);
+
+  xmpp::ParserPool pool(data[0] % 4);
+  const auto pieces = cut(bytes, data[0] / 4);
+  struct Stream {
+    Stream(xmpp::ParserPool& lender, const xmpp::Limits& given) : splitter(lender, given) {}
+    xmpp::StreamSplitter splitter;
+    test::Lines lines;
+  };
+  Stream streams[] = {{pool, limits}, {pool, limits}, {pool, limits}};
+  xmpp::StreamEvents events;
+  for (const auto piece : pieces) {
+    for (auto& stream : streams) {
+      stream.splitter.feed(piece, events);
+      for (const auto& event : events.list) stream.lines.push_back(test::describe(event));
+      events.clear();
+    }
+  }
+  for (const auto& stream : streams) {
+    if (stream.lines != whole) complain(whole, stream.lines);
+  }
+  return 0;
+}
