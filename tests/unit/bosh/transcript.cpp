@@ -1,0 +1,280 @@
+#include "transcript.hpp"
+
+#include <gtest/gtest.h>
+
+#include <charconv>
+#include <chrono>
+
+#include "bosh/key_chain.hpp"
+#include "bosh/response.hpp"
+#include "xmpp/names.hpp"
+
+namespace bosh::test {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
+}
+
+// A '#' inside a tag or text is none of ours: a remark begins the line or follows two blanks.
+std::string_view without_remark(std::string_view line) {
+  if (line.starts_with("#")) return {};
+  return trimmed(line.substr(0, line.find("  #")));
+}
+
+std::string erased(std::string text, std::string_view what) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what)) text.erase(at, what.size());
+  return text;
+}
+
+std::string without_client_namespace(std::string_view text) {
+  return erased(erased(std::string(text), " xmlns='jabber:client'"), " xmlns=\"jabber:client\"");
+}
+
+std::vector<std::string_view> lines_of(std::string_view script) {
+  std::vector<std::string_view> lines;
+  while (!script.empty()) {
+    const auto end = std::min(script.find('\n'), script.size());
+    lines.push_back(without_remark(trimmed(script.substr(0, end))));
+    script.remove_prefix(std::min(end + 1, script.size()));
+  }
+  return lines;
+}
+
+constexpr std::string_view reasons[] = {
+    "client_terminated", "inactivity",   "never_used",  "protocol_fault", "policy",   "server_unreachable",
+    "server_closed",     "server_error", "server_lost", "shutdown",       "overload", "internal_error"};
+
+xmpp::EndReason reason_of(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(reasons); ++i)
+    if (reasons[i] == name) return static_cast<xmpp::EndReason>(i);
+  ADD_FAILURE() << "no such reason: " << name;
+  return xmpp::EndReason::internal_error;
+}
+
+}  // namespace
+
+Transcript::Transcript(Policy given)
+    : policy(std::move(given)), reader_(limits_), splitter_(limits_), start_(std::chrono::hours(1000)), now_(start_) {}
+
+void Transcript::start(std::string_view attributes) {
+  static_cast<void>(
+      play("C>9 [to='example.org' " + std::string(attributes) +
+           "]\n"
+           "OPENED id=s1 version=1.0\n"
+           "S> <stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:features>"));
+}
+
+void Transcript::run(std::string_view script) {
+  const auto lines = lines_of(script);
+  for (std::size_t i = 0; i < lines.size();) {
+    if (lines[i].empty()) {
+      ++i;
+      continue;
+    }
+    ASSERT_TRUE(is_input(lines[i])) << "line " << i << " is not an input: " << lines[i];
+    const std::size_t at = i;
+    const auto actual = input(lines[i++]);
+    std::vector<std::string> expected;
+    for (; i < lines.size() && !(is_input(lines[i])); ++i)
+      if (!lines[i].empty()) expected.emplace_back(lines[i]);
+    EXPECT_EQ(expected, actual) << "after line " << at << ": " << lines[at];
+  }
+}
+
+std::vector<std::string> Transcript::play(std::string_view script) {
+  std::vector<std::string> all;
+  for (const auto line : lines_of(script)) {
+    if (line.empty()) continue;
+    for (auto& out : input(line)) all.push_back(std::move(out));
+  }
+  return all;
+}
+
+bool Transcript::is_input(std::string_view line) {
+  for (const std::string_view start : {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING"})
+    if (line.starts_with(start)) return true;
+  return false;
+}
+
+std::vector<std::string> Transcript::input(std::string_view line) {
+  actions_.clear();
+  extra_.clear();
+  if (line.starts_with("C>")) {
+    request(line.substr(2));
+  } else if (!engine_) {
+    ADD_FAILURE() << "no session yet: " << line;
+  } else if (line.starts_with("S>")) {
+    from_server(trimmed(line.substr(2)), false);
+  } else if (line.starts_with("S+")) {
+    from_server(trimmed(line.substr(2)), true);
+  } else if (line.starts_with("OPENED")) {
+    const auto value = [line](std::string_view name) {
+      const auto at = line.find(name);
+      if (at == std::string_view::npos) return std::string_view{};
+      const auto rest = line.substr(at + name.size());
+      return rest.substr(0, rest.find(' '));
+    };
+    engine_->opened({value("id="), "example.org", value("version="), "en"}, now_, actions_);
+    if (value("version=").empty()) engine_->delivered_all(now_, actions_);
+  } else if (line.starts_with("GONE")) {
+    const auto id = ids_.find(trimmed(line.substr(4)));
+    if (id == ids_.end()) {
+      ADD_FAILURE() << "no such request: " << line;
+    } else {
+      engine_->on_gone(id->second, now_, actions_);
+    }
+  } else if (line.starts_with("at ")) {
+    advance(trimmed(line.substr(3)));
+  } else if (line.starts_with("CLOSE")) {
+    engine_->close(reason_of(trimmed(line.substr(5))), "test", now_, actions_);
+  } else if (line.starts_with("CONGESTED")) {
+    engine_->congested(true, now_, actions_);
+  } else {
+    engine_->congested(false, now_, actions_);
+  }
+  return rendered();
+}
+
+void Transcript::request(std::string_view line) {
+  const auto end_of_label = std::min(line.find(' '), line.size());
+  const std::string name(line.substr(0, end_of_label));
+  const std::string rid = name.substr(0, name.find_first_not_of("0123456789"));
+  std::string_view rest = trimmed(line.substr(end_of_label));
+  std::string document;
+  if (rest.starts_with("<body") || rest.starts_with("<b:body")) {
+    document = rest;
+  } else {
+    document = "<body rid='" + rid + "' xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh'";
+    if (engine_) document += " sid='s'";
+    if (rest.starts_with("[")) {
+      document.append(" ").append(rest.substr(1, rest.find(']') - 1));
+      rest = trimmed(rest.substr(rest.find(']') + 1));
+    }
+    document.append(">").append(rest).append("</body>");
+  }
+  const auto id = static_cast<xmpp::RequestId>(next_id_++);
+  ids_[name] = id;
+  labels_[id] = name;
+  const auto read = reader_.read(document);
+  if (const auto* fault = std::get_if<BodyFault>(&read)) {
+    extra_.push_back("BAD " + std::string(wire_name(fault->condition)));
+    return;
+  }
+  const Body& body = std::get<Body>(read);
+  if (!engine_) return create(id, body);
+  engine_->on_request(id, body, now_, actions_);
+}
+
+void Transcript::create(xmpp::RequestId id, const Body& body) {
+  auto read = read_creation(body, policy);
+  if (const auto* refusal = std::get_if<Refusal>(&read)) {
+    extra_.push_back("REFUSED " + std::string(wire_name(refusal->condition)));
+    return;
+  }
+  engine_.emplace(policy, std::get<Creation>(read), Identity{"the-sid", "example.org"}, now_);
+  engine_->on_create(id, body, now_, actions_);
+}
+
+void Transcript::from_server(std::string_view text, bool more) {
+  // The splitter of documents cuts like that of streams, and takes the namespaces of a stream from a root.
+  const std::string document =
+      "<s xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" + std::string(text) + "</s>";
+  xmpp::Fragment fragment;
+  const auto result = splitter_.split(document, {}, fragment);
+  if (const auto* fault = std::get_if<xmpp::Fault>(&result)) {
+    ADD_FAILURE() << fault->text << ": " << text;
+    return;
+  }
+  for (const xmpp::Stanza& stanza : fragment.children) engine_->deliver(stanza, now_, actions_);
+  if (!more) engine_->delivered_all(now_, actions_);
+}
+
+void Transcript::advance(std::string_view until) {
+  std::int64_t number = 0;
+  const auto unit = std::from_chars(until.data(), until.data() + until.size(), number).ptr;
+  const bool ms = std::string_view(unit, until.data() + until.size()) == "ms";
+  const xmpp::Instant target =
+      start_ + (ms ? xmpp::Duration(std::chrono::milliseconds(number)) : xmpp::Duration(std::chrono::seconds(number)));
+  ASSERT_GE(target, now_) << "time does not go back";
+  for (int steps = 0; engine_->deadline() <= target; ++steps) {
+    ASSERT_LT(steps, 1000) << "deadline() does not move";
+    ASSERT_GE(engine_->deadline(), now_) << "deadline() lies in the past";
+    now_ = engine_->deadline();
+    engine_->on_time(now_, actions_);
+    ASSERT_GT(engine_->deadline(), now_) << "on_time() did not do all that was due";
+  }
+  now_ = target;
+}
+
+std::string Transcript::label(xmpp::RequestId id) const {
+  const auto at = labels_.find(id);
+  return at == labels_.end() ? "?" : at->second;
+}
+
+std::string Transcript::render(const xmpp::Reply& reply) const {
+  std::string line = "G>" + label(reply.request) + " ";
+  if (reply.status != 200) line += std::to_string(reply.status) + " ";
+  const std::string body(reply.body);
+  if (body == empty_body) return line + "empty";
+  if (!body.starts_with("<body")) return line + "NO BODY " + body;
+  const auto end = body.find('>');
+  const bool closed = body[end - 1] == '/';
+  std::string attributes =
+      erased(body.substr(5, end - 5 - (closed ? 1 : 0)), " xmlns='http://jabber.org/protocol/httpbind'");
+  if (!attributes.empty()) attributes = "[" + attributes.substr(1) + "]";
+  std::string payload;
+  if (!closed) {
+    payload = without_client_namespace(std::string_view(body).substr(end + 1));
+    if (!payload.ends_with("</body>")) return line + "NOT CLOSED " + body;
+    payload.erase(payload.size() - 7);
+  }
+  return line + attributes + (attributes.empty() || payload.empty() ? "" : " ") + payload;
+}
+
+std::vector<std::string> Transcript::rendered() {
+  std::vector<std::string> lines = extra_;
+  for (const xmpp::Action& action : actions_.list) {
+    if (const auto* to_server = std::get_if<xmpp::ToServer>(&action)) {
+      lines.push_back("U> " + without_client_namespace(to_server->bytes));
+    } else if (const auto* reply = std::get_if<xmpp::Reply>(&action)) {
+      EXPECT_EQ(++replies_[reply->request], 1) << "second reply to " << label(reply->request);
+      lines.push_back(render(*reply));
+    } else if (std::holds_alternative<xmpp::OpenLink>(action)) {
+      lines.emplace_back("OPEN");
+    } else if (const auto* restart = std::get_if<xmpp::RestartStream>(&action)) {
+      lines.push_back("RESTART" + (restart->lang.empty() ? "" : " " + std::string(restart->lang)));
+    } else if (std::holds_alternative<xmpp::PauseServer>(action)) {
+      lines.emplace_back("PAUSE");
+    } else if (std::holds_alternative<xmpp::ResumeServer>(action)) {
+      lines.emplace_back("RESUME");
+    } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
+      lines.push_back("ACKED " + std::to_string(acked->stanzas));
+    } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
+      lines.push_back("END " + std::string(reasons[static_cast<std::size_t>(end->reason)]) +
+                      (end->condition.empty() ? "" : " " + std::string(end->condition)));
+    } else {
+      lines.emplace_back("FORGET");
+    }
+  }
+  return lines;
+}
+
+std::vector<std::string> key_sequence(std::string_view seed, std::size_t n) {
+  std::vector<std::string> keys;
+  std::string last(seed);
+  for (std::size_t i = 0; i < n; ++i) {
+    std::string hex;
+    for (const std::uint8_t byte : key_digest(last)) {
+      hex += "0123456789abcdef"[byte >> 4];
+      hex += "0123456789abcdef"[byte & 15];
+    }
+    keys.push_back(hex);
+    last = hex;
+  }
+  return keys;
+}
+
+}  // namespace bosh::test
