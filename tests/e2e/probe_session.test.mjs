@@ -39,7 +39,7 @@ describe('creation', () => {
     assert.equal(root.attribute(ns.xbosh, 'version'), '1.0');
     assert.equal(root.attribute(ns.xbosh, 'restartlogic'), 'true');
     assert.equal(attributes['xmlns:stream'], ns.streams);
-    assert.match(attributes.authid, /^fake-\d+$/, 'the id of the stream of the server (E-49)');
+    assert.equal(attributes.authid, stream.ids[0], 'E-49');
     const features = session.created.children[0];
     assert.equal(features.name, 'stream:features', 'un-renamed prefix (B-009)');
     assert.equal(find(features, 'mechanism').text, 'PLAIN');

@@ -25,6 +25,7 @@ export class FakeStream {
     this.events = new Mailbox('fake server');
     this.raw = '';
     this.headers = [];
+    this.ids = []; // those of our own headers
     this.authenticated = false;
     this.closed = new Promise((resolve) => (this.on_closed = resolve));
     this.listen_to(socket);
@@ -58,6 +59,8 @@ export class FakeStream {
   }
 
   send(text) {
+    const id = /<stream:stream[^>]* id='([^']+)'/.exec(String(text))?.[1];
+    if (id) this.ids.push(id);
     if (!this.socket.destroyed) this.socket.write(text);
     return this;
   }

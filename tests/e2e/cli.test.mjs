@@ -1,0 +1,275 @@
+// The command: its options, what it says about a wrong configuration, the private listener, the log, `postern check`.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BoshSession } from './lib/bosh.mjs';
+import { Authority } from './lib/certs.mjs';
+import { temp_dir } from './lib/cleanup.mjs';
+import { answer_sasl, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
+import { free_port } from './lib/ports.mjs';
+import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
+import { run } from './lib/process.mjs';
+import { exchange, request } from './lib/raw_http.mjs';
+import { servers } from './lib/servers.mjs';
+import { ns } from './lib/xml.mjs';
+
+const postern = (...args) => run([postern_binary, ...args], { env: sanitizer_env });
+const lines = (text) => text.split('\n').filter((line) => line !== '');
+
+describe('options', () => {
+  it('--version says name and number', async () => {
+    const { code, stdout, stderr } = await postern('--version');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^postern \d+\.\d+\.\d+\n$/);
+  });
+
+  it('--help names every option', async () => {
+    const { code, stdout } = await postern('--help');
+    assert.equal(code, 0);
+    for (const word of ['--config', '--check-config', '--print-config', '--version', 'check']) assert.ok(stdout.includes(word), word);
+  });
+
+  it('an unknown option is one line and exit code 2', async () => {
+    const { code, stderr } = await postern('--frobnicate');
+    assert.equal(code, 2);
+    assert.match(stderr, /frobnicate/);
+  });
+
+  it('--print-config prints what is in effect, readable again as a configuration', async () => {
+    const config = write_config({ bosh: { max_wait: 33 }, domains: [{ name: 'a.test', server: '127.0.0.1:5222' }] });
+    const first = await postern('--print-config', '--config', config);
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /^max_wait = 33$/m);
+    assert.match(first.stdout, /^inactivity = 90$/m, 'the defaults are shown too');
+    const second = await postern('--print-config', '--config', write_config(first.stdout));
+    assert.equal(second.stdout, first.stdout);
+  });
+
+  it('without a file it serves localhost (HOUSE)', async () => {
+    const { code, stdout } = await postern('--print-config');
+    assert.equal(code, 0);
+    assert.match(stdout, /127\.0\.0\.1:5280/);
+    assert.match(stdout, /name = ["']localhost["']/);
+    assert.match(stdout, /127\.0\.0\.1:5222/);
+  });
+
+  it('the manual is a valid configuration', async () => {
+    const manual = fileURLToPath(new URL('../../conf/postern.toml', import.meta.url));
+    const { code, stdout, stderr } = await postern('--check-config', '--config', manual);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '');
+    assert.ok(lines(stdout).length <= 1);
+  });
+});
+
+describe('a wrong configuration is one line with file, line and cure, and exit code 2', () => {
+  const domain = '[[domain]]\nname = "a.test"\nserver = "127.0.0.1:5222"\n';
+  const cases = {
+    'an unknown key': ['[server]\nthread = 1\n', 2, /thread/],
+    'an unknown table': ['[sever]\nthreads = 1\n', 1, /sever/],
+    'a wrong type': ['[server]\nthreads = "many"\n', 2, /threads/],
+    'a number out of range': ['[bosh]\nmax_wait = -1\n', 2, /max_wait/],
+    'a word that is not a choice': ['[server]\nlog_level = "loud"\n', 2, /loud|log_level/],
+    'not TOML': ['[server\n', 1, /./],
+    'a key twice': ['[server]\nthreads = 1\nthreads = 2\n', 3, /threads/],
+    'an address without a port': ['[[listen]]\naddress = "127.0.0.1"\n', 2, /127\.0\.0\.1/],
+    'an address that is none': ['[[listen]]\naddress = "300.0.0.1:80"\n', 2, /300/],
+    'a certificate without its key': [`[[listen]]\naddress = "127.0.0.1:0"\ncertificate = "x.pem"\n${domain}`, null, /key/],
+    'a domain without a name': ['[[domain]]\nserver = "127.0.0.1:5222"\n', 1, /name/],
+    'a domain name that is none': ['[[domain]]\nname = "a b"\n', 2, /a b/],
+    'a domain twice': [`${domain}${domain}`, 5, /a\.test/],
+    'plain text to a server elsewhere': ['[[domain]]\nname = "a.test"\nserver = "192.0.2.1:5222"\ntls = "none"\n', null, /allow_plaintext/],
+    'no certificate check for a server elsewhere': ['[[domain]]\nname = "a.test"\nserver = "192.0.2.1:5222"\ncheck_certificate = false\n', null,
+      /check_certificate/],
+    'credentials for everybody': ['[cors]\ncredentials = true\n', null, /credentials|origins/],
+    'a network that is none': ['[server]\ntrusted_proxies = ["10.0.0.0/99"]\n', 2, /10\.0\.0\.0\/99/],
+  };
+  for (const [what, [text, line, says]] of Object.entries(cases)) {
+    it(what, async () => {
+      const config = write_config(text);
+      for (const option of [['--check-config'], []]) {
+        const { code, stdout, stderr } = await postern(...option, '--config', config);
+        assert.equal(code, 2, stdout + stderr);
+        assert.equal(lines(stderr).length, 1, stderr);
+        assert.ok(stderr.includes(config), stderr);
+        const at = /postern\.toml:(\d+):/.exec(stderr);
+        assert.ok(at, `a line number: ${stderr}`);
+        if (line !== null) assert.equal(Number(at[1]), line, stderr);
+        assert.match(stderr, says);
+        assert.match(stderr, /; \w/, 'a cure behind the semicolon');
+      }
+    });
+  }
+
+  it('a file that is not there', async () => {
+    const { code, stderr } = await postern('--config', '/nonexistent/postern.toml');
+    assert.equal(code, 2);
+    assert.equal(lines(stderr).length, 1);
+    assert.match(stderr, /\/nonexistent\/postern\.toml/);
+  });
+});
+
+describe('certificates of listeners', () => {
+  let authority, good;
+  before(async () => {
+    authority = await Authority.create();
+    good = await authority.good('postern.test');
+  });
+
+  const refused = async (listen, says) => {
+    const config = write_config({ listen: [{ address: '127.0.0.1:0', ...listen }], domains: [{ name: 'a.test', server: '127.0.0.1:1' }] });
+    const { code, stderr } = await postern('--check-config', '--config', config);
+    assert.equal(code, 2, stderr);
+    assert.equal(lines(stderr).length, 1, stderr);
+    assert.match(stderr, says);
+  };
+
+  it('missing, garbled or not belonging together: refused at the start', async () => {
+    await refused({ certificate: '/nonexistent.pem', key: good.key }, /\/nonexistent\.pem/);
+    await refused({ certificate: good.certificate, key: '/nonexistent.key' }, /\/nonexistent\.key/);
+    const garbled = join(temp_dir('garbled'), 'cert.pem');
+    writeFileSync(garbled, 'not a certificate');
+    await refused({ certificate: garbled, key: good.key }, /garbled/);
+    const other = await authority.good('other.test');
+    await refused({ certificate: good.certificate, key: other.key }, /key/);
+  });
+
+  it('a ca_file that cannot be read: refused too', async () => {
+    const config = write_config({ domains: [{ name: 'a.test', server: '127.0.0.1:1', ca_file: '/nonexistent-ca.pem' }] });
+    const { code, stderr } = await postern('--check-config', '--config', config);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /nonexistent-ca\.pem/);
+  });
+});
+
+describe('starting', () => {
+  it('a port that is taken is one line and exit code 2', async () => {
+    const taken = await FakeServer.start();
+    const config = write_config({ listen: [{ address: `127.0.0.1:${taken.port}` }], domains: [{ name: 'a.test', server: '127.0.0.1:1' }] });
+    const { code, stderr, stdout } = await postern('--config', config);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr + stdout, new RegExp(`${taken.port}`));
+    await taken.stop();
+  });
+
+  it('several listeners, each named with its real port; the private one serves health and nothing else', async () => {
+    const server = await FakeServer.start({ on_element: answer_sasl });
+    const gateway = await start_postern({
+      listen: [{ address: '127.0.0.1:0' }, { address: '[::1]:0' }, { address: '127.0.0.1:0', private: true }],
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }],
+    });
+    const [v4, v6, inside] = gateway.listeners;
+    assert.match(v6.origin, /^http:\/\/\[::1\]:\d+$/);
+    assert.equal((await exchange(v6.port, request('GET', '/http-bind'), { connection: { host: '::1' } })).status, 200);
+    for (const path of ['/healthz', '/readyz']) {
+      assert.equal((await exchange(inside.port, request('GET', path))).status, 200, path);
+      assert.equal((await exchange(v4.port, request('GET', path))).status, 404, `${path} is not for everybody`);
+    }
+    assert.equal((await exchange(inside.port, request('POST', '/http-bind', BoshSession.creation()))).status, 404);
+    await gateway.stop();
+    await server.stop();
+  });
+});
+
+describe('the log', () => {
+  it('has one line for the end of a session: reason and counts, no full sid, no password, no stanza (B-201)', async () => {
+    const server = await FakeServer.start({ on_element: answer_sasl });
+    const gateway = await start_postern({ server: { log_level: 'trace' },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+    const [session, stream] = await Promise.all([BoshSession.create(gateway.port), server.accept()]);
+    const secret = Buffer.from('\0alice\0correct horse').toString('base64');
+    await session.ask({ payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>${secret}</auth>` });
+    await session.send({ payload: "<message xmlns='jabber:client' to='b@postern.test'><body>deeply private</body></message>" });
+    await stream.element();
+    stream.send('<message><body>also private</body></message>');
+    await session.ask({ attributes: { type: 'terminate' } });
+    await stream.event('close');
+    await gateway.stop();
+    await server.stop();
+    const { log } = gateway;
+    for (const private_thing of [session.sid, secret, 'correct horse', 'deeply private', 'also private']) {
+      assert.ok(!log.includes(private_thing), private_thing);
+    }
+    const about = lines(log).filter((line) => line.includes(session.sid.slice(0, 6)));
+    assert.ok(about.length >= 1, `a line names the session by the beginning of its sid\n${log}`);
+    const ends = lines(log).filter((line) => /terminated/i.test(line));
+    assert.equal(ends.length, 1, log);
+    assert.match(ends[0], /postern\.test/);
+    assert.match(ends[0], /127\.0\.0\.1/);
+  });
+});
+
+describe('postern check', () => {
+  let authority, tls;
+  before(async () => {
+    authority = await Authority.create();
+    tls = await authority.good('postern.test', 'rooms.postern.test');
+  });
+
+  const check = async (domain, config) => {
+    const result = await postern('check', 'postern.test', '--config', write_config({ domains: [{ name: 'postern.test', ...domain }], ...config }));
+    return { ...result, steps: lines(result.stdout) };
+  };
+
+  for (const kind of servers) {
+    describe(kind.server_name, () => {
+      let server;
+      before(async () => (server = await kind.start({ tls })));
+      after(() => server?.stop());
+
+      it('each step is one line, the last names the SASL mechanisms; exit code 0', async () => {
+        for (const [mode, port] of [['starttls', server.c2s_port], ['direct', server.direct_tls_port]]) {
+          const { code, stdout, steps } = await check({ server: `127.0.0.1:${port}`, tls: mode, ca_file: tls.trust });
+          assert.equal(code, 0, stdout);
+          assert.ok(steps.length >= 4, stdout);
+          assert.match(stdout, /TLSv?1\.[23]/);
+          assert.match(stdout, /SCRAM-SHA-1/);
+        }
+      });
+
+      it('an unknown authority is named, with a cure', async () => {
+        const { code, stdout } = await check({ server: `127.0.0.1:${server.c2s_port}` });
+        assert.equal(code, 1, stdout);
+        assert.match(stdout, /certificate/i);
+        assert.match(stdout, /ca_file/);
+      });
+    });
+  }
+
+  it('nobody listens', async () => {
+    const port = await free_port();
+    const { code, stdout } = await check({ server: `127.0.0.1:${port}` });
+    assert.equal(code, 1);
+    assert.match(stdout, /refused/i);
+    assert.match(stdout, new RegExp(`${port}`));
+  });
+
+  it('no STARTTLS offered', async () => {
+    const server = await FakeServer.start({ on_header: (stream) => stream.send(header() + features(mechanisms)) });
+    const { code, stdout } = await check({ server: `127.0.0.1:${server.port}` });
+    assert.equal(code, 1);
+    assert.match(stdout, /STARTTLS/i);
+    await server.stop();
+  });
+
+  it('a server that never speaks, and one that speaks HTTP', async () => {
+    const silent = await FakeServer.start({ on_header: () => {} });
+    const first = await check({ server: `127.0.0.1:${silent.port}`, negotiation_timeout: 1, connect_timeout: 1, tls: 'none' });
+    assert.equal(first.code, 1, first.stdout);
+    await silent.stop();
+    const http = await FakeServer.start({ on_header: (stream) => stream.send('HTTP/1.1 400 Bad Request\r\n\r\n').end() });
+    const second = await check({ server: `127.0.0.1:${http.port}`, tls: 'none' });
+    assert.equal(second.code, 1, second.stdout);
+    await http.stop();
+  });
+
+  it('a domain that is not served is said to be so', async () => {
+    const { code, stdout } = await postern('check', 'nowhere.invalid', '--config', write_config({ domains: [{ name: 'a.test', server: '127.0.0.1:1' }],
+      server: { dns_timeout: 1, dns: ['127.0.0.1:1'] } }));
+    assert.equal(code, 1);
+    assert.match(stdout, /not served|not configured|\[\[domain\]\]/i);
+  });
+});
+

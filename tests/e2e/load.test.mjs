@@ -1,0 +1,105 @@
+// The edge cases once more while 1 000 other sessions live on the same gateway, on two shards: nobody loses anything, nobody
+// waits, and all memory and descriptors come back.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BoshSession, read_body } from './lib/bosh.mjs';
+import { Bench, assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
+import { FakeServer, answer_sasl } from './lib/fake_server.mjs';
+import { start_postern } from './lib/postern.mjs';
+import { Child } from './lib/process.mjs';
+import { HttpConnection, post } from './lib/raw_http.mjs';
+import { Mailbox, patience, until } from './lib/wait.mjs';
+
+const sessions = 1000;
+const script = fileURLToPath(new URL('../support/background_load.mjs', import.meta.url));
+
+describe('with 1 000 sessions in the background', () => {
+  const bench = new Bench();
+  const load = { events: new Mailbox('background load') };
+
+  const said = (event, within) => load.events.take((entry) => entry.event === event, within, event);
+
+  before(async () => {
+    load.child = new Child('background load', [process.execPath, script], { stdin: 'pipe' });
+    load.child.watchers.add({ line: (line) => load.events.push(JSON.parse(line)), gone: () => {} });
+    const { port } = await said('upstream', 10_000);
+    bench.server = await FakeServer.start({ on_element: answer_sasl });
+    bench.postern = await start_postern({ threads: 2, domains: [
+      { name: 'postern.test', server: `127.0.0.1:${bench.server.port}`, tls: 'none' },
+      { name: 'load.test', server: `127.0.0.1:${port}`, tls: 'none' },
+    ] });
+    bench.port = bench.postern.port;
+    bench.before = { descriptors: descriptors() };
+    load.child.process.stdin.write(`${JSON.stringify({ port: bench.port, sessions })}\n`);
+    assert.equal((await said('ready', 60_000)).sessions, sessions);
+  });
+
+  after(async () => {
+    await bench.postern?.stop();
+    await bench.server?.stop();
+    await load.child?.kill();
+  });
+
+  const descriptors = () => readdirSync(`/proc/${bench.postern.pid}/fd`).length;
+
+  it('a session keeps order over both shards, whichever connection its requests come on', async () => {
+    for (let n = 0; n < 20; n++) {
+      const { session, stream } = await bench.pair();
+      const base = session.rid;
+      const sent = [];
+      for (const step of [2, 1]) sent.push(await session.send({ rid: base + step, payload: message(`m${step}`) }));
+      session.rid = base + 2;
+      for (const step of [1, 2]) assert.match(await stream.element(), new RegExp(`m${step}`));
+      stream.send(from_server('reply'));
+      const texts = texts_in(await sent[1].answer);
+      if (texts.length === 0) texts.push(...texts_in(await sent[0].answer));
+      assert.deepEqual(texts, ['reply']);
+      await session.ask({ attributes: { type: 'terminate' } });
+    }
+  });
+
+  it('a burst of 300 creations and ends', async () => {
+    for (let round = 0; round < 6; round++) {
+      await Promise.all(Array.from({ length: 50 }, async () => {
+        const session = await BoshSession.create(bench.port, { from: `127.0.9.${round + 1}` });
+        assert.equal(session.created.type, undefined, session.created.xml);
+        await session.ask({ attributes: { type: 'terminate' } });
+      }));
+    }
+  });
+
+  it('a storm of nonsense', async () => {
+    const kinds = ['', 'x', '<body', "<body xmlns='http://jabber.org/protocol/httpbind' rid='1' sid='zzz'/>",
+      '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', '<a>'.repeat(5000)];
+    await Promise.all(Array.from({ length: 20 }, async (_, i) => {
+      const connection = await HttpConnection.open(bench.port, { from: `127.0.8.${i + 1}` });
+      for (let n = 0; n < 100; n++) {
+        connection.write(post('/http-bind', kinds[n % kinds.length]));
+        assert.equal(read_body(await connection.read_answer()).type, 'terminate');
+      }
+      connection.destroy();
+    }));
+  });
+
+  it('repeats, cuts and floods of one session hurt only that one', async () => {
+    const { session, stream } = await bench.pair();
+    const held = await session.send();
+    for (let i = 0; i < 5; i++) (await session.send({ rid: held.rid })).connection.reset();
+    const last = await session.send({ rid: held.rid });
+    stream.send(from_server('kept'));
+    assert.deepEqual(texts_in(await last.answer), ['kept']);
+    assert_terminated(await session.ask({ rid: session.rid + 100 }), 'item-not-found');
+  });
+
+  it('all the others have noticed nothing, and everything is given back', async () => {
+    load.child.process.stdin.end();
+    const account = await said('account', 60_000);
+    assert.equal(account.first_failure, null);
+    assert.equal(account.failures, 0);
+    assert.ok(account.messages > 100, `${account.messages} messages came back`);
+    assert.ok(account.slowest < 2000 * patience, `the slowest echo took ${account.slowest} ms`);
+    await until(() => descriptors() <= bench.before.descriptors + 10, 20_000, 'descriptors are given back');
+  });
+});

@@ -1,0 +1,215 @@
+// Behind a real nginx and a real HAProxy: as they are set up by somebody who reads nothing, and as conf/ says. Time-outs are
+// the stock ones except where a test must outlast them: there both sides are scaled down by the same factor.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { BoshSession } from './lib/bosh.mjs';
+import { Authority } from './lib/certs.mjs';
+import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
+import { debian_timeouts, Haproxy } from './lib/haproxy.mjs';
+import { Nginx } from './lib/nginx.mjs';
+import { postern_binary, start_postern } from './lib/postern.mjs';
+import { assert_empty, from_server, message, texts_in } from './lib/probe.mjs';
+import { run } from './lib/process.mjs';
+import { exchange, HttpConnection, post, request } from './lib/raw_http.mjs';
+import { servers } from './lib/servers.mjs';
+import { StropheNode } from './lib/strophe.mjs';
+import { start_gateway } from './lib/target.mjs';
+
+const stock = { nginx: (port) => Nginx.stock(port), haproxy: (port) => Haproxy.stock(port) };
+const recommended = { nginx: (port, tls) => Nginx.recommended(port, tls), haproxy: (port, tls) => Haproxy.recommended(port, tls) };
+
+describe('the defaults leave room', () => {
+  it('max_wait is below the idle time-outs that proxies have out of the box', async () => {
+    const { stdout } = await run([postern_binary, '--print-config']);
+    const max_wait = Number(/^max_wait = (\d+)$/m.exec(stdout)[1]);
+    const nginx_stock = 60; // proxy_read_timeout, send_timeout: built in
+    const haproxy_stock = Number(debian_timeouts.server) / 1000; // of Debian's file; HAProxy itself has no default
+    assert.ok(max_wait < nginx_stock, `max_wait ${max_wait}, nginx ${nginx_stock}`);
+    assert.ok(max_wait < haproxy_stock, `max_wait ${max_wait}, HAProxy as Debian configures it ${haproxy_stock}`);
+  });
+});
+
+for (const [name, start] of Object.entries(stock)) {
+  describe(`behind a stock ${name}`, () => {
+    const world = {};
+    before(async () => {
+      const authority = await Authority.create();
+      world.server = await servers[0].start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
+      world.gateway = await start_gateway(world.server);
+      world.proxy = await start(world.gateway.port);
+    });
+    after(async () => {
+      await world.proxy?.stop();
+      await world.gateway?.stop();
+      await world.server?.stop();
+    });
+
+    it('Strophe.js chats through it', async () => {
+      const client = await StropheNode.open({ url: world.proxy.url });
+      await client.connect(world.server.jid('alice'), world.server.password('alice'));
+      const { jid } = await client.status('connected');
+      await client.call('presence', {});
+      const texts = Array.from({ length: 20 }, (_, i) => `${i} <&> 😀 ${'x'.repeat(i * 100)}`);
+      for (const text of texts) await client.call('message', jid, text);
+      for (const text of texts) assert.equal((await client.event('message')).body, text);
+      await client.held_request();
+      await client.reload();
+      await client.restore(jid);
+      await client.status('attached');
+      await client.call('message', jid, 'after the reload');
+      assert.equal((await client.event('message')).body, 'after the reload');
+      await client.call('disconnect');
+      await client.status('disconnected');
+      await client.close();
+    });
+
+    it('every path, with and without the slash, reaches the gateway unredirected', async () => {
+      for (const path of ['/http-bind', '/http-bind/']) {
+        const answer = await exchange(world.proxy.port, request('POST', path, 'x'));
+        assert.equal(answer.status, 200, path);
+      }
+    });
+  });
+}
+
+// Factor 15 or so: a proxy that gives up after 4 s, a gateway that holds 3 s.
+const scaled = {
+  nginx: (port) => Nginx.stock(port, { extra: 'proxy_read_timeout 4s; proxy_send_timeout 4s;' }),
+  haproxy: (port) => Haproxy.stock(port, { timeouts: { connect: '5s', client: '4s', server: '4s' } }),
+};
+
+describe('time and trouble, scaled down', () => {
+  const world = { proxies: {} };
+  before(async () => {
+    world.server = await FakeServer.start({ on_element: answer_sasl });
+    world.postern = await start_postern({ threads: 1, bosh: { max_wait: 3 },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.port}`, tls: 'none' }] });
+    for (const [name, start] of Object.entries(scaled)) world.proxies[name] = await start(world.postern.port);
+  });
+  after(async () => {
+    for (const proxy of Object.values(world.proxies)) await proxy.stop();
+    await world.postern?.stop();
+    await world.server?.stop();
+  });
+
+  async function pair(name) {
+    const [session, stream] = await Promise.all([BoshSession.create(world.proxies[name].port), world.server.accept()]);
+    assert.equal(session.created.attributes.wait, '3');
+    return { session, stream };
+  }
+
+  it('E-34 idle through several polls: no 504, no lost session', async () => {
+    await Promise.all(Object.keys(scaled).map(async (name) => {
+      const { session, stream } = await pair(name);
+      for (let i = 0; i < 3; i++) assert_empty(await session.ask());
+      const held = await session.send();
+      await delay(2000); // deep into the poll
+      stream.send(from_server('still connected'));
+      assert.deepEqual(texts_in(await held.answer), ['still connected'], name);
+    }));
+  });
+
+  it('E-34 a POST that a proxy sends twice is processed once', async () => {
+    for (const name of Object.keys(scaled)) {
+      const { session, stream } = await pair(name);
+      const text = session.text({}, message('once'));
+      // As after proxy_next_upstream or a retry: the same bytes on two connections at the same time.
+      const [a, b] = [await HttpConnection.open(world.proxies[name].port), await HttpConnection.open(world.proxies[name].port)];
+      a.write(post('/http-bind', text));
+      b.write(post('/http-bind', text));
+      assert.match(await stream.element(), /once/);
+      stream.send(from_server('reply'));
+      const answers = await Promise.all([a.read_answer(), b.read_answer()]);
+      assert.equal(answers.filter((answer) => answer.text.includes('reply')).length, 1, answers.map((answer) => answer.text).join('\n'));
+      assert.equal(answers.filter((answer) => /type=['"]error['"]/.test(answer.text)).length, 1, 'the superseded one (B-147)');
+      await session.send({ payload: message('next') });
+      assert.match(await stream.element(), /next/, `${name}: not twice`);
+      a.destroy();
+      b.destroy();
+    }
+  });
+
+  it('a browser that goes away behind the proxy is noticed: the message waits for its next request (E-08)', async () => {
+    for (const name of Object.keys(scaled)) {
+      const { session, stream } = await pair(name);
+      const held = await session.send({ payload: message('here') });
+      await stream.element();
+      held.connection.destroy();
+      const next = await session.send({ payload: message('back') });
+      await stream.element();
+      stream.send(from_server('for the new page'));
+      assert.deepEqual(texts_in(await next.answer), ['for the new page'], name);
+    }
+  });
+
+  it('a gateway that is not there is a 502 or 503, with which a client tries again (H-013)', async () => {
+    for (const [name, start] of Object.entries(scaled)) {
+      const proxy = await start(1);
+      const answer = await exchange(proxy.port, post('/http-bind', 'x'));
+      assert.ok([502, 503].includes(answer.status), name);
+      await proxy.stop();
+    }
+  });
+});
+
+for (const [name, start] of Object.entries(recommended)) {
+  describe(`behind ${name} as conf/ has it`, () => {
+    const world = {};
+    before(async () => {
+      const authority = await Authority.create();
+      const tls = await authority.good('chat.example.org');
+      world.client_tls = { ca: readFileSync(tls.trust), servername: 'chat.example.org' };
+      world.fake = await FakeServer.start({ on_element: answer_sasl });
+      world.postern = await start_postern({ threads: 1, server: { trusted_proxies: ['127.0.0.1'] },
+        domains: [{ name: 'postern.test', server: `127.0.0.1:${world.fake.port}`, tls: 'none' }],
+        limits: { max_sessions_per_address: 2 } });
+      world.proxy = await start(world.postern.port, tls);
+    });
+    after(async () => {
+      await world.proxy?.stop();
+      await world.postern?.stop();
+      await world.fake?.stop();
+    });
+
+    const via = (from) => ({ tls: world.client_tls, from });
+
+    it('a session works over HTTPS, and the info page sees scheme and client (H-020)', async () => {
+      const [session, stream] = await Promise.all([BoshSession.create(world.proxy.port, via('127.0.0.21')), world.fake.accept()]);
+      const held = await session.send({ payload: message('hello') });
+      assert.match(await stream.element(), /hello/);
+      stream.send(from_server('hi'));
+      assert.deepEqual(texts_in(await held.answer), ['hi']);
+      const page = await exchange(world.proxy.port, request('GET', '/http-bind', '', { fields: { Host: 'chat.example.org' } }),
+        { connection: via('127.0.0.21') });
+      assert.match(page.text, /127\.0\.0\.21/);
+      assert.match(page.text, /https/);
+    });
+
+    it('limits count browsers, not the proxy; nobody can claim another address (H-020)', async () => {
+      const condition = async (from, fields = {}) => {
+        const answer = await exchange(world.proxy.port, post('/http-bind', BoshSession.creation(), { fields: { Host: 'chat.example.org', ...fields } }),
+          { connection: via(from) });
+        return /condition=['"]([a-z-]+)/.exec(answer.text)?.[1] ?? 'created';
+      };
+      assert.deepEqual([await condition('127.0.0.31'), await condition('127.0.0.31'), await condition('127.0.0.31')],
+        ['created', 'created', 'policy-violation']);
+      assert.equal(await condition('127.0.0.32'), 'created');
+      assert.equal(await condition('127.0.0.31', { 'X-Forwarded-For': '127.0.0.99' }), 'policy-violation');
+      assert.equal(await condition('127.0.0.31', { Forwarded: 'for=127.0.0.99' }), 'policy-violation');
+    });
+  });
+}
+
+describe('a proxy that is not trusted', () => {
+  it('is not believed', async () => {
+    const fake = await FakeServer.start({ on_element: answer_sasl });
+    const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: `127.0.0.1:${fake.port}`, tls: 'none' }] });
+    const page = await exchange(postern.port, request('GET', '/http-bind', '', { fields: { 'X-Forwarded-For': '192.0.2.7', 'X-Forwarded-Proto': 'https' } }));
+    assert.doesNotMatch(page.text, /192\.0\.2\.7/);
+    await postern.stop();
+    await fake.stop();
+  });
+});
+

@@ -1,0 +1,26 @@
+// Strophe.js in headless Firefox ESR, cross-origin, over BOSH to the first server of the table: another engine's idea of XHR,
+// CORS, XML and reloads.
+import { after, before, describe } from 'node:test';
+import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { Firefox } from './lib/firefox.mjs';
+import { servers } from './lib/servers.mjs';
+import { start_static_server } from './lib/static_server.mjs';
+
+let browser;
+let site;
+
+describe('Firefox', () => {
+  before(async () => {
+    [browser, site] = await Promise.all([Firefox.launch(), start_static_server()]);
+  });
+  after(async () => {
+    await browser?.stop();
+    await site?.stop();
+  });
+
+  chat_scenarios({
+    client_name: 'Strophe.js in Firefox, cross-origin,', kind: servers[0],
+    open: (url) => browser.open({ origin: site.origin, url }),
+    features: { exact_text: true, relogins: 3 },
+  });
+});
