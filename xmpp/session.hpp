@@ -17,6 +17,7 @@
 
 #include "xmpp/arena.hpp"
 #include "xmpp/fault.hpp"
+#include "xmpp/negotiation.hpp"
 #include "xmpp/stanza.hpp"
 #include "xmpp/stream_splitter.hpp"
 #include "xmpp/time.hpp"
@@ -44,7 +45,7 @@ struct StreamPolicy {
 // What a browser said in its creation request.
 struct StreamRequest {
   std::string lang;     // xml:lang, or empty
-  std::string from;     // claimed bare JID, already checked for form; sent only after TLS (B-031)
+  std::string from;     // claimed bare JID, already checked for form; sent only when no TLS is outstanding (B-031)
   bool version = true;  // false: legacy client without xmpp:version
 };
 
@@ -61,9 +62,9 @@ struct Deliver {
   Stanza stanza;
 };  // hand to the binding
 struct Redirect {
-  std::string_view host;
-  std::uint16_t port;
-};  // see-other-host before login (U-016); then link_up()
+  std::string_view host;  // name or literal address, without brackets
+  std::uint16_t port;     // 0: not said
+};  // see-other-host before login (U-016); close the link without link_down(), connect there, then link_up()
 struct Ended {
   Fault fault;
 };  // the stream is over; the shell closes the link
@@ -93,7 +94,7 @@ class Session {
   // One event of the splitter. After an Encrypt or Ended in `out` the remaining events of that read are void.
   void on_event(const StreamEvent& event, Instant now, SessionActions& out);
 
-  // From the binding: passed on when Active, kept in order until then.
+  // From the binding: passed on when Active, kept in order until then. `bytes` must live as long as the views in `out`.
   void to_server(std::string_view bytes, Instant now, SessionActions& out);
   void restart(std::string_view lang, Instant now, SessionActions& out);
   // Clean end: </stream:stream>, then Ended when the peer's has come or the closing timeout is over. Idempotent.
@@ -104,7 +105,31 @@ class Session {
   [[nodiscard]] State state() const;
 
  private:
-  // The implementer completes this; keep an idle active session below 250 bytes, heap included.
+  void send(std::string_view bytes, Instant now, SessionActions& out);
+  void send_header(Instant now, SessionActions& out);
+  void take(Negotiation::Step step, const StreamEvent& event, Instant now, SessionActions& out);
+  void show_features(const Stanza& stanza, SessionActions& out);
+  void on_stanza(const Stanza& stanza, Instant now, SessionActions& out);
+  void on_stream_error(const Stanza& stanza, Instant now, SessionActions& out);
+  void activate(Instant now, SessionActions& out);
+  void refuse(Fault fault, Instant now, SessionActions& out);
+  void end(Fault fault, SessionActions& out);
+  [[nodiscard]] bool tls_outstanding() const { return tls_ == TlsMode::starttls && !encrypted_; }
+  [[nodiscard]] bool may_write() const;
+
+  const StreamPolicy& policy_;
+  StreamRequest request_;
+  std::string queue_;  // for the server, until the stream is usable
+  Instant due_;        // the end of patience: negotiating, closing
+  Instant last_sent_;  // for the keepalive
+  Negotiation negotiation_;
+  State state_ = State::opening;
+  TlsMode tls_ = TlsMode::starttls;
+  std::uint8_t redirects_ = 0;
+  bool encrypted_ = false;
+  bool logging_in_ = false;  // SASL has begun, and no features since its success: not a byte of ours in between
+  bool logged_in_ = false;
+  bool restarting_ = false;
 };
 
 }  // namespace xmpp

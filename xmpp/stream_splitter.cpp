@@ -51,6 +51,8 @@ class StreamSplitter::Run final : public XmlReader::Sink {
   // Never beyond the limit of the stanza that is being read: what lies behind it must not be able to make another
   // fault of it, or the events would depend on how the bytes were cut.
   std::size_t next_slice(std::size_t available) {
+    // expat guesses the encoding from the first two bytes if it gets them at once.
+    if (parser().reader.fed() == 0) return 1;
     return std::min({available, slice_bytes, max_bytes() - outstanding()});
   }
 

@@ -1,0 +1,35 @@
+// Looks at the direct children of one self-contained element (a Stanza), without a parser and without copying: for the
+// few elements whose content matters to us (stream:features, stream:error, what is bounced). The bytes must have been
+// proven well-formed and free of comments, PIs and DTD. Not a DOM: nothing is kept, nothing deeper is looked at.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xmpp/raw_tag.hpp"
+
+namespace xmpp {
+
+struct RawElement {
+  std::string_view bytes;    // from '<' to '>'
+  std::string_view content;  // between the tags; empty for an empty-element tag
+  std::string uri;           // its namespace; empty: none
+  std::string_view local;
+};
+
+struct RawChildren {
+  RawTag root;
+  std::vector<RawElement> list;
+};
+
+[[nodiscard]] std::optional<RawChildren> read_children(std::string_view element);
+
+// An attribute without a namespace, references resolved.
+[[nodiscard]] std::optional<std::string> attribute(const RawTag& tag, std::string_view name);
+
+// The character data of content that has no child elements; nothing if it has.
+[[nodiscard]] std::optional<std::string> text_of(std::string_view content);
+
+}  // namespace xmpp

@@ -1,0 +1,246 @@
+#include "xmpp/session.hpp"
+
+#include <utility>
+
+#include "xmpp/features.hpp"
+#include "xmpp/names.hpp"
+#include "xmpp/stream_error.hpp"
+#include "xmpp/stream_header.hpp"
+
+namespace xmpp {
+namespace {
+
+constexpr std::uint8_t max_redirects = 2;  // U-016
+
+// Until the login this is looked for in what the browser sends. A message that only quotes it costs a keepalive.
+bool begins_sasl(std::string_view bytes) {
+  return bytes.find(ns::sasl) != std::string_view::npos || bytes.find(ns::sasl2) != std::string_view::npos;
+}
+
+}  // namespace
+
+Session::Session(const StreamPolicy& policy, StreamRequest request, Instant now)
+    : policy_(policy), request_(std::move(request)), due_(now + policy.negotiation_timeout), last_sent_(now) {}
+
+Session::State Session::state() const {
+  return state_;
+}
+
+void Session::send(std::string_view bytes, Instant now, SessionActions& out) {
+  out.list.emplace_back(SendBytes{bytes});
+  last_sent_ = now;
+}
+
+void Session::send_header(Instant now, SessionActions& out) {
+  negotiation_.begin(tls_outstanding());
+  StreamHeader header;
+  header.to = policy_.domain;
+  header.lang = request_.lang;
+  if (!tls_outstanding()) {
+    // The claimed JID is nobody's business on a stream that is encrypted next; a legacy header would get no
+    // <starttls/>.
+    header.from = request_.from;
+    header.version = request_.version || !policy_.legacy_without_version;
+  }
+  send(out.arena.store(write_header(header)), now, out);
+}
+
+void Session::link_up(TlsMode tls, Instant now, SessionActions& out) {
+  if (state_ != State::opening) return;
+  state_ = State::negotiating;
+  tls_ = tls;
+  encrypted_ = tls == TlsMode::direct;
+  send_header(now, out);
+}
+
+void Session::encrypted(Instant now, SessionActions& out) {
+  if (state_ != State::negotiating || negotiation_.phase() != Negotiation::Phase::encrypting) return;
+  encrypted_ = true;
+  out.list.emplace_back(ResetSplitter{});
+  send_header(now, out);
+}
+
+void Session::link_down(Fault fault, Instant /*now*/, SessionActions& out) {
+  if (state_ == State::closing) fault = {FaultKind::closed, "closed by us"};
+  end(fault, out);
+}
+
+// Neither before there is a link nor while it is being encrypted.
+bool Session::may_write() const {
+  return state_ == State::active ||
+         (state_ == State::negotiating && negotiation_.phase() != Negotiation::Phase::encrypting);
+}
+
+void Session::end(Fault fault, SessionActions& out) {
+  if (state_ == State::closed) return;
+  state_ = State::closed;
+  std::string().swap(queue_);
+  out.list.emplace_back(Ended{fault});
+}
+
+// The end that we make because of `fault`: the server hears why, where it is its own fault.
+void Session::refuse(Fault fault, Instant now, SessionActions& out) {
+  if (may_write()) {
+    const auto condition = condition_of(fault.kind);
+    send(condition ? out.arena.store(write_error(*condition)) : stream_end, now, out);
+  }
+  end(fault, out);
+}
+
+void Session::on_event(const StreamEvent& event, Instant now, SessionActions& out) {
+  if (state_ == State::opening || state_ == State::closed) return;
+  // What follows <proceed/> was written before TLS, by whoever could (U-011).
+  if (state_ == State::negotiating && negotiation_.phase() == Negotiation::Phase::encrypting) return;
+  if (const auto* fault = std::get_if<Fault>(&event)) return refuse(*fault, now, out);
+  if (std::holds_alternative<StreamClosed>(event)) {
+    if (may_write()) send(stream_end, now, out);
+    return end({FaultKind::closed, state_ == State::closing ? "closed by us" : "closed by the server"}, out);
+  }
+  if (state_ == State::closing) return;
+  if (const auto* opened = std::get_if<StreamOpened>(&event)) {
+    if (state_ == State::active) return refuse({FaultKind::bad_format, "a second stream header"}, now, out);
+    return take(negotiation_.on_opened(*opened), event, now, out);
+  }
+  on_stanza(std::get<Stanza>(event), now, out);
+}
+
+void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) {
+  if (stanza.kind == StanzaKind::stream_error) return on_stream_error(stanza, now, out);
+  if (state_ == State::negotiating) return take(negotiation_.on_stanza(stanza), stanza, now, out);
+  if (stanza.kind == StanzaKind::features) return show_features(stanza, out);  // as after SASL2
+  if (stanza.is_sasl()) logging_in_ = true;
+  if (stanza.kind == StanzaKind::sasl_success) logged_in_ = true;
+  if (stanza.kind == StanzaKind::sasl2_success) {
+    logged_in_ = true;
+    logging_in_ = false;
+  }
+  out.list.emplace_back(Deliver{stanza});
+}
+
+void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now, SessionActions& out) {
+  using Step = Negotiation::Step;
+  switch (step) {
+    case Step::wait:
+      return;
+    case Step::ask_for_tls:
+      return send(starttls_request, now, out);
+    case Step::encrypt:
+      out.list.emplace_back(Encrypt{});
+      return;
+    case Step::show_opened:
+      out.list.emplace_back(Opened{std::get<StreamOpened>(event)});
+      return;
+    case Step::show_last:
+      out.list.emplace_back(Opened{std::get<StreamOpened>(event)});
+      return activate(now, out);
+    case Step::show:
+      out.list.emplace_back(Deliver{std::get<Stanza>(event)});
+      return;
+    case Step::show_features:
+      show_features(std::get<Stanza>(event), out);
+      return activate(now, out);
+    case Step::no_tls:
+      // U-012: in the clear nothing is said but good-bye.
+      return refuse({FaultKind::connection_failed, "TLS is required and the server does not offer it"}, now, out);
+    case Step::out_of_place:
+      return refuse({FaultKind::bad_format, "not an element that may come here"}, now, out);
+  }
+}
+
+void Session::show_features(const Stanza& stanza, SessionActions& out) {
+  Stanza shown = stanza;
+  if (const auto filtered = filter_features(stanza.bytes, {policy_.max_bytes_to_server, policy_.idle_seconds})) {
+    shown.bytes = out.arena.store(*filtered);
+  }
+  out.list.emplace_back(Deliver{shown});
+}
+
+void Session::activate(Instant now, SessionActions& out) {
+  state_ = State::active;
+  if (logged_in_) logging_in_ = false;
+  restarting_ = false;
+  if (queue_.empty()) return;
+  send(out.arena.store(queue_), now, out);
+  std::string().swap(queue_);
+}
+
+void Session::on_stream_error(const Stanza& stanza, Instant now, SessionActions& out) {
+  // Later the browser has begun to talk to this server: it must start again itself.
+  const bool may_redirect = state_ == State::negotiating && !restarting_ && redirects_ < max_redirects;
+  if (const auto other = may_redirect ? see_other_host(stanza.bytes) : std::nullopt) {
+    if (may_write()) send(stream_end, now, out);
+    ++redirects_;
+    state_ = State::opening;
+    encrypted_ = false;
+    out.list.emplace_back(ResetSplitter{});
+    out.list.emplace_back(Redirect{out.arena.store(other->host), other->port});
+    return;
+  }
+  out.list.emplace_back(Deliver{stanza});
+  if (may_write()) send(stream_end, now, out);
+  end({FaultKind::stream_error, "the server ended the stream with an error"}, out);
+}
+
+void Session::to_server(std::string_view bytes, Instant now, SessionActions& out) {
+  if (state_ == State::closing || state_ == State::closed || bytes.empty()) return;
+  if (!logged_in_ && begins_sasl(bytes)) logging_in_ = true;
+  if (state_ == State::active) return send(bytes, now, out);
+  if (bytes.size() > policy_.max_queued || queue_.size() > policy_.max_queued - bytes.size()) {
+    // The browser's doing: the server is not told of a policy.
+    if (may_write()) send(stream_end, now, out);
+    return end({FaultKind::too_large, "too much for a server that is not ready"}, out);
+  }
+  queue_.append(bytes);
+}
+
+void Session::restart(std::string_view lang, Instant now, SessionActions& out) {
+  if (state_ != State::active) return;
+  if (!lang.empty()) request_.lang = lang;
+  state_ = State::negotiating;
+  restarting_ = true;
+  due_ = now + policy_.negotiation_timeout;
+  out.list.emplace_back(ResetSplitter{});
+  send_header(now, out);
+}
+
+void Session::close(Instant now, SessionActions& out) {
+  if (state_ == State::closing || state_ == State::closed) return;
+  if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
+  send(stream_end, now, out);
+  std::string().swap(queue_);
+  state_ = State::closing;
+  due_ = now + policy_.closing_timeout;
+}
+
+void Session::on_time(Instant now, SessionActions& out) {
+  if (now < deadline()) return;
+  switch (state_) {
+    case State::opening:
+    case State::negotiating:
+      if (may_write()) send(stream_end, now, out);
+      return end({FaultKind::timed_out, "no usable stream in time"}, out);
+    case State::active:
+      return send(" ", now, out);
+    case State::closing:
+      return end({FaultKind::timed_out, "no end from the server in time"}, out);
+    case State::closed:
+      return;
+  }
+}
+
+Instant Session::deadline() const {
+  switch (state_) {
+    case State::opening:
+    case State::negotiating:
+    case State::closing:
+      return due_;
+    case State::active:
+      // U-020: SASL suffers no other byte.
+      return logging_in_ || policy_.keepalive == Duration::zero() ? never : last_sent_ + policy_.keepalive;
+    case State::closed:
+      return never;
+  }
+  return never;
+}
+
+}  // namespace xmpp
