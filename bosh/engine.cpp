@@ -25,7 +25,8 @@ Engine::Engine(const Policy& policy, const Creation& creation, Identity identity
       ledger_(0, creation.requests, creation.acks),
       keys_(creation.newkey),
       pacing_(policy, creation.wait, creation.hold, creation.requests, now),
-      content_type_(creation.content_type),
+      content_type_(creation.content_type.empty() ? nullptr
+                                                  : std::make_unique<const std::string>(creation.content_type)),
       greeting_(
           std::make_unique<Greeting>(Greeting{std::move(identity.sid), std::move(identity.domain), creation.requests,
                                               creation.hold, creation.ver_major, creation.ver_minor})),
@@ -313,7 +314,7 @@ std::uint16_t Engine::status_of(Condition condition) const {
 
 void Engine::reply(xmpp::RequestId request, std::uint16_t status, std::string_view body, xmpp::Actions& out) const {
   // Not the member itself: the shell may carry this out after a later step has erased the engine.
-  const std::string_view type = content_type_.empty() ? default_content_type : out.arena.store(content_type_);
+  const std::string_view type = content_type_ ? out.arena.store(*content_type_) : default_content_type;
   out.list.emplace_back(xmpp::Reply{request, status, type, body});
 }
 

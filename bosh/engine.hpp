@@ -126,6 +126,7 @@ class Engine {
   // ---- engine_flow.cpp: payload both ways, and when to answer
   void forward(const Body& body, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
+  void pin_newest();
   void push_local(std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
   void push_made_up_features(xmpp::Instant now);
   void send_header(std::string_view lang, xmpp::Actions& out);
@@ -179,8 +180,8 @@ class Engine {
   Pacing pacing_;
   ClientQueue queue_;
   StreamRestart restart_;
-  std::string content_type_;  // empty: default_content_type
-  std::string authid_;        // known, and not yet told (B-051)
+  std::unique_ptr<const std::string> content_type_;  // null: default_content_type
+  std::unique_ptr<const std::string> authid_;        // known, and not yet told (B-051)
   std::unique_ptr<Greeting> greeting_;
   std::unique_ptr<Tombstone> tombstone_;
   Counters counters_;

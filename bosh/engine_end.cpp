@@ -214,7 +214,7 @@ void Engine::open_tombstone(const Ending& ending, xmpp::Instant now) {
 
 void Engine::bury(const Ending& ending, xmpp::Actions& out) {
   restart_.forget();
-  std::string().swap(authid_);
+  authid_.reset();
   tell_version_ = false;
   server_paused_ = false;
   std::vector<Future>().swap(window_.futures());

@@ -29,7 +29,7 @@ void Engine::forward(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
     stanzas = 0;
   };
   for (const xmpp::Stanza& payload : payloads) {
-    if (payload.is_sasl()) window_.newest().pinned = true;
+    if (payload.is_sasl()) pin_newest();
     if (handled_here(payload, now, out)) continue;
     const auto step = restart_.from_client(payload.kind);
     if (step == StreamRestart::Step::defer) {
@@ -50,6 +50,12 @@ void Engine::forward(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
              window_.expected() - 1, now, out);
 }
 
+// the answer belongs to this very request, so older ones that wait for nothing in particular go now.
+void Engine::pin_newest() {
+  if (!window_.oldest().pinned) release_below_ = std::max(release_below_, window_.expected() - 1);
+  window_.newest().pinned = true;
+}
+
 // What must not reach the shared stream (B-014), and the one iq that servers no longer know.
 bool Engine::handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out) {
   switch (payload.kind) {
@@ -63,7 +69,7 @@ bool Engine::handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::
     case StanzaKind::iq:
       if (!policy_->local_session || payload.type != xmpp::StanzaType::set || !restart_.without_session()) return false;
       if (const auto id = id_of_session_request(payload.bytes)) {
-        push_local(out.arena.join({"<iq xmlns='jabber:client' type='result' id=", *id, "/>"}), StanzaKind::iq, now);
+        push_local(out.arena.join({"<iq xmlns='jabber:client' type='result' ", *id, "/>"}), StanzaKind::iq, now);
         return true;
       }
       return false;
@@ -106,7 +112,7 @@ void Engine::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::Actio
   if (tombstone_ || opened_) return;  // the id of a restarted stream is of no use to anybody
   opened_ = true;
   server_version_ = !stream.version.empty() && stream.version != "0.9";
-  authid_ = stream.id;
+  if (!stream.id.empty()) authid_ = std::make_unique<const std::string>(stream.id);
   tell_version_ = !greeting_ && server_version_;
   // The answer is given in delivered_all(): features may follow in the same read.
 }
@@ -168,7 +174,7 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
 
 bool Engine::due(xmpp::Instant now) const {
   if (greeting_) return creation_due(now);
-  if (window_.first_held() < release_below_ || report_ != 0 || !authid_.empty() || tell_version_) return true;
+  if (window_.first_held() < release_below_ || report_ != 0 || authid_ || tell_version_) return true;
   if (!queue_.empty() && flush_at_ <= now) return true;
   if (pacing_.held_until(window_.earliest_arrival()) <= now) return true;
   return surplus_releasable() && pacing_.surplus_at() <= now;
@@ -212,7 +218,7 @@ void Engine::answer_oldest(xmpp::Instant now, xmpp::Actions& out) {
 std::string Engine::make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now) {
   Head head;
   std::string attributes;
-  if (greeting_ || !authid_.empty() || tell_version_) attributes = stream_attributes();
+  if (greeting_ || authid_ || tell_version_) attributes = stream_attributes();
   head.attributes = attributes;
   head.declare_stream = batch.features || greeting_ != nullptr;
   if (server_acks_ && (greeting_ || window_.expected() - 1 != rid)) head.ack = window_.expected() - 1;  // B-081, B-082
@@ -245,8 +251,8 @@ std::string Engine::stream_attributes() {
     if (policy_->maxpause > 0) append_attribute(text, "maxpause", policy_->maxpause);
     if (policy_->offer_gzip_requests) append_attribute(text, "accept", "deflate,gzip");
   }
-  if (!authid_.empty()) append_attribute(text, "authid", authid_);
-  std::string().swap(authid_);
+  if (authid_) append_attribute(text, "authid", *authid_);
+  authid_.reset();
   const bool version = tell_version_ || (greeting_ && server_version_);
   if (version) append_attribute(text, "xmpp:version", "1.0");
   if (greeting_) append_attribute(text, "xmpp:restartlogic", "true");

@@ -27,13 +27,18 @@ StreamRestart::Step StreamRestart::from_client(StanzaKind kind) {
   }
   if (phase_ == Phase::exchange) return Step::defer;
   // A client that sends stanzas on the new stream has its features, and will not ask for them again.
-  if (phase_ == Phase::settled && !features_.empty()) std::string().swap(features_);
+  if (phase_ == Phase::settled) kept_.reset();
   return Step::forward;
 }
 
 void StreamRestart::defer(const xmpp::Stanza& stanza) {
-  deferred_.append(stanza.bytes);
-  if (stanza.counts()) ++deferred_stanzas_;
+  kept().deferred.append(stanza.bytes);
+  if (stanza.counts()) ++kept().deferred_stanzas;
+}
+
+StreamRestart::Kept& StreamRestart::kept() {
+  if (!kept_) kept_ = std::make_unique<Kept>();
+  return *kept_;
 }
 
 bool StreamRestart::from_server(const xmpp::Stanza& stanza) {
@@ -42,20 +47,19 @@ bool StreamRestart::from_server(const xmpp::Stanza& stanza) {
       if (phase_ == Phase::first_features) phase_ = Phase::open;
       if (phase_ != Phase::restarting) return false;
       phase_ = Phase::settled;
-      features_.assign(stanza.bytes);
-      features_.shrink_to_fit();
+      kept().features.assign(stanza.bytes);
       session_offered_ = stanza.bytes.find("urn:ietf:params:xml:ns:xmpp-session") != std::string_view::npos;
       return false;
     case StanzaKind::sasl_success:
       phase_ = Phase::succeeded;
       success_at_ = xmpp::never;
-      return !deferred_.empty();
+      return !deferred().empty();
     case StanzaKind::sasl2_success:
       phase_ = Phase::restarting;
-      return !deferred_.empty();
+      return !deferred().empty();
     case StanzaKind::sasl_failure:
       if (phase_ == Phase::exchange) phase_ = Phase::open;
-      return !deferred_.empty();
+      return !deferred().empty();
     default:
       return false;
   }
@@ -74,20 +78,9 @@ xmpp::Instant StreamRestart::implied_at(xmpp::Duration patience) const {
   return success_at_ == xmpp::never ? xmpp::never : success_at_ + patience;
 }
 
-void StreamRestart::deferred_sent() {
-  std::string().swap(deferred_);
-  deferred_stanzas_ = 0;
-}
-
 std::string_view StreamRestart::features() const {
-  if (features_.empty()) return "<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>";
-  return features_;
-}
-
-void StreamRestart::forget() {
-  std::string().swap(features_);
-  deferred_sent();
-  success_at_ = xmpp::never;
+  if (!kept_ || kept_->features.empty()) return "<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>";
+  return kept_->features;
 }
 
 }  // namespace bosh

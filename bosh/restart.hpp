@@ -9,6 +9,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -47,24 +48,35 @@ class StreamRestart {
   // X-024 (c): when silence has become consent; `never` if there is nothing to consent to.
   [[nodiscard]] xmpp::Instant implied_at(xmpp::Duration patience) const;
 
-  [[nodiscard]] std::string_view deferred() const { return deferred_; }
-  [[nodiscard]] std::uint32_t deferred_stanzas() const { return deferred_stanzas_; }
-  void deferred_sent();
+  [[nodiscard]] std::string_view deferred() const {
+    return kept_ ? std::string_view(kept_->deferred) : std::string_view();
+  }
+  [[nodiscard]] std::uint32_t deferred_stanzas() const { return kept_ ? kept_->deferred_stanzas : 0; }
+  void deferred_sent() { kept_.reset(); }
 
   // The features of the restarted stream while an explicit restart may still ask for them, else an empty element.
   [[nodiscard]] std::string_view features() const;
   [[nodiscard]] bool first_features_seen() const { return phase_ != Phase::first_features; }
   // The server has finished a restart and does not offer RFC 3921 sessions.
   [[nodiscard]] bool without_session() const { return phase_ == Phase::settled && !session_offered_; }
-  void forget();  // the session is over
+  void forget() {  // the session is over
+    kept_.reset();
+    success_at_ = xmpp::never;
+  }
 
  private:
   enum class Phase : std::uint8_t { first_features, open, exchange, succeeded, restarting, settled };
 
-  std::string features_;
-  std::string deferred_;
+  // Only during login, and never both.
+  struct Kept {
+    std::string features;
+    std::string deferred;
+    std::uint32_t deferred_stanzas = 0;
+  };
+  Kept& kept();
+
+  std::unique_ptr<Kept> kept_;
   xmpp::Instant success_at_ = xmpp::never;
-  std::uint32_t deferred_stanzas_ = 0;
   Phase phase_ = Phase::first_features;
   bool session_offered_ = false;
 };

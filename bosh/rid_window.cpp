@@ -90,6 +90,8 @@ void RidWindow::trim(bool acks, Rid acked) {
   }
   if (first == 0) return;
   trimmed_delivered_ = exchanges_[first - 1].delivered;
+  // A string that takes over a short one keeps its own buffer: let go first, or an idle session carries old answers.
+  for (std::size_t i = 0; i < first; ++i) std::string().swap(exchanges_[i].answer);
   exchanges_.erase(exchanges_.begin(), exchanges_.begin() + static_cast<std::ptrdiff_t>(first));
   base_ += first;
   answered_ -= static_cast<std::uint32_t>(first);

@@ -112,7 +112,6 @@ class RidWindow {
   std::vector<Future> futures_;      // ascending rids
   Rid base_;
   std::uint64_t trimmed_delivered_ = 0;  // Exchange::delivered of rid base_ - 1
-  std::size_t cached_bytes_ = 0;
   std::uint32_t answered_ = 0;
   std::uint32_t requests_;
 };
