@@ -28,6 +28,7 @@ Negotiation::Step Negotiation::on_opened(const StreamOpened& stream) {
 
 Negotiation::Step Negotiation::on_stanza(const Stanza& stanza) {
   if (before_tls_) return on_stanza_before_tls(stanza);
+  if (phase_ == Phase::header) return Step::out_of_place;
   if (stanza.kind != StanzaKind::features) return Step::show;
   phase_ = Phase::done;
   return Step::show_features;
