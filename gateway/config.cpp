@@ -1,10 +1,10 @@
 #include "gateway/config.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "gateway/config_rules.hpp"
@@ -36,17 +36,34 @@ Domains::Found Domains::find(std::string_view to) const {
   return {};
 }
 
-Config load_config(const std::string& file) {
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
+namespace {
+
+// With stdio: a stream throws what it meets within its buffer, and does not tell the reason.
+std::optional<std::string> read_file(const std::string& name) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> file(std::fopen(name.c_str(), "rbe"));
+  if (!file) return {};
   std::string text;
-  if (stream) text.assign(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-  if (!stream.is_open() || stream.bad()) {
+  std::array<char, 4096> buffer{};
+  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) return {};
+  return text;
+}
+
+}  // namespace
+
+Config load_config(const std::string& file) {
+  const auto text = read_file(file);
+  if (!text) {
     const int reason = errno;
     throw ConfigError(file + ":1: the file cannot be read: " + std::strerror(reason) +
                       "; name a readable one with --config");
   }
-  return parse_config(text, file);
+  return parse_config(*text, file);
 }
 
 Config default_config() {

@@ -15,6 +15,7 @@ namespace gateway {
 namespace {
 
 constexpr int tries = 3;
+constexpr int datagram_size = 1232;  // what passes everywhere unfragmented
 
 DnsStatus status_of(int code) {
   switch (code) {
@@ -85,7 +86,11 @@ DnsChannel::DnsChannel(boost::asio::io_context& io, const Options& options) : io
   // Counts its calls, but without a lock: once for all shards.
   static const int library = ares_library_init(ARES_LIB_INIT_ALL);
   ares_options settings{};
-  int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
+  int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+             ARES_OPT_SOCK_STATE_CB;
+  // Without EDNS the answers of larger services do not fit into a datagram and each of them costs a TCP connection.
+  settings.flags = ARES_FLAG_EDNS;
+  settings.ednspsz = datagram_size;
   settings.timeout = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout).count());
   settings.tries = tries;
   char lookups[] = "fb";  // /etc/hosts first, then DNS

@@ -131,7 +131,7 @@ void set_log_level(LogLevel level) {
 
 std::string short_sid(std::string_view sid) {
   constexpr std::size_t shown = 6;
-  return safe_text(sid.substr(0, shown), shown) + "…";
+  return safe_text(sid.substr(0, shown)) + "…";
 }
 
 std::string safe_text(std::string_view text, std::size_t limit) {

@@ -27,7 +27,7 @@ std::string pem_of(const std::function<int(BIO*)>& write) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-void add_extension(X509* certificate, const X509* issuer, int kind, const std::string& value) {
+void add_extension(X509* certificate, X509* issuer, int kind, const std::string& value) {
   X509V3_CTX context{};
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   X509_EXTENSION* const extension = X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str());
@@ -66,7 +66,7 @@ Identity make_identity(const Request& request, const Identity* issuer) {
                                reinterpret_cast<const unsigned char*>(request.common_name.data()),
                                static_cast<int>(request.common_name.size()), -1, 0);
   }
-  const X509* const signer = issuer != nullptr ? issuer->certificate.get() : certificate;
+  X509* const signer = issuer != nullptr ? issuer->certificate.get() : certificate;
   X509_set_issuer_name(certificate, X509_get_subject_name(signer));
   add_extension(certificate, signer, NID_basic_constraints, request.authority ? "critical,CA:TRUE" : "CA:FALSE");
   if (!request.names.empty()) add_extension(certificate, signer, NID_subject_alt_name, request.names);

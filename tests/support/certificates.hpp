@@ -26,11 +26,11 @@ struct Identity {
 
 struct Request {
   std::string common_name = "test";
-  std::string names;        // subjectAltName as in openssl.cnf; empty: none
+  std::string names = {};   // subjectAltName as in openssl.cnf; empty: none
   long valid_from = -3600;  // seconds from now
   long valid_to = 3600;
   bool authority = false;
-  std::string purpose;  // extendedKeyUsage; empty: none
+  std::string purpose = {};  // extendedKeyUsage; empty: none
 };
 
 // Signed by `issuer`, or by itself. Throws std::runtime_error when OpenSSL refuses.
