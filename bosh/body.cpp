@@ -39,9 +39,10 @@ void read_number(std::optional<std::int64_t>& to, bool& bad, std::string_view te
 void read_plain(const Attribute& a, Body& body, bool& rid_seen) {
   const std::string_view v = a.value;
   if (a.name == "rid") {
-    const auto rid = v.find_first_not_of("0123456789") == std::string_view::npos ? number<Rid>(v) : std::nullopt;
+    // Signed, though it cannot be negative: 20 digits are no rid, even where they would fit (E-38).
+    const auto rid = v.starts_with('-') ? std::nullopt : number<std::int64_t>(v);
     rid_seen = rid.has_value();
-    body.rid = rid.value_or(0);
+    body.rid = static_cast<Rid>(rid.value_or(0));
   } else if (a.name == "sid") {
     body.sid = v;
   } else if (a.name == "key") {
