@@ -44,7 +44,8 @@ describe('options', () => {
     assert.match(first.stdout, /^max_wait = 33$/m);
     assert.match(first.stdout, /^inactivity = 90$/m, 'the defaults are shown too');
     const second = await postern('--print-config', '--config', write_config(first.stdout));
-    assert.equal(second.stdout, first.stdout);
+    const without_origin = (text) => text.replace(/^# postern .*\n/, '');
+    assert.equal(without_origin(second.stdout), without_origin(first.stdout));
   });
 
   it('without a file it serves localhost (HOUSE)', async () => {

@@ -134,7 +134,9 @@ describe('order', () => {
     assert.match(await stream.element(), /unavailable/);
     await stream.event('close');
     const answers = await Promise.all([held, second, third, end].map((pending) => pending.answer));
-    assert.deepEqual(answers.map((body) => body.type), [undefined, undefined, 'terminate', undefined]);
+    // Which one is the oldest still open in that moment depends on how fast surplus polls are let go (B-065).
+    assert.deepEqual(answers.map((body) => body.type).filter(Boolean), ['terminate']);
+    assert.equal(answers[3].type, undefined, 'the request itself is the youngest (B-191)');
     assert.ok(answers.every((body) => body.condition === undefined));
   });
 

@@ -73,7 +73,7 @@ describe('creation', () => {
     for (const rid of ['', '-1', '1e3', '+5', ' 5', '0x10', '5.0', 'NaN', '9007199254740992', '12345678901234567890']) {
       assert_terminated(await refused(bench, {}, rid), 'bad-request');
     }
-    assert_terminated(await refused(bench, {}, undefined), 'bad-request');
+    assert_terminated(await refused(bench, { rid: undefined }), 'bad-request');
     const zero = await bench.pair({ rid: 0 });
     await zero.session.send({ rid: 1, payload: message('counting from zero') });
     assert.match(await zero.stream.element(), /counting from zero/);
