@@ -1,0 +1,87 @@
+#include "xmpp/bounce.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/xmpp/splitter_support.hpp"
+
+namespace {
+
+using xmpp::Stanza;
+
+// What comes back for this stanza as a server sends it; the answer must itself be one stanza of a stream.
+std::string bounced(const std::string& bytes) {
+  xmpp::ParserPool pool;
+  const xmpp::Limits limits;
+  xmpp::StreamSplitter splitter(pool, limits);
+  xmpp::StreamEvents events;
+  splitter.feed("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" + bytes,
+                events);
+  EXPECT_EQ(events.list.size(), 2U) << bytes;
+  xmpp::Arena arena;
+  const std::string answer(xmpp::bounce(std::get<Stanza>(events.list.at(1)), arena));
+  if (answer.empty()) return "nothing";
+  events.clear();
+  splitter.feed(answer, events);
+  EXPECT_EQ(events.list.size(), 1U) << answer;
+  EXPECT_EQ(std::get<Stanza>(events.list.at(0)).bytes, answer);
+  EXPECT_EQ(std::get<Stanza>(events.list.at(0)).type, xmpp::StanzaType::error) << "an answer must not be answered";
+  return answer;
+}
+
+const std::string wait =
+    "<error type='wait'><recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+const std::string cancel =
+    "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+
+// message => recipient-unavailable, iq get and set => service-unavailable.
+TEST(Bounce, TellsWhoWroteOrAsked) {
+  EXPECT_EQ(bounced("<message from='bob@b.org/x' to='a@b.org/y' id='m1' type='chat'><body>hi</body></message>"),
+            "<message xmlns='jabber:client' type='error' to='bob@b.org/x' id='m1'>" + wait);
+  EXPECT_EQ(bounced("<message from='bob@b.org'/>"),
+            "<message xmlns='jabber:client' type='error' to='bob@b.org'>" + wait);
+  EXPECT_EQ(bounced("<message from='bob@b.org' type='normal'/>"),
+            "<message xmlns='jabber:client' type='error' to='bob@b.org'>" + wait);
+  EXPECT_EQ(bounced("<iq from='bob@b.org/x' type='get' id='1'><query xmlns='jabber:iq:version'/></iq>"),
+            "<iq xmlns='jabber:client' type='error' to='bob@b.org/x' id='1'>" + cancel);
+  EXPECT_EQ(bounced("<iq from='b.org' type='set' id='1'/>"),
+            "<iq xmlns='jabber:client' type='error' to='b.org' id='1'>" + cancel);
+  // A roster push: from the account itself.
+  EXPECT_EQ(bounced("<iq type='set' id='push1'><query xmlns='jabber:iq:roster'/></iq>"),
+            "<iq xmlns='jabber:client' type='error' id='push1'>" + cancel);
+}
+
+// E-53, and what has nobody to be told.
+TEST(Bounce, IsSilentWhereAnAnswerCouldLoopOrLead) {
+  for (const std::string bytes : {
+           "<presence from='bob@b.org/x'/>",
+           "<presence from='bob@b.org' type='subscribe'/>",
+           "<message from='bob@b.org' type='error' id='1'/>",
+           "<message from='bob@b.org' type='headline'/>",
+           "<message from='room@muc.b.org/nick' type='groupchat'/>",
+           "<iq from='bob@b.org' type='result' id='1'/>",
+           "<iq from='bob@b.org' type='error' id='1'/>",
+           "<iq from='bob@b.org' type='odd' id='1'/>",
+           "<iq from='bob@b.org' id='1'/>",
+           "<iq from='bob@b.org' type='get'/>",
+           "<message/>",
+           "<message from=''/>",
+           "<message from='@'/>",
+           "<message from='a@b@c'/>",
+           "<message x:from='bob@b.org' xmlns:x='urn:x'/>",
+           "<message xmlns='urn:other' from='bob@b.org'/>",
+           "<stream:features from='bob@b.org' id='1' type='get'/>",
+       }) {
+    EXPECT_EQ(bounced(bytes), "nothing") << bytes;
+  }
+}
+
+TEST(Bounce, EscapesWhatItRepeats) {
+  EXPECT_EQ(bounced("<message id=\"'/>&lt;&amp;&#10;x>\" from=\"bob@b.org/'&quot;&lt;iq/>\"/>"),
+            "<message xmlns='jabber:client' type='error' to='bob@b.org/&apos;&quot;&lt;iq/&gt;' "
+            "id='&apos;/&gt;&lt;&amp;&#10;x&gt;'>" +
+                wait);
+  EXPECT_EQ(bounced("<x:iq xmlns:x='jabber:client' id='1' type='get' from='b&#228;@b.org'/>"),
+            "<iq xmlns='jabber:client' type='error' to='b\xC3\xA4@b.org' id='1'>" + cancel);
+}
+
+}  // namespace
