@@ -1,0 +1,211 @@
+// A session driven by random events: bytes of a server, of a browser, of a hostile network, time and lost links. What
+// must hold: nothing of the browser is sent before the stream is usable (above all not in the clear), nothing at all
+// follows an end, the stream we write is well-formed, and time that has come is acted on.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "xmpp/parser_pool.hpp"
+#include "xmpp/session.hpp"
+#include "xmpp/stream_splitter.hpp"
+
+namespace {
+
+using xmpp::Session;
+
+[[noreturn]] void complain(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+void check(bool holds, const char* what) {
+  if (!holds) complain(what);
+}
+
+constexpr std::string_view server_says[] = {
+    "<?xml version='1.0'?><stream:stream id='a' from='example.org' version='1.0' xmlns='jabber:client' "
+    "xmlns:stream='http://etherx.jabber.org/streams'>",
+    "<stream:stream id='b' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
+    "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>",
+    "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:features>",
+    "<stream:features/>",
+    "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+    "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    "<success xmlns='urn:xmpp:sasl:2'/>",
+    "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
+    "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[::1]:5222</see-other-host>"
+    "</stream:error>",
+    "<message><body>x</body></message>",
+    "<presence/>",
+    "</stream:stream>",
+    "<!-- -->",
+    "<stream:features><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>1</max-bytes></limits></stream:features>",
+    " ",
+};
+
+// Every byte of the browser carries this, so that it is found wherever it goes.
+constexpr std::string_view secret = "<secret xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+
+class Play {
+ public:
+  Play(std::string_view script) : script_(script) {
+    policy_.domain = "example.org";
+    policy_.max_queued = 4 * secret.size();
+    policy_.legacy_without_version = (next() & 1) != 0;
+    policy_.max_bytes_to_server = next();
+    session_.emplace(policy_, xmpp::StreamRequest{"en", "a@example.org", (next() & 1) != 0}, now_);
+  }
+
+  void run() {
+    while (!script_.empty()) {
+      step(next());
+      carry_out();
+    }
+    finish();
+  }
+
+ private:
+  std::uint8_t next() {
+    if (script_.empty()) return 0;
+    const auto value = static_cast<std::uint8_t>(script_.front());
+    script_.remove_prefix(1);
+    return value;
+  }
+
+  void step(std::uint8_t what) {
+    const std::uint8_t which = next();
+    switch (what % 10) {
+      case 0:
+        mode_ = static_cast<xmpp::TlsMode>(which % 3);
+        if (session_->state() == Session::State::opening) secure_ = mode_ != xmpp::TlsMode::starttls;
+        return session_->link_up(mode_, now_, actions_);
+      case 1:
+        if (!encrypt_asked_) return;
+        encrypt_asked_ = false;
+        secure_ = true;
+        return session_->encrypted(now_, actions_);
+      case 2:
+        return session_->link_down({xmpp::FaultKind::connection_lost, ""}, now_, actions_);
+      case 3:
+        if (which % 4 == 0) return session_->close(now_, actions_);
+        return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
+      case 4:
+        return session_->to_server(secret, now_, actions_);
+      case 5:
+        return pass_time(std::chrono::seconds(which));
+      case 6: {
+        const auto size = std::min<std::size_t>(which, script_.size());
+        const auto raw = script_.substr(0, size);
+        script_.remove_prefix(size);
+        return read(raw);
+      }
+      default:
+        return read(server_says[which % std::size(server_says)]);
+    }
+  }
+
+  void read(std::string_view bytes) {
+    xmpp::StreamEvents events;
+    splitter_.feed(bytes, events);
+    for (const auto& event : events.list) {
+      session_->on_event(event, now_, actions_);
+      const bool was_void = rest_is_void_;
+      carry_out();
+      if (rest_is_void_ && !was_void) break;
+    }
+    rest_is_void_ = false;
+  }
+
+  void pass_time(xmpp::Duration time) {
+    now_ += time;
+    session_->on_time(now_, actions_);
+    carry_out();
+    check(session_->deadline() > now_, "a deadline was reached and nothing happened");
+  }
+
+  void carry_out() {
+    for (const auto& action : actions_.list) {
+      check(!ended_, "something follows the end");
+      std::visit([this](const auto& a) { act(a); }, action);
+    }
+    actions_.clear();
+    check(ended_ == (session_->state() == Session::State::closed), "closed without an end, or the other way round");
+  }
+
+  void act(const xmpp::SendBytes& send) {
+    check(!encrypt_asked_, "something is sent while TLS begins");
+    check(!end_sent_, "something is sent behind </stream:stream>");
+    const bool is_secret = send.bytes.find("secret") != std::string_view::npos;
+    check(!is_secret || (secure_ && usable_), "bytes of the browser on a stream that is not usable");
+    if (send.bytes.starts_with("<?xml")) {
+      usable_ = false;
+      ours_.reset();
+    }
+    if (send.bytes.ends_with("</stream:stream>")) end_sent_ = true;
+    xmpp::StreamEvents events;
+    ours_.feed(send.bytes, events);
+    for (const auto& event : events.list) {
+      check(!std::holds_alternative<xmpp::Fault>(event), "what we write is no stream");
+    }
+  }
+  void act(const xmpp::Encrypt&) {
+    check(!secure_, "TLS twice");
+    encrypt_asked_ = rest_is_void_ = true;
+  }
+  void act(const xmpp::ResetSplitter&) { splitter_.reset(); }
+  void act(const xmpp::Opened& opened) {
+    check(secure_, "the stream before TLS is shown");
+    if (opened.stream.version.empty()) usable_ = true;
+  }
+  void act(const xmpp::Deliver& deliver) {
+    const bool is_error = deliver.stanza.kind == xmpp::StanzaKind::stream_error;
+    check(secure_ || is_error, "an element of the stream before TLS is shown");
+    check(deliver.stanza.bytes.find("starttls") == std::string_view::npos, "starttls is shown");
+    if (deliver.stanza.kind == xmpp::StanzaKind::features) usable_ = true;
+  }
+  void act(const xmpp::Redirect& redirect) {
+    check(redirect.host == "::1" || !redirect.host.empty(), "nowhere to go");
+    check(++redirects_ <= 2, "too many redirects");
+    usable_ = secure_ = end_sent_ = false;
+    rest_is_void_ = true;
+  }
+  void act(const xmpp::Ended&) { ended_ = rest_is_void_ = true; }
+
+  // However it went: a session that is told to end does so in bounded time.
+  void finish() {
+    session_->close(now_, actions_);
+    carry_out();
+    if (!ended_) pass_time(policy_.closing_timeout);
+    check(ended_, "no end");
+    check(session_->deadline() == xmpp::never, "a deadline behind the end");
+  }
+
+  std::string_view script_;
+  xmpp::StreamPolicy policy_;
+  xmpp::Limits limits_;
+  xmpp::ParserPool pool_{1};
+  xmpp::StreamSplitter splitter_{pool_, limits_}, ours_{pool_, limits_};
+  xmpp::SessionActions actions_;
+  std::optional<Session> session_;
+  xmpp::Instant now_{std::chrono::seconds(1)};
+  xmpp::TlsMode mode_ = xmpp::TlsMode::starttls;
+  int redirects_ = 0;
+  bool secure_ = false, usable_ = false, encrypt_asked_ = false, end_sent_ = false, ended_ = false;
+  bool rest_is_void_ = false;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Play(std::string_view(reinterpret_cast<const char*>(data), size)).run();
+  return 0;
+}
