@@ -8,5 +8,4 @@ if [ ! -x "$build/gateway/postern" ]; then
   exit 77
 fi
 export TSAN_OPTIONS="halt_on_error=1 exitcode=99 second_deadlock_stack=1"
-export POSTERN_BINARY="$build/gateway/postern"
-exec ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(unit\.gateway|e2e\.probe)'
+exec ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(unit\.gateway|e2e\.(probe_|scripted|shutdown|load))'

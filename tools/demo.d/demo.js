@@ -21,6 +21,8 @@
     'giving-up': 'postern does not answer. Is it still running?',
   };
 
+  const NO_ANSWER = 'postern does not answer. Trying again …';
+
   let facts;              // what the demo's server says: bosh, domain, room, users
   let connection;
   let wanted = false;     // logged in, and nobody pressed "Log out"
@@ -198,6 +200,13 @@
 
   function fresh_connection() {
     connection = new Strophe.Connection(facts.bosh, { keepalive: true });
+    // Strophe tries again for about 100 s before it gives up: say meanwhile why nothing moves.
+    for (const status of [0, 500, 502, 503, 504]) {
+      connection.addProtocolErrorHandler('HTTP', status, () => complain(NO_ANSWER));
+    }
+    connection.rawInput = () => {
+      if ($('error').textContent === NO_ANSWER) complain('');
+    };
   }
 
   function listen() {
