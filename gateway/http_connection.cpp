@@ -261,7 +261,7 @@ void HttpConnection::belongs_to(std::uint32_t sequence, SessionId session) {
 
 void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
   const std::uint32_t index = (sequence - first_) & sequence_mask;
-  if (closed_ || index >= waiting_.size() || waiting_[index].answered) return;
+  if (closed_ || write_failed_ || index >= waiting_.size() || waiting_[index].answered) return;
   Waiting& request = waiting_[index];
   request.answered = true;
   request.close = answer.close || !request.keep_alive;
@@ -295,6 +295,7 @@ void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
 
 void HttpConnection::pop_front() {
   if (waiting_.front().close) last_answered_ = true;
+  unsent_for_ = waiting_.front().session;
   waiting_.erase(waiting_.begin());
   first_ = (first_ + 1) & sequence_mask;
 }
@@ -326,7 +327,7 @@ void HttpConnection::after_write(Outbox::Result result) {
       return wait_writable();
     case Outbox::Result::failed:
       // The read side reports the loss. Closing here would call into the session in the middle of its step.
-      outbox_.clear();
+      write_failed_ = true;
       if (half_closed_) set_deadline(xmpp::Duration::zero());
       return;
   }
@@ -353,11 +354,15 @@ void HttpConnection::close() {
   }
   shard_.connection_closed(peer_);
   parser_.reset();
+  // An answer that is not out completely has not arrived either.
+  if (outbox_.pending() > 0 || write_failed_) {
+    shard_.request_gone(unsent_for_, make_request_id(id_, (first_ - 1) & sequence_mask));
+  }
   outbox_.clear();
   const auto lost = std::exchange(waiting_, {});
   for (std::size_t i = 0; i < lost.size(); ++i) {
     const auto sequence = static_cast<std::uint32_t>(first_ + i) & sequence_mask;
-    if (!lost[i].answered) shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
+    shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
   }
   if (in_flight_ == 0) shard_.erase_connection_later(id_);
 }

@@ -121,6 +121,7 @@ class HttpConnection final : public Timed {
   std::vector<Waiting> waiting_;           // in order; the first has sequence number first_
   std::uint32_t first_ = 0;
   Outbox outbox_;
+  SessionId unsent_for_;  // whose answer is the last in outbox_
   std::unique_ptr<HandOver> hand_over_;
   xmpp::Instant deadline_ = xmpp::never;
   std::uint8_t in_flight_ = 0;
@@ -131,6 +132,7 @@ class HttpConnection final : public Timed {
   bool last_request_ = false;   // the answer to the newest request ends the connection
   bool last_answered_ = false;  // and it has been given
   bool half_closed_ = false;    // the peer will send nothing more, but may be listening (E-35)
+  bool write_failed_ = false;   // the peer is gone; the read side will say so
   bool draining_ = false;       // our side is closed; what still comes is thrown away
   bool closed_ = false;
 };
