@@ -6,10 +6,8 @@
 #include "bosh/engine.hpp"
 #include "bosh/engine_parts.hpp"
 #include "bosh/response.hpp"
+#include "xmpp/bounce.hpp"
 
-namespace xmpp {
-std::string_view bounce(const Stanza& undelivered, Arena& arena);
-}
 namespace bosh {
 
 using xmpp::EndReason;

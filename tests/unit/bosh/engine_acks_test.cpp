@@ -2,7 +2,7 @@
 // U-061, E-08, E-09, Q-40.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <new>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace {
 

@@ -1,7 +1,7 @@
 // XEP-0124 7.2, XEP-0206 4: the creation answer. PROTOCOL B-028, B-038 ... B-051, X-001, X-005, X-006, X-032.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {

@@ -1,7 +1,7 @@
 // The edge cases of PROTOCOL 15 that no chapter of the XEP owns, and quirks of clients (14) that touch the engine.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {
@@ -159,7 +159,7 @@ TEST(Edge, E51_AttachAfterTheBackEndLeft) {
   )");
 }
 
-// Q-37, B-037: attributes of other gateways are nothing to us.
+// Q-31, B-036, B-037: attributes of other gateways are nothing to us.
 TEST(Edge, IgnoresForeignAttributes) {
   Transcript t;
   t.start(

@@ -2,7 +2,7 @@
 // B-190 ... B-199, X-040, X-041, X-050, E-15 ... E-18, E-26, E-40, E-45, E-52, E-53.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {
@@ -58,10 +58,10 @@ TEST(EngineEnd, HandsOutWhatWaitsOnTerminate) {
   t.start();
   t.run(R"(
     S+ <message id='1'/>
-    S+ <message id='2'/>
+    S+ <message from='a@b' id='2'/>
     S> <presence/>
     C>10 [type='terminate']
-      U> <bounced/>
+      BOUNCE message 2
       G>10 [type='terminate'] <message id='1'/>
       END client_terminated
   )");
@@ -271,14 +271,15 @@ TEST(EngineEnd, E53_BouncesWhatWasNeverHandedOut) {
     C>10
     S> <message id='handed out'/>
       G>10 <message id='handed out'/>
-    S+ <message id='1' type='chat'/>
-    S+ <presence/>
-    S+ <message type='error'/>
-    S+ <iq type='result' id='2'/>
-    S> <iq type='get' id='3'/>
+    S+ <message from='a@b' id='1' type='chat'/>
+    S+ <presence from='a@b'/>
+    S+ <message from='a@b' type='error' id='e'/>
+    S+ <message from='a@b' type='groupchat' id='g'/>
+    S+ <iq from='a@b' type='result' id='2'/>
+    S> <iq from='a@b' type='get' id='3'/>
     at 90s
-      U> <bounced/>
-      U> <bounced/>
+      BOUNCE message 1
+      BOUNCE iq 3
       END inactivity
   )");
 }

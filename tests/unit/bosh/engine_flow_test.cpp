@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "bosh/response.hpp"
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {
@@ -216,10 +216,11 @@ TEST(EngineFlow, BoundsWhatWaitsForTheClient) {
   policy.max_response_bytes = 90;
   Transcript t(policy);
   t.start();
-  const std::string m = "<message id='" + std::string(30, 'm') + "'/>";  // 67 bytes with its namespace
+  const std::string m = "<message from='a@b' id='" + std::string(19, 'm') + "'/>";  // 67 bytes with its namespace
   t.run("C>10\nS> " + m + "\n G>10 " + m + "\nS> " + m + "\nS> " + m + "\n PAUSE\nC>11\n G>11 " + m +
         "\nC>12\n ACKED 1\n G>12 " + m + "\n RESUME\nS> " + m + "\nS> " + m + "\n PAUSE\nS> " + m +
-        "\n U> <bounced/>\n U> <bounced/>\n U> <bounced/>\n" +
+        "\n BOUNCE message mmmmmmmmmmmmmmmmmmm\n BOUNCE message mmmmmmmmmmmmmmmmmmm\n BOUNCE message "
+        "mmmmmmmmmmmmmmmmmmm\n" +
         " END policy policy-violation\nC>13\n G>13 [type='terminate' condition='policy-violation']");
 }
 

@@ -1,7 +1,7 @@
 // XEP-0124 10: inactivity and pause. PROTOCOL B-090 ... B-099, B-09A, Q-14, Q-72, Q-78, E-13, E-14, E-50.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {
@@ -143,10 +143,10 @@ TEST(EngineIdle, EndsAfterThePause) {
   t.run(R"(
     C>10 [pause='60']
       G>10 empty
-    S> <message id='m'/>
+    S> <message from='a@b' id='m'/>
     at 59999ms
     at 60s
-      U> <bounced/>
+      BOUNCE message m
       END inactivity
   )");
 }

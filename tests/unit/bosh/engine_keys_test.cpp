@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {

@@ -2,7 +2,7 @@
 // Q-09, Q-10, Q-11, Q-26, Q-33, Q-70, Q-75, E-20 ... E-22, E-49.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {
@@ -434,7 +434,7 @@ TEST(EngineLogin, PassesIqAuthAndRegistrationOn) {
   )");
 }
 
-// Q-75, U-053: XEP-0198 of the client passes untouched, in order with its stanzas.
+// Q-75, U-050: XEP-0198 of the client passes untouched, in order with its stanzas.
 TEST(EngineLogin, Q75_PassesStreamManagementOn) {
   Transcript t;
   t.start();

@@ -1,7 +1,7 @@
 // XEP-0124 11, 12: polling sessions and overactivity. PROTOCOL B-100 ... B-103, B-110 ... B-115, Q-06, E-27.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {

@@ -2,7 +2,7 @@
 // B-140 ... B-152, 0.2 rules 2 ... 8; E-01 ... E-09, E-26, E-38.
 #include <gtest/gtest.h>
 
-#include "transcript.hpp"
+#include "tests/unit/bosh/transcript.hpp"
 
 namespace bosh::test {
 namespace {

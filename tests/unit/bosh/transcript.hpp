@@ -12,7 +12,7 @@
 //   CONGESTED, FLOWING          the server does not, does again read
 // and what the engine does about it, in its order, each on a line:
 //   G>10 empty | G>10 <message/> | G>10 [type='terminate'] <message/> | G>10 404 [...]    (status 200 is not written)
-//   U> <message/>   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]   FORGET
+//   U> <message/>   BOUNCE message id   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]   FORGET
 //   REFUSED bad-request                 the creation request was refused
 //   BAD bad-request                     the body could not be read, and the engine never saw it
 // xmlns='jabber:client' and blank lines are left out, text behind '#' is a remark.
@@ -57,6 +57,7 @@ class Transcript {
   [[nodiscard]] std::vector<std::string> rendered();
   [[nodiscard]] std::string label(xmpp::RequestId id) const;
   [[nodiscard]] std::string render(const xmpp::Reply& reply) const;
+  [[nodiscard]] static std::string render(const xmpp::ToServer& to_server);
 
   xmpp::Limits limits_;
   BodyReader reader_;
