@@ -1,6 +1,7 @@
 #include "xmpp/fragment_splitter.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,9 @@ constexpr std::size_t slice_bytes = 16 * 1024;
 // A document above this leaves tables of names behind that are not worth keeping.
 constexpr std::size_t swollen_bytes = 32 * 1024;
 
+// expat remembers every name it has seen until it is freed, and the names are the browser's to choose.
+constexpr std::uint64_t renew_after = 128 * 1024;
+
 constexpr std::string_view white = " \t\r\n";
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -24,6 +28,11 @@ std::string_view without_surroundings(std::string_view document) {
   if (document.starts_with(byte_order_mark)) document.remove_prefix(byte_order_mark.size());
   document.remove_prefix(std::min(document.find_first_not_of(white), document.size()));
   return document.substr(0, document.find_last_not_of(white) + 1);
+}
+
+// A declaration, a DTD, a comment, another encoding: whatever a document may begin with and an element may not.
+bool has_prolog(std::string_view document) {
+  return document.size() < 2 || document[0] != '<' || document[1] == '?' || document[1] == '!' || document[1] == '\0';
 }
 
 // Declarations for the prefixes of this tag that have none.
@@ -51,15 +60,34 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   const Limits& limits;
   std::unique_ptr<XmlReader> reader;
   std::string_view document;
+  std::size_t begin = 0;  // of the document, in the positions of the reader
+  bool wrapped = false;
   Fragment* out = nullptr;
   // Declarations for the prefixes of the root that have none: expat reads them, the document does not have them.
   std::vector<std::string> unbound;
   std::string inserted;
   std::size_t inserted_at = 0;
 
+  std::optional<Fault> read_wrapped(std::string_view adopt_from) {
+    if (!wrapped || reader->fault() || reader->fed() > renew_after) {
+      if (reader->fed() > renew_after) reader = std::make_unique<XmlReader>(limits);
+      reader->reset(limits, XmlReader::Scope::document);
+      reader->open_wrapper();
+      wrapped = true;
+    }
+    out->clear();
+    begin = static_cast<std::size_t>(reader->fed());
+    reader->next_document(adopt_from);
+    feed(document, false);
+    reader->finish_document();
+    return reader->fault();
+  }
+
   std::optional<Fault> read(std::string_view adopt_from) {
+    wrapped = false;
     reader->reset(limits, XmlReader::Scope::document, adopt_from);
     out->clear();
+    begin = 0;
     feed(document.substr(0, inserted_at), false);
     feed(inserted, false);
     feed(document.substr(inserted_at), true);
@@ -78,12 +106,13 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   bool tolerate_unbound_prefix() {
     const auto at = reader->unbound_prefix_at();
     if (!at || reader->root_was_seen() || !inserted.empty()) return false;
-    const auto tag = read_start_tag(document, static_cast<std::size_t>(*at));
+    const auto root = static_cast<std::size_t>(*at) - begin;
+    const auto tag = read_start_tag(document, root);
     if (!tag || tag->attributes.size() > limits.max_attributes) return false;
     unbound = undeclared_prefixes(*tag);
     for (const auto& prefix : unbound)
       inserted.append(" xmlns:").append(prefix).append("='undeclared:").append(prefix).append("'");
-    inserted_at = static_cast<std::size_t>(*at) + 1 + tag->name.size();
+    inserted_at = root + 1 + tag->name.size();
     return !unbound.empty();
   }
 
@@ -104,7 +133,7 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   }
 
   void on_child(const Payload& payload) override {
-    const auto bytes = document.substr(static_cast<std::size_t>(payload.begin) - inserted.size(),
+    const auto bytes = document.substr(static_cast<std::size_t>(payload.begin) - begin - inserted.size(),
                                        static_cast<std::size_t>(payload.end - payload.begin));
     const auto stored = make_self_contained(payload, reader->namespaces(), reader->uses(), {}, bytes, out->arena);
     if (const auto* fault = std::get_if<Fault>(&stored)) return reader->fail(fault->kind, fault->text);
@@ -136,10 +165,13 @@ std::variant<std::monostate, Fault> FragmentSplitter::split(std::string_view doc
   state.unbound.clear();
   state.inserted.clear();
   state.inserted_at = 0;
-  auto fault = state.read(adopt_from);
+  auto fault = has_prolog(state.document) ? state.read(adopt_from) : state.read_wrapped(adopt_from);
   if (fault && state.tolerate_unbound_prefix()) fault = state.read(adopt_from);
   out.text = state.reader->text_in_root();
-  if (document.size() > swollen_bytes) state.reader = std::make_unique<XmlReader>(state.limits);
+  if (document.size() > swollen_bytes) {
+    state.reader = std::make_unique<XmlReader>(state.limits);
+    state.wrapped = false;
+  }
   if (fault) return *fault;
   return std::monostate{};
 }

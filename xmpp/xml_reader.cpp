@@ -15,6 +15,7 @@ namespace {
 // Between the parts of a name; not a character of XML, so no name can forge it.
 constexpr char separator = '\x01';
 
+constexpr std::string_view outside_of_root = "something outside of the root";
 constexpr std::string_view unbound_prefix = "namespace prefix without a declaration";
 
 QualifiedName split_triplet(std::string_view triplet) {
@@ -98,7 +99,10 @@ struct XmlReader::Handlers {
   }
   static void end_declaration(void* data, const char* prefix) { of(data).end_declaration(prefix); }
   static void text(void* data, const char* characters, int size) { of(data).text(characters, size); }
-  static void start_cdata(void* data) { of(data).in_cdata_ = true; }
+  static void start_cdata(void* data) {
+    of(data).in_cdata_ = true;
+    if (of(data).depth_ == 0) of(data).fail(FaultKind::not_well_formed, outside_of_root);
+  }
   static void end_cdata(void* data) {
     XmlReader& reader = of(data);
     reader.in_cdata_ = false;
@@ -154,18 +158,42 @@ void XmlReader::reset(const Limits& limits, Scope scope, std::string_view adopt_
   prepare();
   limits_ = &limits;
   scope_ = scope;
+  fed_ = 0;
+  stopped_ = opening_wrapper_ = wrapped_ = false;
+  fault_.reset();
+  unbound_prefix_at_.reset();
+  forget_document();
   adopt_from_ = adopt_from;
+}
+
+void XmlReader::forget_document() {
   own_.clear();
   namespaces_ = &own_;
   uses_.clear();
   live_.clear();
   live_default_ = 0;
   payload_ = {};
-  fault_.reset();
-  unbound_prefix_at_.reset();
-  fed_ = base_ = 0;
+  base_ = fed_;
   depth_ = elements_ = declarations_ = 0;
-  stopped_ = root_seen_ = in_cdata_ = text_in_root_ = false;
+  root_seen_ = in_cdata_ = text_in_root_ = false;
+}
+
+void XmlReader::open_wrapper() {
+  opening_wrapper_ = true;
+  feed("<_>", false, nullptr);
+}
+
+void XmlReader::next_document(std::string_view adopt_from) {
+  forget_document();
+  adopt_from_ = adopt_from;
+}
+
+bool XmlReader::finish_document() {
+  if (stopped_) return false;
+  // The root has ended and nothing of what was fed is left inside of expat.
+  if (root_seen_ && depth_ == 0 && base_ == fed_) return true;
+  fail(FaultKind::not_well_formed, "the document is not complete");
+  return false;
 }
 
 void XmlReader::use_namespaces(const RootNamespaces& namespaces) {
@@ -247,6 +275,7 @@ void XmlReader::listen_to_text(bool on) {
 }
 
 void XmlReader::text(const char* characters, int size) {
+  if (depth_ == 0) return fail(FaultKind::not_well_formed, outside_of_root);
   if (!in_cdata_) base_ = event_end();
   const std::string_view text(characters, static_cast<std::size_t>(size));
   if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) text_in_root_ = true;
@@ -262,6 +291,12 @@ std::optional<QualifiedName> XmlReader::read_name(std::string_view triplet) {
 
 void XmlReader::start_element(const char* name, const char** attributes) {
   if (stopped_) return;
+  if (opening_wrapper_) {
+    opening_wrapper_ = false;
+    wrapped_ = true;
+    return listen_to_text(true);
+  }
+  if (depth_ == 0 && root_seen_) return fail(FaultKind::not_well_formed, outside_of_root);
   if (++depth_ > limits_->max_depth) return fail(FaultKind::too_large, "elements too deep");
   if (++elements_ > limits_->max_elements) return fail(FaultKind::too_large, "too many elements");
   const auto qualified = read_name(name);
@@ -317,6 +352,7 @@ void XmlReader::begin_child(const QualifiedName& name, const char** attributes) 
 
 void XmlReader::end_element() {
   if (stopped_) return;
+  if (depth_ == 0) return fail(FaultKind::not_well_formed, outside_of_root);  // the wrapper's name was guessed
   --depth_;
   if (depth_ == 1) {
     end_child();

@@ -64,6 +64,13 @@ class XmlReader {
   void reset(const Limits& limits, Scope scope, std::string_view adopt_from = {});
   void use_limits(const Limits& limits) { limits_ = &limits; }
 
+  // Many documents on one parser without resetting it, which costs as much as a small document: they are read as the
+  // children of an element that never ends. open_wrapper() after reset(), next_document() before each; afterwards
+  // finish_document() instead of feeding with `final`. Only for documents without a prolog. After a fault: reset().
+  void open_wrapper();
+  void next_document(std::string_view adopt_from);
+  bool finish_document();
+
   // What the root declares is collected in namespaces(); a splitter that keeps them elsewhere says so from on_root().
   [[nodiscard]] RootNamespaces& namespaces() { return own_; }
   void use_namespaces(const RootNamespaces& namespaces);
@@ -94,6 +101,7 @@ class XmlReader {
   };
 
   void prepare();
+  void forget_document();
   void start_element(const char* name, const char** attributes);
   void end_element();
   void begin_child(const QualifiedName& name, const char** attributes);
@@ -125,6 +133,7 @@ class XmlReader {
   std::uint64_t fed_ = 0, base_ = 0;
   std::uint32_t depth_ = 0, elements_ = 0, declarations_ = 0;
   bool stopped_ = false, root_seen_ = false, in_cdata_ = false, text_in_root_ = false;
+  bool opening_wrapper_ = false, wrapped_ = false;
 };
 
 }  // namespace xmpp

@@ -156,6 +156,16 @@ TEST(FragmentSplitter, RefusesWhatIsRestrictedOrIllFormed) {
       {"end of our stream", body("<message/></stream:stream>"), "not_well_formed"},
       {"end of the root and more", body("</body><message/>"), "not_well_formed"},
       {"end of the root and begin", body("</body><body>"), "not_well_formed"},
+      {"end of what is around the root", "<body/></_><_><body/>", "not_well_formed"},
+      {"end of what is around the root, before it", "</_><body/>", "not_well_formed"},
+      {"CDATA behind", "<body/><![CDATA[]]>", "not_well_formed"},
+      {"CDATA before", "<![CDATA[ ]]><body/>", "not_well_formed"},
+      {"reference behind", "<body/>&#32;", "not_well_formed"},
+      {"reference before", "&#32;<body/>", "not_well_formed"},
+      {"half a tag behind", "<body/><", "not_well_formed"},
+      {"half an end behind", "<body/></", "not_well_formed"},
+      {"half a character behind", "<body/>\xE2\x82", "not_well_formed"},
+      {"half a reference behind", "<body/>&#3", "not_well_formed"},
       {"stream in the body", body("<s:stream xmlns:s='http://etherx.jabber.org/streams'/>"), "bad_format"},
       {"comment", body("<!-- -->"), "restricted_xml"},
       {"comment in a stanza", body("<message><!-- --></message>"), "restricted_xml"},
@@ -262,6 +272,8 @@ TEST(FragmentSplitter, IsUsedAgain) {
   for (int round = 0; round < 2; ++round) {
     for (const auto& document : documents) {
       EXPECT_EQ(split(document, splitter), split(document)) << document.substr(0, 80);
+      // A declaration makes it take the long way, with the parser reset.
+      EXPECT_EQ(split("<?xml version='1.0'?>" + document, splitter), split(document)) << document.substr(0, 80);
     }
   }
 }
