@@ -54,6 +54,7 @@ void Engine::on_create(xmpp::RequestId request, const Body& body, xmpp::Instant 
 void Engine::on_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   ++counters_.requests;
   if (tombstone_) return late_request(request, body, now, out);
+  if (greeting_) return reply_terminal(request, Condition::item_not_found, out);  // B-071: the sid is still a secret
   // Before anything is touched: the rid stays free for a body that makes sense.
   if (body.bad_pause) return reply_terminal(request, Condition::bad_request, out);
   switch (window_.place(body.rid, body.type == BodyType::terminate || is_pause(body))) {

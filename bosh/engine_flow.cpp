@@ -97,10 +97,11 @@ void Engine::push_made_up_features(xmpp::Instant now) {
 void Engine::send_header(std::string_view lang, xmpp::Actions& out) {
   out.list.emplace_back(xmpp::RestartStream{out.arena.store(lang)});
   restart_.header_sent();
+  send_deferred(out);
 }
 
 void Engine::send_deferred(xmpp::Actions& out) {
-  if (restart_.header_due()) send_header({}, out);
+  if (restart_.deferred().empty()) return;
   counters_.to_server += restart_.deferred_stanzas();
   out.list.emplace_back(xmpp::ToServer{out.arena.store(restart_.deferred()), restart_.deferred_stanzas()});
   restart_.deferred_sent();
@@ -125,7 +126,7 @@ void Engine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Action
   }
   const bool deferred_due = restart_.from_server(stanza);
   queue_.push(stanza, stanza.counts());
-  if (deferred_due) send_deferred(out);
+  if (deferred_due) restart_.header_due() ? send_header({}, out) : send_deferred(out);
   if (queue_.bytes() >= policy_->queue_high) check_queue(now, out);
 }
 

@@ -84,7 +84,7 @@ void RidWindow::trim(bool acks, Rid acked) {
   const std::size_t most = acks ? std::size_t{4} * requests_ : requests_;
   while (first > 0) {
     const Exchange& e = exchanges_[first - 1];
-    if (acks && base_ + first - 1 <= acked) break;
+    if (acks && base_ + first - 1 < acked + 1) break;  // before rid 0 there is 2^64-1
     if (!e.pause && ++kept > most) break;
     --first;
   }

@@ -147,6 +147,20 @@ TEST(EngineCreation, EndsWhenTheCreatorLeavesBeforeTheAnswer) {
   )");
 }
 
+// B-071: before the sid is told nobody can know it; who guesses right gets what every guesser gets.
+TEST(EngineCreation, HasNoSessionBeforeTheAnswer) {
+  Transcript t;
+  t.run(R"(
+    C>1 [to='example.org' ver='1.6' xmpp:version='1.0']
+      OPEN
+    C>2 <message/>
+      G>2 [type='terminate' condition='item-not-found']
+    CLOSE server_unreachable
+      G>1 [type='terminate' condition='remote-connection-failed']
+      END server_unreachable remote-connection-failed
+  )");
+}
+
 // B-044: our acks begin in the creation answer.
 TEST(EngineCreation, AcknowledgesTheCreation) {
   Transcript t;

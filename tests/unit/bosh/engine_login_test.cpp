@@ -199,6 +199,21 @@ TEST(EngineLogin, ForwardsThemAfterAFailure) {
   )"));
 }
 
+// X-022: a client that restarts in the middle of it all gets what it asks for, in order.
+TEST(EngineLogin, RestartsInTheMiddleOfSasl) {
+  Transcript t;
+  t.start();
+  t.run(login(R"(
+    C>10 $auth<message id='1'/>
+      U> $auth
+    C>11 [xmpp:restart='true'] <message id='2'/>
+      RESTART
+      U> <message id='1'/>
+      U> <message id='2'/>
+      G>10 empty
+  )"));
+}
+
 // B-011, B-203: not without bound.
 TEST(EngineLogin, BoundsWhatWaitsForSasl) {
   Policy policy;

@@ -110,6 +110,17 @@ TEST(RidWindow, KeepsWhatIsNotAcknowledged) {
   EXPECT_EQ(window.place(118, false), Place::answered);
 }
 
+// B-020: nothing acknowledged yet, in a session that began at 0.
+TEST(RidWindow, KeepsTheAnswerToRidZero) {
+  RidWindow window(0, 2);
+  window.push(exchange(1));
+  answer(window);
+  window.trim(true, Rid{0} - 1);
+  EXPECT_EQ(window.place(0, false), Place::answered);
+  window.trim(true, 0);
+  EXPECT_EQ(window.place(0, false), Place::gone);
+}
+
 TEST(RidWindow, DropsTheTextOfTheOldest) {
   RidWindow window(100, 4);
   for (std::uint64_t id = 1; id <= 4; ++id) {
