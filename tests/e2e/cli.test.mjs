@@ -8,6 +8,7 @@ import { BoshSession } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
 import { temp_dir } from './lib/cleanup.mjs';
 import { answer_sasl, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
 import { run } from './lib/process.mjs';
@@ -274,3 +275,4 @@ describe('postern check', () => {
   });
 });
 
+leave_nothing_behind();

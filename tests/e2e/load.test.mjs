@@ -5,7 +5,9 @@ import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BoshSession, read_body } from './lib/bosh.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { Bench, assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
+import { stop_all } from './lib/cleanup.mjs';
 import { FakeServer, answer_sasl } from './lib/fake_server.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Child } from './lib/process.mjs';
@@ -36,11 +38,7 @@ describe('with 1 000 sessions in the background', () => {
     assert.equal((await said('ready', 60_000)).sessions, sessions);
   });
 
-  after(async () => {
-    await bench.postern?.stop();
-    await bench.server?.stop();
-    await load.child?.kill();
-  });
+  after(() => stop_all(bench.postern, bench.server, load.child));
 
   const descriptors = () => readdirSync(`/proc/${bench.postern.pid}/fd`).length;
 
@@ -103,3 +101,5 @@ describe('with 1 000 sessions in the background', () => {
     await until(() => descriptors() <= bench.before.descriptors + 10, 20_000, 'descriptors are given back');
   });
 });
+
+leave_nothing_behind();

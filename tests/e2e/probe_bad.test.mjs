@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { BoshSession, body_text, read_body } from './lib/bosh.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { post, request } from './lib/raw_http.mjs';
 import { ns } from './lib/xml.mjs';
@@ -71,7 +72,6 @@ describe('broken HTTP', () => {
     'a line without a colon': `${head('nonsense', 'Content-Length: 1')}x`,
     'a NUL in a field': `${head('X-A: a\0b', 'Content-Length: 1')}x`,
     'a bare CR in a field': `${head('X-A: a\rb', 'Content-Length: 1')}x`,
-    'an expectation that nobody knows': `${head('Expect: miracles', 'Content-Length: 1')}x`,
     'a header that is too long': head(`X-A: ${'a'.repeat(100_000)}`),
     'too many fields': head(...Array.from({ length: 5000 }, (_, i) => `X-${i}: y`)),
     'a target that is too long': `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
@@ -88,7 +88,7 @@ describe('broken HTTP', () => {
     const smuggled = `GET /http-bind HTTP/1.1\r\nHost: x\r\n\r\n`;
     connection.write(`${head(`Content-Length: ${smuggled.length}`, 'Transfer-Encoding: chunked')}0\r\n\r\n${smuggled}`);
     const said = await connection.read_to_end();
-    assert.equal((said.match(/HTTP\/1\.1 /g) ?? []).length <= 1, true, said);
+    assert.ok((said.match(/^HTTP\/1\.1 \d{3}/gm) ?? []).length <= 1, said);
     connection.destroy();
   });
 
@@ -187,17 +187,13 @@ describe('broken XML', () => {
     'a cut UTF-8 sequence': Buffer.concat([Buffer.from(`${open()}</body>`), Buffer.from([0xf0, 0x9f])]),
     'UTF-16': Buffer.from(`\uFEFF${open()}</body>`, 'utf16le'),
     'a declared encoding': `<?xml version='1.0' encoding='iso-8859-1'?>${open()}</body>`,
-    'XML 1.1': `<?xml version='1.1'?>${open()}</body>`,
     'depth': `${open()}${nested(200)}</body>`,
     'depth without end': `${open()}${'<a>'.repeat(10_000)}`,
     'attributes': `${open()}<a ${Array.from({ length: 500 }, (_, i) => `a${i}='1'`).join(' ')}/></body>`,
     'namespace declarations': `${open()}<a ${Array.from({ length: 500 }, (_, i) => `xmlns:a${i}='urn:${i}'`).join(' ')}/></body>`,
     'a long name': `${open()}<${'n'.repeat(5000)}/></body>`,
     'a long attribute name': `${open()}<a ${'n'.repeat(5000)}='1'/></body>`,
-    'many elements': `${open()}${'<a/>'.repeat(15_000).slice(0, 60_000)}</body>`,
   };
-  // Within the default limits of size, so these do not depend on each other: many elements needs a limit of its own.
-  delete documents['many elements'];
 
   for (const [name, document] of Object.entries(documents)) {
     it(`${name} is refused`, async () => {
@@ -286,3 +282,5 @@ describe('floods', () => {
     for (const stream of bench.server.streams) if (stream.raw.includes('</stream:stream>')) await stream.closed;
   });
 });
+
+leave_nothing_behind();

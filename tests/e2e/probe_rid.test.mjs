@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { empty_body } from './lib/bosh.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { post } from './lib/raw_http.mjs';
 
@@ -392,3 +393,5 @@ describe('the end', () => {
     assert.deepEqual(texts_in(await session.ask()), ['next']);
   });
 });
+
+leave_nothing_behind();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { BoshSession, body_text, read_body } from './lib/bosh.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { HttpConnection, post } from './lib/raw_http.mjs';
 import { find, ns, parse } from './lib/xml.mjs';
@@ -441,3 +442,5 @@ describe('limits', () => {
     await stream.event('close');
   });
 });
+
+leave_nothing_behind();

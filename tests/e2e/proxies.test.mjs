@@ -6,8 +6,10 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
+import { stop_all } from './lib/cleanup.mjs';
 import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
 import { debian_timeouts, Haproxy } from './lib/haproxy.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { Nginx } from './lib/nginx.mjs';
 import { postern_binary, start_postern } from './lib/postern.mjs';
 import { assert_empty, from_server, message, texts_in } from './lib/probe.mjs';
@@ -40,11 +42,7 @@ for (const [name, start] of Object.entries(stock)) {
       world.gateway = await start_gateway(world.server);
       world.proxy = await start(world.gateway.port);
     });
-    after(async () => {
-      await world.proxy?.stop();
-      await world.gateway?.stop();
-      await world.server?.stop();
-    });
+    after(() => stop_all(world.proxy, world.gateway, world.server));
 
     it('Strophe.js chats through it', async () => {
       const client = await StropheNode.open({ url: world.proxy.url });
@@ -88,11 +86,7 @@ describe('time and trouble, scaled down', () => {
       domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.port}`, tls: 'none' }] });
     for (const [name, start] of Object.entries(scaled)) world.proxies[name] = await start(world.postern.port);
   });
-  after(async () => {
-    for (const proxy of Object.values(world.proxies)) await proxy.stop();
-    await world.postern?.stop();
-    await world.server?.stop();
-  });
+  after(() => stop_all(...Object.values(world.proxies), world.postern, world.server));
 
   async function pair(name) {
     const [session, stream] = await Promise.all([BoshSession.create(world.proxies[name].port), world.server.accept()]);
@@ -167,11 +161,7 @@ for (const [name, start] of Object.entries(recommended)) {
         limits: { max_sessions_per_address: 2 } });
       world.proxy = await start(world.postern.port, tls);
     });
-    after(async () => {
-      await world.proxy?.stop();
-      await world.postern?.stop();
-      await world.fake?.stop();
-    });
+    after(() => stop_all(world.proxy, world.postern, world.fake));
 
     const via = (from) => ({ tls: world.client_tls, from });
 
@@ -213,3 +203,4 @@ describe('a proxy that is not trusted', () => {
   });
 });
 
+leave_nothing_behind();

@@ -6,6 +6,7 @@ import { before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
@@ -393,3 +394,5 @@ describe('time and flow', () => {
     silent.close();
   });
 });
+
+leave_nothing_behind();

@@ -5,6 +5,7 @@ import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
 import { exchange, HttpConnection, post } from './lib/raw_http.mjs';
@@ -157,3 +158,5 @@ describe('SIGHUP', () => {
     await server.stop();
   });
 });
+
+leave_nothing_behind();

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from './lib/certs.mjs';
 import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { stop_all } from './lib/cleanup.mjs';
 import { Chromium } from './lib/chromium.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { Nginx } from './lib/nginx.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_static_server } from './lib/static_server.mjs';
@@ -17,10 +19,7 @@ describe('Chromium', () => {
   before(async () => {
     [browser, site] = await Promise.all([Chromium.launch(), start_static_server()]);
   });
-  after(async () => {
-    await browser?.stop();
-    await site?.stop();
-  });
+  after(() => stop_all(browser, site));
 
   for (const kind of servers) {
     chat_scenarios({
@@ -38,11 +37,7 @@ describe('Chromium', () => {
       world.gateway = await start_gateway(world.server);
       world.nginx = await Nginx.stock(world.gateway.port);
     });
-    after(async () => {
-      await world.nginx?.stop();
-      await world.gateway?.stop();
-      await world.server?.stop();
-    });
+    after(() => stop_all(world.nginx, world.gateway, world.server));
 
     it('logs in without a preflight', async () => {
       const tab = await browser.open({ origin: world.nginx.origin, url: world.nginx.url });
@@ -72,3 +67,5 @@ describe('Chromium', () => {
     });
   });
 });
+
+leave_nothing_behind();

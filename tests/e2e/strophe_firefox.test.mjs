@@ -2,7 +2,9 @@
 // CORS, XML and reloads.
 import { after, before, describe } from 'node:test';
 import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { stop_all } from './lib/cleanup.mjs';
 import { Firefox } from './lib/firefox.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_static_server } from './lib/static_server.mjs';
 
@@ -13,10 +15,7 @@ describe('Firefox', () => {
   before(async () => {
     [browser, site] = await Promise.all([Firefox.launch(), start_static_server()]);
   });
-  after(async () => {
-    await browser?.stop();
-    await site?.stop();
-  });
+  after(() => stop_all(browser, site));
 
   chat_scenarios({
     client_name: 'Strophe.js in Firefox, cross-origin,', kind: servers[0],
@@ -24,3 +23,5 @@ describe('Firefox', () => {
     features: { exact_text: true, relogins: 3 },
   });
 });
+
+leave_nothing_behind();

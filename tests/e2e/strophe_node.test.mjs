@@ -1,5 +1,6 @@
 // Strophe.js in Node, the current and the old one, over BOSH to real servers.
 import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { libraries, StropheNode } from './lib/strophe.mjs';
 
@@ -8,3 +9,5 @@ for (const kind of servers) {
     chat_scenarios({ client_name: library, kind, open: (url) => StropheNode.open({ url, library }) });
   }
 }
+
+leave_nothing_behind();

@@ -6,7 +6,9 @@ import { createServer as create_tls_server } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { BoshSession, log_in } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
+import { stop_all } from './lib/cleanup.mjs';
 import { FakeServer, features, FakeStream, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { assert_terminated, message } from './lib/probe.mjs';
 import { exchange, HttpConnection, post, request } from './lib/raw_http.mjs';
@@ -231,10 +233,7 @@ describe('HTTPS to the listener', () => {
     [world.secure, world.plain] = world.postern.listeners;
     world.client = { ca: readFileSync(world.certificate.trust), servername: 'localhost' };
   });
-  after(async () => {
-    await world.postern?.stop();
-    await world.server?.stop();
-  });
+  after(() => stop_all(world.postern, world.server));
 
   it('a whole session over HTTPS', async () => {
     assert.match(world.secure.origin, /^https:/);
@@ -292,3 +291,5 @@ describe('HTTPS to the listener', () => {
     next.destroy();
   });
 });
+
+leave_nothing_behind();

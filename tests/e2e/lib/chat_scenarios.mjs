@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Authority } from './certs.mjs';
 import { Buddy } from './buddy.mjs';
+import { stop_all } from './cleanup.mjs';
 import { postern_only, start_gateway } from './target.mjs';
 
 const long_body = (() => {
@@ -43,11 +44,7 @@ export function chat_scenarios({ client_name, kind, open, features = {} }) {
       await world.buddy.event('presence', (event) => event.from === world.buddy.jid);
     });
 
-    after(async () => {
-      await world.buddy?.quit();
-      await world.gateway?.stop();
-      await world.server?.stop();
-    });
+    after(() => stop_all(world.buddy, world.gateway, world.server));
 
     afterEach(async () => {
       await client?.close();

@@ -13,7 +13,7 @@ export function at_exit(undo) {
   return () => undoings.delete(undo);
 }
 
-function run_all() {
+export function undo_all() {
   // Last registered first: a process goes before the directory it writes to.
   for (const undo of [...undoings].reverse()) {
     undoings.delete(undo);
@@ -25,12 +25,25 @@ function run_all() {
   }
 }
 
-process.on('exit', run_all);
+process.on('exit', undo_all);
 for (const [signal, number] of [['SIGINT', 2], ['SIGTERM', 15], ['SIGHUP', 1]]) {
   process.on(signal, () => {
-    run_all();
+    undo_all();
     process.exit(128 + number);
   });
+}
+
+// Stops what has a stop() (or quit()), in this order; one that fails does not keep the others running.
+export async function stop_all(...things) {
+  let first = null;
+  for (const thing of things) {
+    try {
+      await (thing?.stop ?? thing?.quit)?.call(thing);
+    } catch (error) {
+      first ??= error;
+    }
+  }
+  if (first) throw first;
 }
 
 export function process_is_alive(pid) {

@@ -115,7 +115,7 @@ export class FakeServer {
     self.server = createServer({ allowHalfOpen: true }, (socket) => self.on_connection(socket));
     await new Promise((resolve) => self.server.listen(0, '127.0.0.1', resolve));
     self.port = self.server.address().port;
-    self.forget = at_exit(() => self.server.close());
+    self.forget = at_exit(() => self.abandon());
     return self;
   }
 
@@ -131,6 +131,11 @@ export class FakeServer {
   // The next connection from the gateway.
   accept(within = 5000) {
     return this.arrivals.take(() => true, within, 'a connection');
+  }
+
+  abandon() {
+    for (const stream of this.streams) stream.socket.destroy();
+    this.server.close();
   }
 
   async stop() {

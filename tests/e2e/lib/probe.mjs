@@ -4,16 +4,18 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { BoshSession } from './bosh.mjs';
-import { answer_header, answer_sasl, FakeServer } from './fake_server.mjs';
+import { stop_all } from './cleanup.mjs';
+import { answer_sasl, FakeServer } from './fake_server.mjs';
 import { start_postern } from './postern.mjs';
 import { exchange, HttpConnection, request } from './raw_http.mjs';
 
 export class Bench {
   // Registers start and stop with the runner; the properties are there when the tests run.
-  static around({ domain = {}, script = {}, domains = [], ...settings } = {}) {
+  static around({ domain = {}, script = { on_element: answer_sasl }, domains = [], ...settings } = {}) {
     const self = new Bench();
     before(async () => {
-      self.server = await FakeServer.start({ on_element: answer_sasl, on_header: answer_header, ...script });
+      // The object itself, not a copy: tests change it between sessions.
+      self.server = await FakeServer.start(script);
       self.postern = await start_postern({
         threads: 1,
         domains: [{ name: 'postern.test', aliases: ['alias.test'], server: `127.0.0.1:${self.server.port}`, tls: 'none',
@@ -22,10 +24,7 @@ export class Bench {
       });
       self.port = self.postern.port;
     });
-    after(async () => {
-      await self.postern?.stop();
-      await self.server?.stop();
-    });
+    after(() => stop_all(self.postern, self.server));
     return self;
   }
 
