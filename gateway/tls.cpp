@@ -276,12 +276,35 @@ void ServerTls::reload(const std::string& certificate, const std::string& key) {
   context_.swap(fresh);
 }
 
+namespace {
+
+// The smallest thing that parses as a certificate: serial number 1, no names, and for the algorithms and the key an
+// object identifier that nobody knows, so that no key is made from it.
+constexpr std::array<unsigned char, 69> empty_certificate = {
+    0x30, 0x43, 0x30, 0x38,                                            // whole, to be signed
+    0x02, 0x01, 0x01, 0x30, 0x04, 0x06, 0x02, 0x88, 0x37, 0x30, 0x00,  // serial, algorithm, issuer
+    0x30, 0x1e, 0x17, 0x0d, '0',  '0',  '0',  '1',  '0',  '1',  '0',  '0',  '0',  '0', '0', '0',
+    'Z',  0x17, 0x0d, '0',  '0',  '0',  '1',  '0',  '1',  '0',  '0',  '0',  '0',  '0', '0', 'Z',  // validity
+    0x30, 0x00, 0x30, 0x09, 0x30, 0x04, 0x06, 0x02, 0x88, 0x37, 0x03, 0x01, 0x00,                 // subject, key
+    0x30, 0x04, 0x06, 0x02, 0x88, 0x37, 0x03, 0x01, 0x00};  // algorithm, signature
+
+}  // namespace
+
 void after_handshake(SSL* ssl) {
-  // The stack is the session's own: emptying it gives the intermediate certificates back. The peer's own certificate
-  // stays, held by the session itself.
+  // The stack is the session's own: emptying it gives the intermediate certificates back.
   if (STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl)) {
     while (sk_X509_num(chain) > 0) X509_free(sk_X509_pop(chain));
   }
+  // The peer's own certificate cannot be taken out of the session, but be read anew into the same object, which gives
+  // back all that hangs on it: 5 kB of 20 that an idle connection takes. Resuming sessions would share it as well, but
+  // servers that ask for client certificates without a session context refuse any resumption.
+  X509* certificate = SSL_get0_peer_certificate(ssl);
+  if (certificate == nullptr) return;
+  X509_up_ref(certificate);  // a failing d2i_X509() frees what it was given
+  X509* const kept = certificate;
+  const unsigned char* from = empty_certificate.data();
+  if (d2i_X509(&certificate, &from, empty_certificate.size()) != nullptr) X509_free(kept);
+  ERR_clear_error();
 }
 
 std::string verify_failure(const SSL* ssl) {

@@ -67,7 +67,8 @@ class ServerTls {
   SslContextPtr context_;
 };
 
-// Call once when the handshake is done: gives back what only the handshake needed.
+// Call once when the handshake is done: gives back what only the handshake needed. The certificate of the peer is an
+// empty one from then on.
 void after_handshake(SSL* ssl);
 
 // Why the certificate of the peer was refused; empty if that was not the reason.

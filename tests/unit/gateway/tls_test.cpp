@@ -282,7 +282,10 @@ TEST_F(Tls, DataFlowsAfterTheChainIsGivenBack) {
     after_handshake(pair.client.get());
     after_handshake(pair.server.get());
     EXPECT_EQ(sk_X509_num(SSL_get_peer_cert_chain(pair.client.get())), 0);
-    EXPECT_NE(SSL_get0_peer_certificate(pair.client.get()), nullptr);
+    const X509* const left = SSL_get0_peer_certificate(pair.client.get());
+    ASSERT_NE(left, nullptr);
+    EXPECT_EQ(describe(names_of(left)), "no name at all");
+    EXPECT_EQ(i2d_X509(left, nullptr), 69);
     char buffer[16];
     // The first read of TLS 1.3 takes the session ticket, which copies the session.
     ASSERT_EQ(SSL_write(pair.server.get(), "hello", 5), 5);
