@@ -279,7 +279,7 @@ class World {
     check();
     if (!created_ && !ended_) wait(60'000);
     if (!ended_) next_ = expected();  // rids that were skipped: the engine would wait for them
-    for (int i = 0; i < 400 && !ended_ && !waiting_.empty(); ++i) {
+    for (int i = 0; i < 5000 && !ended_ && !waiting_.empty(); ++i) {
       bosh::Body body = blank();
       body.rid = next_++;
       body.pause = 20;  // answered at once, and no abuse

@@ -199,7 +199,7 @@ TEST_F(CreationTest, KeepsAWellFormedFrom) {
   }
 }
 
-// B-024, X-004, X-001.
+// B-015, B-024, X-004, X-001.
 TEST_F(CreationTest, KeepsLanguageAndVersion) {
   body.lang = "de-CH";
   body.has_version = true;

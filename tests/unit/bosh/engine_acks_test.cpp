@@ -51,7 +51,7 @@ TEST(EngineAcks, ProveReceipt) {
   )");
 }
 
-// U-060: only message, presence and iq count.
+// U-060, X-051: only message, presence and iq count.
 TEST(EngineAcks, CountOnlyWhatStreamManagementCounts) {
   Transcript t;
   t.start(with_acks);

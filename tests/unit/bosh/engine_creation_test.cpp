@@ -15,7 +15,8 @@ std::string script(std::string text) {
   return text;
 }
 
-// B-040 ... B-043, B-045, B-046, B-049, B-051, X-005, X-006: all attributes, once, together with the features.
+// B-013, B-040 ... B-043, B-045 ... B-049, B-051, B-111, X-005, X-006, Q-32: all attributes that there are to say,
+// once, together with the features.
 TEST(EngineCreation, AnswersWithEverythingWhenFeaturesAreThere) {
   Transcript t;
   t.run(script(R"(
@@ -199,7 +200,7 @@ TEST(EngineCreation, MakesUpFeaturesForIqAuth) {
   )");
 }
 
-// B-043: sid, above all, is never said again; nor is anything else of the creation answer.
+// B-043, B-048: sid, above all, is never said again; nor is anything else of the creation answer.
 TEST(EngineCreation, SaysItOnlyOnce) {
   Transcript t;
   t.start();

@@ -175,6 +175,47 @@ TEST(Edge, IgnoresForeignAttributes) {
   )");
 }
 
+// What real clients create sessions with, and what they get. Q-02, Q-05, Q-20, Q-32, Q-40, Q-50, Q-60.
+TEST(Edge, CreationRequestsOfRealClients) {
+  struct Client {
+    const char* name;
+    const char* attributes;
+    const char* answer;
+  };
+  constexpr Client clients[] = {
+      {"JSJaC",
+       "content='text/xml; charset=utf-8' hold='1' to='example.org' wait='300' xml:lang='en' ver='1.10' "
+       "xmpp:version='1.0' "
+       "newkey='ca393b51b682f61f98e7877d61146407f3d0a770'",
+       "wait='55' requests='2' inactivity='90' polling='5' hold='1' ver='1.10'"},
+      {"JSJaC of 2008",
+       "content='text/xml; charset=utf-8' hold='1' to='example.org' wait='300' secure='false' "
+       "route='xmpp:example.org:5222'",
+       "wait='55' requests='2' inactivity='90' polling='5' hold='1' ver='1.5'"},
+      {"Strophe",
+       "to='example.org' xml:lang='en' wait='60' hold='1' content='text/xml; charset=utf-8' ver='1.6' "
+       "xmpp:version='1.0'",
+       "wait='55' requests='2' inactivity='90' polling='5' hold='1' ver='1.6'"},
+      {"libpurple 3", "to='example.org' xml:lang='en' secure='true' ver='1.10' wait='10' hold='1' xmpp:version='1.0'",
+       "wait='10' requests='2' inactivity='90' polling='5' hold='1' ver='1.10'"},
+      {"gloox",
+       "hold='2' wait='30' ack='0' secure='false' route='xmpp:example.org:5222' ver='1.6' xml:lang='en' "
+       "to='example.org' "
+       "xmpp:version='1.0'",
+       "wait='30' requests='3' inactivity='90' polling='5' hold='1' ver='1.6'"},
+      {"stanza.js", "to='example.org' xml:lang='en' hold='2' wait='30' ver='1.6' xmpp:version='1.0'",
+       "wait='30' requests='3' inactivity='90' polling='5' hold='1' ver='1.6'"},
+  };
+  for (const Client& client : clients) {
+    Transcript t;
+    static_cast<void>(t.play("C>1 [" + std::string(client.attributes) + "]\nOPENED id=s version=1.0"));
+    const auto out = t.play("S> <stream:features/>");
+    ASSERT_EQ(out.size(), 1U) << client.name;
+    EXPECT_NE(out[0].find(client.answer), std::string::npos) << client.name << ": " << out[0];
+    EXPECT_NE(out[0].find("<stream:features"), std::string::npos) << client.name;
+  }
+}
+
 // Q-12, Q-13, Q-24, Q-51: the patience of clients: five repeats of one request are no offence.
 TEST(Edge, Q12_RepeatsOfAPatientClient) {
   Transcript t;

@@ -11,7 +11,7 @@ constexpr const char* conflict =
     "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>"
     "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
 
-// E-15, B-190, B-191: payload first; the terminate to the oldest, an empty body to the others.
+// E-15, B-190, B-191, Q-15: payload first; the terminate to the oldest, an empty body to the others.
 TEST(EngineEnd, E15_TerminatesWithARequestHeld) {
   Transcript t;
   t.start();
@@ -67,7 +67,7 @@ TEST(EngineEnd, HandsOutWhatWaitsOnTerminate) {
   )");
 }
 
-// B-193, E-26: gloox means the same by 'terminal'; other types mean nothing.
+// B-193, E-26, Q-42: gloox means the same by 'terminal'; other types mean nothing.
 TEST(EngineEnd, E26_KnowsTerminal) {
   Transcript t;
   t.start();
@@ -139,7 +139,7 @@ TEST(EngineEnd, TellsARequestAheadOfAGap) {
   )");
 }
 
-// B-195, B-198: what the shell's reasons are called on the wire.
+// B-195, B-198, H-012, Q-60: what the shell's reasons are called on the wire.
 TEST(EngineEnd, NamesEveryReason) {
   const std::pair<const char*, const char*> names[] = {
       {"server_unreachable", "remote-connection-failed"},
@@ -211,7 +211,7 @@ TEST(EngineEnd, HandsOutWhatWaitsBeforeTheCondition) {
   )");
 }
 
-// E-17, E-52, X-040, B-197: pending stanzas, then the whole element, in one body.
+// E-17, E-52, X-040, B-197, Q-13: pending stanzas, then the whole element, in one body.
 TEST(EngineEnd, E17_ReportsAStreamError) {
   Transcript t;
   t.start();

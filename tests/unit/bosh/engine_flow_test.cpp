@@ -190,7 +190,7 @@ TEST(EngineFlow, KeepsWhatComesBetweenPolls) {
   )");
 }
 
-// B-061, E-12: the second stanza never overtakes, on whatever connection.
+// B-061, E-12, Q-21, Q-23, Q-52: the second stanza never overtakes, on whatever connection.
 TEST(EngineFlow, AnswersInRidOrder) {
   Policy policy;
   policy.max_hold = 2;
@@ -262,7 +262,7 @@ TEST(EngineFlow, RefusesWhatWouldBreakTheStream) {
   )");
 }
 
-// B-068, H-006, B-033: exact bytes and types.
+// B-009, B-068, H-006, B-033, Q-07: exact bytes and types.
 TEST(EngineFlow, WritesBodiesExactly) {
   Policy policy;
   Body body;

@@ -6,7 +6,7 @@
 namespace bosh::test {
 namespace {
 
-// B-090: from the last answer on; the client is not told, and later requests see no session.
+// B-090, Q-15, Q-72, Q-78: from the last answer on; the client is not told, and later requests see no session.
 TEST(EngineIdle, EndsASilentSession) {
   Transcript t;
   t.start();

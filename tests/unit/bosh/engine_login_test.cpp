@@ -331,7 +331,7 @@ TEST(EngineLogin, Q70_AnswersSaslOnItsOwnRequest) {
   )"));
 }
 
-// Q-08: what the server says before the challenge goes before it, and does not join it.
+// Q-08, X-010: what the server says before the challenge goes before it, and does not join it.
 TEST(EngineLogin, Q08_PutsNothingBesideASaslElement) {
   Transcript t;
   t.start();
@@ -435,7 +435,7 @@ TEST(EngineLogin, E49_TellsTheIdOfTheFirstStreamOnly) {
     EXPECT_EQ(line.find("authid"), std::string::npos) << line;
 }
 
-// X-034, X-032: iq:register and iq:auth are stanzas like any other.
+// X-034, X-032, Q-29, Q-74: iq:register and iq:auth are stanzas like any other.
 TEST(EngineLogin, PassesIqAuthAndRegistrationOn) {
   Transcript t;
   t.start();

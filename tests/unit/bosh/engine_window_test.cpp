@@ -185,7 +185,7 @@ TEST(EngineWindow, TellsAllOfAGap) {
   )");
 }
 
-// E-06, B-122, B-196, 0.2 rule 3.
+// E-06, B-122, B-196, B-202, 0.2 rule 3.
 TEST(EngineWindow, E06_EndsAboveTheWindow) {
   Transcript t;
   t.start();
@@ -280,7 +280,7 @@ TEST(EngineWindow, MovesAStoredRequestToTheNewConnection) {
   )");
 }
 
-// E-08, 0.2 rule 8, Q-27: a reload. The message goes to the new page, not into the dead connection.
+// E-08, 0.2 rule 8, Q-27, Q-77: a reload. The message goes to the new page, not into the dead connection.
 TEST(EngineWindow, E08_DeliversToTheReloadedPage) {
   Transcript t;
   t.start();
@@ -403,7 +403,7 @@ TEST(EngineWindow, BeginsAtZero) {
   )");
 }
 
-// B-151: JSJaC and Strophe do not know type='error'; it is never the only answer to a request.
+// B-151, Q-25: JSJaC and Strophe do not know type='error'; it is never the only answer to a request.
 TEST(EngineWindow, SaysErrorOnlyToTheSuperseded) {
   Transcript t;
   t.start();
