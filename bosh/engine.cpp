@@ -129,7 +129,7 @@ void Engine::push(const Incoming& incoming, const Digest* key) {
 
 void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now, xmpp::Actions& out) {
   const bool given_up = window_.held() > window_.held_alive();
-  const bool needless = empty && window_.held() > 0;
+  const bool needless = empty && pacing_.enough(window_.held());
   const Rid last_answered = window_.first_held() - 1;
   const AckLedger::Arrival arrival{
       rid,           body.ack,

@@ -54,6 +54,7 @@ void Engine::close(EndReason reason, std::string_view text, xmpp::Instant now, x
 // From outside the client: the oldest request learns the condition, or the next one that comes.
 void Engine::end_by_server(const Ending& ending, std::string_view stream_error, xmpp::Instant now, xmpp::Actions& out) {
   if (!server_is_gone(ending.reason)) bounce_queue(out);
+  if (greeting_) queue_.clear();  // features for a session that there will not be
   open_tombstone(ending, now);
   tombstone_->told = false;
   tombstone_->stream_error = stream_error;

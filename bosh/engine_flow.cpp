@@ -34,6 +34,7 @@ void Engine::forward(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
     const auto step = restart_.from_client(payload.kind);
     if (step == StreamRestart::Step::defer) {
       restart_.defer(payload);
+      ++counters_.to_server;
       continue;
     }
     if (step == StreamRestart::Step::restart_first) {
@@ -102,7 +103,6 @@ void Engine::send_header(std::string_view lang, xmpp::Actions& out) {
 
 void Engine::send_deferred(xmpp::Actions& out) {
   if (restart_.deferred().empty()) return;
-  counters_.to_server += restart_.deferred_stanzas();
   out.list.emplace_back(xmpp::ToServer{out.arena.store(restart_.deferred()), restart_.deferred_stanzas()});
   restart_.deferred_sent();
 }

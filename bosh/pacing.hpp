@@ -34,6 +34,9 @@ class Pacing {
   [[nodiscard]] Verdict arrived(const Arrival& arrival, xmpp::Instant now);
   void answered(bool with_payload) { answered_with_payload_ = with_payload; }
 
+  // So many are held that a client has no reason to send an empty one.
+  [[nodiscard]] bool enough(std::size_t held) const { return held > 0 && held >= hold_; }
+
   // ---- the surplus (B-065): more held than `hold`
   // `quick`: nothing that the server could answer came with the newest request.
   void surplus(std::size_t held, bool quick, xmpp::Instant now);

@@ -204,6 +204,25 @@ TEST(EngineAcks, DoNotFollowFromARestartedClient) {
   )");
 }
 
+// U-061 with hold='2': a second poll is what the manager has asked for, and no sign of anything.
+TEST(EngineAcks, FollowFromAClientThatKeepsTwoOpen) {
+  Policy policy;
+  policy.max_hold = 2;
+  Transcript t(policy);
+  t.start("hold='2' ver='1.6' xmpp:version='1.0'");
+  t.run(R"(
+    C>10
+    C>11
+    S> <message id='1'/>
+      G>10 <message id='1'/>
+    C>12
+    S> <message id='2'/>
+      G>11 <message id='2'/>
+    C>13
+      ACKED 1
+  )");
+}
+
 // E-08: likewise where the death of the old connection was seen.
 TEST(EngineAcks, DoNotFollowFromAClientThatGaveUpARequest) {
   Transcript t;

@@ -263,6 +263,20 @@ TEST(EngineEnd, E18_ReportsAStreamErrorAtCreation) {
         error + "\n END server_error remote-stream-error\nat 0s\n FORGET");
 }
 
+// E-18, B-050: features that came in the same read are of no use to a client that never gets its sid.
+TEST(EngineEnd, EndsACreationWithoutFeatures) {
+  Transcript t;
+  t.run(R"(
+    C>1 [to='example.org' ver='1.6' xmpp:version='1.0']
+      OPEN
+    OPENED id=s version=1.0
+    S+ <stream:features/>
+    CLOSE server_lost
+      G>1 [type='terminate' condition='remote-connection-failed']
+      END server_lost remote-connection-failed
+  )");
+}
+
 // X-050, E-53: bounced are messages and iqs that ask; nothing of ours, and nothing that was handed out.
 TEST(EngineEnd, E53_BouncesWhatWasNeverHandedOut) {
   Transcript t;
