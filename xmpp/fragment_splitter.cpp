@@ -11,10 +11,10 @@
 namespace xmpp {
 namespace {
 
-// What expat is given at once: bounds its buffer, which never shrinks.
-constexpr std::size_t slice_bytes = 16 * 1024;
+// What expat is given at once. Never a document in parts, or a tag that spans them would be scanned once for each.
+constexpr std::size_t slice_bytes = std::size_t{1} << 30;
 
-// A document above this leaves tables of names behind that are not worth keeping.
+// A document above this leaves buffers and tables of names behind that are not worth keeping.
 constexpr std::size_t swollen_bytes = 32 * 1024;
 
 // expat remembers every name it has seen until it is freed, and the names are the browser's to choose.

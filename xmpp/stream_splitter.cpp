@@ -10,7 +10,7 @@
 namespace xmpp {
 namespace {
 
-// What expat is given at once: bounds its buffer, which never shrinks.
+// What expat is given at once while stanzas are small: bounds its buffer, which never shrinks.
 constexpr std::size_t slice_bytes = 16 * 1024;
 
 // expat remembers every name it has seen until it is freed; names are chosen by whoever writes to our user.
@@ -53,7 +53,8 @@ class StreamSplitter::Run final : public XmlReader::Sink {
   std::size_t next_slice(std::size_t available) {
     // expat guesses the encoding from the first two bytes if it gets them at once.
     if (parser().reader.fed() == 0) return 1;
-    return std::min({available, slice_bytes, max_bytes() - outstanding()});
+    // What is outstanding may be one tag, which is scanned again with each slice: then the slices grow with it.
+    return std::min({available, std::max(slice_bytes, outstanding()), max_bytes() - outstanding()});
   }
 
   void on_root(const RootElement& root) override {

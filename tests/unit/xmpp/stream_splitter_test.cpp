@@ -327,6 +327,7 @@ Limits small_limits() {
 }
 
 std::string repeat(std::string_view text, std::size_t times) {
+  if (text.size() == 1) return std::string(times, text[0]);
   std::string all;
   for (std::size_t i = 0; i < times; ++i) all += text;
   return all;
@@ -375,6 +376,39 @@ TEST(StreamSplitter, CountsTheBytesOfOneStanzaNotOfTheChunk) {
 
 TEST(StreamSplitter, LimitsTheHeader) {
   EXPECT_THAT(split_stream("<stream:stream a='" + repeat("x", 400), small_limits()), ElementsAre("fault too_large"));
+}
+
+// Large parts of hostile streams, in reads of the usual size: the answer is a limit, and it comes soon.
+TEST(StreamSplitter, RefusesFloods) {
+  Limits limits;
+  limits.max_bytes = 4 * 1024 * 1024;
+  std::string attributes, declarations;
+  for (int i = 0; i < 100'000; ++i) {
+    attributes += " a" + std::to_string(i) + "=''";
+    declarations += " xmlns:a" + std::to_string(i) + "='u'";
+  }
+  const Case cases[] = {
+      {"depth", repeat("<a>", 100'000), {}},
+      {"attributes", "<m" + attributes + "/>", {}},
+      {"declarations", "<m" + declarations + "/>", {}},
+      {"name", "<" + repeat("n", 1024 * 1024) + "/>", {}},
+      {"name without an end", "<" + repeat("n", 5 * 1024 * 1024), {}},
+      {"namespace", "<m xmlns='" + repeat("n", 1024 * 1024) + "'/>", {}},
+      {"elements", "<m>" + repeat("<a/>", 100'000), {}},
+      {"text", "<m>" + repeat("x", 5 * 1024 * 1024), {}},
+      {"CDATA between stanzas", "<![CDATA[" + repeat("x", 5 * 1024 * 1024), {}},
+      {"comment", "<!--" + repeat("x", 5 * 1024 * 1024), {}},
+  };
+  for (const auto& c : cases) {
+    const std::string bytes = header + c.bytes;
+    std::vector<std::string_view> pieces;
+    for (std::size_t at = 0; at < bytes.size(); at += 65'536) {
+      pieces.push_back(std::string_view(bytes).substr(at, 65'536));
+    }
+    ParserPool pool;
+    EXPECT_THAT(split_stream(pieces, limits, pool), ElementsAre(opened, "fault too_large")) << c.what;
+    EXPECT_EQ(pool.parked(), 0U) << c.what;
+  }
 }
 
 // Whatever the partition, the events are the same, up to and with the fault.
