@@ -4,6 +4,7 @@
 #include <string>
 
 #include "xmpp/jid.hpp"
+#include "xmpp/names.hpp"
 #include "xmpp/raw_element.hpp"
 
 namespace xmpp {
@@ -54,7 +55,7 @@ std::string_view bounce(const Stanza& undelivered, Arena& arena) {
   append_attribute(out, "to", from);
   append_attribute(out, "id", id);
   out.append("><error type='").append(answer->error_type).append("'><").append(answer->condition);
-  out.append(" xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></").append(answer->name).append(">");
+  out.append(" xmlns='").append(ns::stanza_conditions).append("'/></error></").append(answer->name).append(">");
   return arena.store(out);
 }
 

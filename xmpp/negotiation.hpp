@@ -38,7 +38,6 @@ class Negotiation {
   Step on_stanza(const Stanza& stanza);  // not for stream errors
 
   [[nodiscard]] Phase phase() const { return phase_; }
-  [[nodiscard]] bool before_tls() const { return before_tls_; }
 
  private:
   Step on_stanza_before_tls(const Stanza& stanza);

@@ -159,7 +159,7 @@ void XmlReader::reset(const Limits& limits, Scope scope, std::string_view adopt_
   limits_ = &limits;
   scope_ = scope;
   fed_ = 0;
-  stopped_ = opening_wrapper_ = wrapped_ = false;
+  stopped_ = opening_wrapper_ = false;
   fault_.reset();
   unbound_prefix_at_.reset();
   forget_document();
@@ -293,7 +293,6 @@ void XmlReader::start_element(const char* name, const char** attributes) {
   if (stopped_) return;
   if (opening_wrapper_) {
     opening_wrapper_ = false;
-    wrapped_ = true;
     return listen_to_text(true);
   }
   if (depth_ == 0 && root_seen_) return fail(FaultKind::not_well_formed, outside_of_root);

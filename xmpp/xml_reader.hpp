@@ -133,7 +133,7 @@ class XmlReader {
   std::uint64_t fed_ = 0, base_ = 0;
   std::uint32_t depth_ = 0, elements_ = 0, declarations_ = 0;
   bool stopped_ = false, root_seen_ = false, in_cdata_ = false, text_in_root_ = false;
-  bool opening_wrapper_ = false, wrapped_ = false;
+  bool opening_wrapper_ = false;
 };
 
 }  // namespace xmpp
