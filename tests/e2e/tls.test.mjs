@@ -21,11 +21,13 @@ const get_authority = async () => (authority ??= await Authority.create());
 // One session through a gateway of its own, up to its creation answer.
 async function creation_answer(domain) {
   const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', ...domain }] });
+  let body;
   try {
-    return { body: (await BoshSession.create(postern.port)).created, log: postern.log };
+    body = (await BoshSession.create(postern.port)).created;
   } finally {
     await postern.stop();
   }
+  return { body, log: postern.log };
 }
 
 for (const kind of servers) {

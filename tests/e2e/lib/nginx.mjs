@@ -47,7 +47,7 @@ export class Nginx {
     self.dir = temp_dir('nginx');
     self.port = await free_port();
     const text = readFileSync(join(conf, 'nginx.conf'), 'utf8')
-      .replace(/127\.0\.0\.1:5280/, `127.0.0.1:${backend_port}`)
+      .replaceAll('127.0.0.1:5280', `127.0.0.1:${backend_port}`)
       .replace(/listen 443 ssl/, `listen 127.0.0.1:${self.port} ssl`).replace(/^.*listen \[::\]:443.*\n/m, '')
       .replace(/ssl_certificate .*;/, `ssl_certificate ${tls.certificate};`)
       .replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${tls.key};`)
