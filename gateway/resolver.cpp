@@ -105,11 +105,12 @@ struct Resolver::State {
     Wanted wanted;
   };
 
-  State(boost::asio::io_context& context, const ServerConfig& server)
-      : io(context),
-        timeout(server.dns_timeout),
-        negative_ttl(server.dns_negative_ttl),
-        refused(server.refused_networks) {
+  State(boost::asio::io_context& context, const ServerConfig& server) : io(context) { configure(server); }
+
+  void configure(const ServerConfig& server) {
+    timeout = server.dns_timeout;
+    negative_ttl = server.dns_negative_ttl;
+    refused = server.refused_networks;
     options.servers = server.dns;
     // Three tries must fit into the time of the whole.
     options.timeout = std::clamp<xmpp::Duration>(timeout / 4, std::chrono::milliseconds(20), std::chrono::seconds(2));
@@ -145,8 +146,8 @@ struct Resolver::State {
   [[nodiscard]] Resolution resolution(const Answer& answer, const Wanted& wanted);
 
   boost::asio::io_context& io;
-  xmpp::Duration timeout;
-  xmpp::Duration negative_ttl;
+  xmpp::Duration timeout{};
+  xmpp::Duration negative_ttl{};
   std::vector<Network> refused;
   DnsChannel::Options options;
   std::mt19937 random{std::random_device{}()};  // shares load, keeps no secret
@@ -406,6 +407,22 @@ Resolver::Lookup Resolver::resolve_redirect(const Domain& domain, std::string_vi
 
 void Resolver::cancel(Lookup lookup) {
   if (state_) state_->lookups.erase(static_cast<std::uint64_t>(lookup));
+}
+
+void Resolver::reconfigure(const ServerConfig& server) {
+  if (!state_) return;
+  State& state = *state_;
+  state.configure(server);
+  state.absolute.reset();
+  state.searching.reset();
+  state.cache.clear();
+  const auto interrupted = std::exchange(state.queries, {});
+  for (const auto& [key, query] : interrupted) {
+    auto& again = state.queries[key];
+    again = std::make_unique<State::Query>(state.io, key);
+    again->waiting = query->waiting;
+    state.begin(*again);
+  }
 }
 
 void Resolver::stop() {

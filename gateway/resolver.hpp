@@ -48,6 +48,10 @@ class Resolver {
                                         Callback callback);
   void cancel(Lookup lookup);
 
+  // A new configuration, or a system whose DNS servers may be others now: forgets what it knows and asks anew what is
+  // being asked. Not from within a callback.
+  void reconfigure(const ServerConfig& server);
+
   // Cancels all; for the end of the shard, so that the io_context can run out of work.
   void stop();
 

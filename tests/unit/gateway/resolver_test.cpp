@@ -25,7 +25,7 @@ class ResolverTest : public testing::Test {
  protected:
   ResolverTest() {
     server.dns = {dns.address()};
-    server.dns_timeout = std::chrono::seconds(2);
+    server.dns_timeout = std::chrono::seconds(10);  // a bound, for machines under load
     domain.name = domain.ascii_name = "example.org";
   }
 
@@ -164,7 +164,7 @@ TEST_F(ResolverTest, SilenceIsBounded) {
 
 TEST_F(ResolverTest, WhatIsKnownInTimeIsUsed) {
   serve_both_kinds();
-  server.dns_timeout = std::chrono::milliseconds(400);
+  server.dns_timeout = std::chrono::milliseconds(1500);
   dns.set_mood("plain.example.org", Mood::silent);
   EXPECT_EQ(text_of(resolve()), "direct.example.org=2606:2800::2#5223d direct.example.org=93.184.216.2#5223d ");
 }
@@ -241,7 +241,7 @@ TEST_F(ResolverTest, AnswersAreShared) {
 }
 
 TEST_F(ResolverTest, FailuresAreRememberedForAWhile) {  // U-008
-  server.dns_negative_ttl = std::chrono::milliseconds(50);
+  server.dns_negative_ttl = std::chrono::milliseconds(1500);
   EXPECT_EQ(text_of(resolve()), "");
   const unsigned asked = dns.questions("_xmpp-client._tcp.example.org");
   EXPECT_EQ(text_of(resolve()), "");
@@ -249,7 +249,10 @@ TEST_F(ResolverTest, FailuresAreRememberedForAWhile) {  // U-008
   serve_both_kinds();
   const auto begin = std::chrono::steady_clock::now();
   std::string text;
-  while (text.empty() && std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)) text = text_of(resolve());
+  while (text.empty() && std::chrono::steady_clock::now() - begin < std::chrono::seconds(20)) {
+    io.run_for(std::chrono::milliseconds(10));
+    text = text_of(resolve());
+  }
   EXPECT_NE(text, "");
 }
 
@@ -305,6 +308,22 @@ TEST_F(ResolverTest, StoppingFromWithinACallback) {
   while (io.run_one_for(std::chrono::seconds(5)) > 0) {
   }
   EXPECT_EQ(called, 1u);
+}
+
+TEST_F(ResolverTest, NewConfigurationAsksAnew) {
+  support::DnsServer other;
+  dns.set_mood("_xmpp-client._tcp.example.org", Mood::silent);
+  other.add_srv("_xmpp-client._tcp.example.org", 0, 0, 5222, "plain.example.org");
+  other.add_a("plain.example.org", "93.184.216.1");
+  std::string text;
+  EXPECT_NE(resolver().resolve(domain, [&](Resolution found) { text = text_of(found); }), Resolver::Lookup::none);
+  server.dns = {other.address()};
+  resolver().reconfigure(server);
+  while (text.empty() && io.run_one_for(std::chrono::seconds(10)) > 0) {
+  }
+  EXPECT_EQ(text, "plain.example.org=93.184.216.1#5222s ");
+  resolver().reconfigure(server);
+  EXPECT_NE(resolver().resolve(domain, [&](Resolution) {}), Resolver::Lookup::none);  // nothing is remembered
 }
 
 TEST_F(ResolverTest, AskingFromWithinACallback) {
