@@ -4,11 +4,13 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 namespace gateway {
 
@@ -21,12 +23,34 @@ constexpr std::size_t max_record = 16 * 1024;
 
 }  // namespace
 
+AnyStream::AnyStream(AnyStream&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), tls_broken_(other.tls_broken_), ssl_(std::move(other.ssl_)) {}
+
+bool AnyStream::watch(Poller& poller, Watcher& watcher) {
+  if (!poller.add(descriptor_, watcher, wants_read_, wants_write_)) return false;
+  poller_ = &poller;
+  watcher_ = &watcher;
+  return true;
+}
+
+void AnyStream::unwatch() {
+  if (poller_ != nullptr) poller_->remove(descriptor_, *watcher_);
+  poller_ = nullptr;
+}
+
+void AnyStream::want(bool read, bool write) {
+  if (read == wants_read_ && write == wants_write_) return;
+  wants_read_ = read;
+  wants_write_ = write;
+  if (poller_ != nullptr) poller_->change(descriptor_, *watcher_, read, write);
+}
+
 bool AnyStream::start_tls(SslPtr ssl) {
   ssl_ = std::move(ssl);
   // A blocked write is repeated from our own queue, which may have moved and grown meanwhile.
   SSL_set_mode(ssl_.get(),
                SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  return SSL_set_fd(ssl_.get(), socket_.native_handle()) == 1;
+  return SSL_set_fd(ssl_.get(), descriptor_) == 1;
 }
 
 IoStatus AnyStream::handshake() {
@@ -51,7 +75,7 @@ IoStatus AnyStream::tls_status(int result) {
 
 IoResult AnyStream::read(std::span<char> into) {
   if (!ssl_) {
-    const ssize_t got = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
+    const ssize_t got = ::recv(descriptor_, into.data(), into.size(), 0);
     if (got > 0) return {static_cast<std::size_t>(got), IoStatus::ok};
     if (got == 0) return {0, IoStatus::end};
     return {0, errno == EAGAIN || errno == EINTR ? IoStatus::wait_read : IoStatus::failed};
@@ -84,12 +108,12 @@ IoResult AnyStream::write(std::span<const std::string_view> parts) {
     if (used == 0) return {};
     ssize_t sent;
     if (used == 1) {
-      sent = ::send(socket_.native_handle(), vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
+      sent = ::send(descriptor_, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
     } else {
       msghdr message{};
       message.msg_iov = vector.data();
       message.msg_iovlen = used;
-      sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+      sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
     }
     if (sent >= 0) return {static_cast<std::size_t>(sent), IoStatus::ok};
     return {0, errno == EAGAIN || errno == EINTR ? IoStatus::wait_write : IoStatus::failed};
@@ -126,12 +150,19 @@ void AnyStream::shutdown_write() {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());
   }
-  if (socket_.is_open()) ::shutdown(socket_.native_handle(), SHUT_WR);
+  if (is_open()) ::shutdown(descriptor_, SHUT_WR);
+}
+
+void AnyStream::close() {
+  if (!is_open()) return;
+  unwatch();
+  ssl_.reset();
+  ::close(std::exchange(descriptor_, -1));
 }
 
 AnyStream::Parts AnyStream::release() {
-  boost::system::error_code ignored;
-  return {socket_.release(ignored), std::move(ssl_)};
+  unwatch();
+  return {std::exchange(descriptor_, -1), std::move(ssl_)};
 }
 
 }  // namespace gateway

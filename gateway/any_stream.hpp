@@ -1,19 +1,16 @@
-// A connected TCP socket, plain or TLS, behind one type. Reads and writes never wait: they do what is possible now and
-// say what to wait for; the owner waits with Asio. OpenSSL works directly on the descriptor, so an idle TLS stream
-// keeps no read or write buffer (SSL_MODE_RELEASE_BUFFERS), which asio::ssl::stream cannot give back.
+// A TCP socket, plain or TLS, behind one type. Reads and writes never wait: they do what is possible now and say what
+// to wait for; the owner is told by the Poller. OpenSSL works directly on the descriptor, so an idle TLS stream keeps
+// no read or write buffer (SSL_MODE_RELEASE_BUFFERS), which asio::ssl::stream cannot give back. Owns the descriptor.
 // Not thread-safe; deliberately no queue and no time-outs: that is the owner's.
 #pragma once
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "gateway/poller.hpp"
 #include "gateway/tls.hpp"
 
 namespace gateway {
-
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 enum class IoStatus : std::uint8_t {
   ok,          // something was moved
@@ -30,8 +27,20 @@ struct IoResult {
 
 class AnyStream {
  public:
-  // `ssl`: already attached to the descriptor and past its handshake, or null.
-  explicit AnyStream(Socket socket, SslPtr ssl = nullptr) : socket_(std::move(socket)), ssl_(std::move(ssl)) {}
+  AnyStream() = default;
+  // `descriptor`: a non-blocking socket, from now on owned. `ssl`: already attached to it and past its handshake, or
+  // null.
+  explicit AnyStream(int descriptor, SslPtr ssl = nullptr) : descriptor_(descriptor), ssl_(std::move(ssl)) {}
+  AnyStream(AnyStream&& other) noexcept;  // not while watched
+  AnyStream& operator=(AnyStream&&) = delete;
+  ~AnyStream() { close(); }
+
+  // From now on `watcher` is told by `poller` what want() asks for. False when the kernel has no memory.
+  [[nodiscard]] bool watch(Poller& poller, Watcher& watcher);
+  // Costs a system call only when it changes something.
+  void want(bool read, bool write);
+  void want_read(bool on) { want(on, wants_write_); }
+  void want_write(bool on) { want(wants_read_, on); }
 
   // From here on TLS; `ssl` is configured and in its role (client or server). Then handshake() until `ok`.
   // Returns false when OpenSSL has no memory.
@@ -46,22 +55,28 @@ class AnyStream {
 
   // close_notify where there is TLS, then FIN; what the peer sends after that is still readable.
   void shutdown_write();
-  // Gives the descriptor away (to another shard); the stream is empty afterwards.
+  void close();
+  // Gives the descriptor away (to another shard), watched by nobody; the stream is closed afterwards.
   struct Parts {
     int descriptor;
     SslPtr ssl;
   };
   [[nodiscard]] Parts release();
 
-  [[nodiscard]] Socket& socket() { return socket_; }
+  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] SSL* ssl() const { return ssl_.get(); }
 
  private:
   [[nodiscard]] IoStatus tls_status(int result);
+  void unwatch();
 
-  Socket socket_;
-  SslPtr ssl_;
+  int descriptor_ = -1;
+  bool wants_read_ = false, wants_write_ = false;
   bool tls_broken_ = false;  // after SSL_ERROR_SSL or SSL_ERROR_SYSCALL no close_notify may be sent
+  SslPtr ssl_;
+  Poller* poller_ = nullptr;
+  Watcher* watcher_ = nullptr;
 };
 
 }  // namespace gateway

@@ -71,8 +71,7 @@ void create(Shard& shard, HttpConnection& connection, const Request& request, co
   const AddressKey key = address_key(client.address);
   const auto full = shard.admission().session_started(key, *found.domain, config.limits, steady_now());
   if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
-  SessionHost& host =
-      shard.create_session(*found.domain, creation, SessionOrigin{key, client.address.to_string(), client.secure});
+  SessionHost& host = shard.create_session(*found.domain, creation, SessionOrigin{client.address, client.secure});
   connection.belongs_to(sequence_of(request.id), host.id());
   host.create(request.id, body);
 }

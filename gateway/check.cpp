@@ -21,6 +21,7 @@
 #include "gateway/domain_name.hpp"
 #include "gateway/log.hpp"
 #include "gateway/resolver.hpp"
+#include "gateway/sockets.hpp"
 #include "gateway/tls.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
@@ -148,20 +149,16 @@ class Walk {
  private:
   bool connect(const Candidate& candidate) {
     boost::system::error_code error;
-    Socket socket(io_);
-    socket.open(candidate.endpoint.protocol(), error);
-    if (!error) socket.non_blocking(true, error);
-    if (!error) socket.connect(candidate.endpoint, error);
-    if (error == boost::asio::error::in_progress || error == boost::asio::error::would_block) {
-      error = {};
-      pollfd wait{socket.native_handle(), POLLOUT, 0};
-      if (!poll_until(wait, steady_now() + domain_.connect_timeout)) {
-        error = boost::asio::error::timed_out;
+    const int descriptor = begin_connect(candidate.endpoint, domain_.connect_timeout);
+    if (descriptor < 0) {
+      error.assign(-descriptor, boost::system::system_category());
+    } else {
+      stream_.emplace(descriptor);
+      pollfd wait{descriptor, POLLOUT, 0};
+      if (poll_until(wait, steady_now() + domain_.connect_timeout)) {
+        error.assign(connect_outcome(descriptor), boost::system::system_category());
       } else {
-        int code = 0;
-        socklen_t size = sizeof code;
-        ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &code, &size);
-        error.assign(code, boost::system::system_category());
+        error = boost::asio::error::timed_out;
       }
     }
     if (error) {
@@ -169,9 +166,10 @@ class Walk {
       return false;
     }
     report_.good("tcp", "connected to " + place_of(candidate));
-    const auto local = socket.local_endpoint(error);
-    stream_.emplace(std::move(socket));
     if (domain_.proxy_protocol) {
+      boost::asio::ip::tcp::endpoint local;
+      auto size = static_cast<socklen_t>(local.capacity());
+      ::getsockname(descriptor, local.data(), &size);
       send(proxy_protocol_header(local.address(), local.port(), candidate.endpoint.address(),
                                  candidate.endpoint.port()));
     }
@@ -197,8 +195,7 @@ class Walk {
   }
 
   bool wait_for(IoStatus direction, xmpp::Instant until) {
-    pollfd wait{stream_->socket().native_handle(),
-                static_cast<short>(direction == IoStatus::wait_write ? POLLOUT : POLLIN), 0};
+    pollfd wait{stream_->descriptor(), static_cast<short>(direction == IoStatus::wait_write ? POLLOUT : POLLIN), 0};
     return poll_until(wait, until);
   }
 
@@ -387,7 +384,6 @@ class Walk {
   Report& report_;
   const Domain& domain_;
   ClientTls tls_;
-  boost::asio::io_context io_{1};
   xmpp::ParserPool pool_;
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;

@@ -33,95 +33,49 @@ HttpConnection::~HttpConnection() = default;
 
 void HttpConnection::start() {
   const auto& limits = shard_.config().limits;
-  if (stream_.ssl() != nullptr) {
-    set_deadline(limits.handshake_timeout);
-    handshaking_ = true;
-    continue_handshake();
-  } else {
-    set_deadline(limits.header_timeout);
-    wait_readable();
-  }
+  handshaking_ = stream_.ssl() != nullptr;
+  set_deadline(handshaking_ ? limits.handshake_timeout : limits.header_timeout);
+  stream_.want_read(true);
+  if (!stream_.watch(shard_.poller(), *this)) close();
 }
 
 void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::string_view left_over) {
+  stream_.want_read(true);
+  if (!stream_.watch(shard_.poller(), *this)) return close();
   accept_request(head, body);
-  if (closed_) return;
-  if (!left_over.empty()) take(left_over);
-  if (!closed_) wait_readable();
+  if (!closed_ && !left_over.empty()) take(left_over);
+}
+
+// ---- readiness -----------------------------------------------------------------------------------------------------
+
+void HttpConnection::on_ready(Ready ready) {
+  if (handshaking_) return continue_handshake();
+  if (half_closed_ && ready.error) return close();
+  if (ready.read || ready.error) on_readable();
+  if (!closed_ && outbox_.pending() > 0) {
+    const std::size_t before = outbox_.pending();
+    const auto result = outbox_.flush(stream_);
+    if (outbox_.pending() < before) set_deadline(shard_.config().limits.write_timeout);
+    after_write(result);
+  }
 }
 
 void HttpConnection::continue_handshake() {
   switch (stream_.handshake()) {
     case IoStatus::ok:
       handshaking_ = false;
+      stream_.want(true, false);
       set_deadline(shard_.config().limits.header_timeout);
       // The first request may have come in the same packet as the end of the handshake.
-      on_readable();
-      return;
+      return on_readable();
     case IoStatus::wait_read:
-      return wait_readable();
+      return stream_.want(true, false);
     case IoStatus::wait_write:
-      return wait_writable();
+      return stream_.want(false, true);
     default:
       return close();
   }
 }
-
-// ---- waits ---------------------------------------------------------------------------------------------------------
-
-void HttpConnection::wait_readable() {
-  if (reading_ || closed_) return;
-  reading_ = true;
-  ++in_flight_;
-  stream_.socket().async_wait(Socket::wait_read, [this](const boost::system::error_code& error) {
-    reading_ = false;
-    --in_flight_;
-    if (!closed_ && !error) {
-      if (handshaking_) {
-        continue_handshake();
-      } else if (half_closed_) {
-        // nothing more is expected
-      } else {
-        on_readable();
-      }
-    }
-    landed();
-  });
-}
-
-void HttpConnection::wait_writable() {
-  if (writing_ || closed_) return;
-  writing_ = true;
-  ++in_flight_;
-  stream_.socket().async_wait(Socket::wait_write, [this](const boost::system::error_code& error) {
-    writing_ = false;
-    --in_flight_;
-    if (!closed_ && !error) {
-      if (handshaking_) {
-        continue_handshake();
-      } else {
-        set_deadline(shard_.config().limits.write_timeout);  // there was progress
-        after_write(outbox_.flush(stream_));
-      }
-    }
-    landed();
-  });
-}
-
-void HttpConnection::wait_for_error() {
-  ++in_flight_;
-  stream_.socket().async_wait(Socket::wait_error, [this](const boost::system::error_code& error) {
-    --in_flight_;
-    if (!closed_ && !error) close();
-    landed();
-  });
-}
-
-void HttpConnection::landed() {
-  if (may_be_destroyed()) shard_.erase_connection(id_);  // destroys this
-}
-
-// ---- reading -------------------------------------------------------------------------------------------------------
 
 void HttpConnection::on_readable() {
   const auto buffer = shard_.read_buffer();
@@ -132,16 +86,15 @@ void HttpConnection::on_readable() {
         if (!draining_ && !last_request_) take({buffer.data(), result.bytes});
         break;
       case IoStatus::wait_read:
-        return wait_readable();
+        return;
       case IoStatus::wait_write:
-        return wait_writable();
+        return stream_.want_write(true);
       case IoStatus::end:
         return end_of_input();
       case IoStatus::failed:
         return close();
     }
   } while (!closed_ && stream_.has_buffered());
-  if (!closed_) wait_readable();
 }
 
 void HttpConnection::take(std::string_view bytes) {
@@ -249,7 +202,7 @@ void HttpConnection::end_of_input() {
   // old proxies and simple tools, may close its half after the request and wait for the answer (E-35).
   if (!last_request_) return close();
   half_closed_ = true;
-  wait_for_error();
+  stream_.want_read(false);  // the end would be reported again and again
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -313,6 +266,8 @@ Outbox::Result HttpConnection::write_ready(Outbox::Result result) {
 void HttpConnection::after_write(Outbox::Result result) {
   switch (result) {
     case Outbox::Result::done:
+      stream_.want_write(false);
+      blocked_ = false;
       if (last_answered_) {
         drain();
       } else {
@@ -320,11 +275,11 @@ void HttpConnection::after_write(Outbox::Result result) {
         try_hand_over();
       }
       return;
-    case Outbox::Result::wait_read:
-      return wait_readable();
+    case Outbox::Result::wait_read:  // TLS; reading is always on, and writes again afterwards
     case Outbox::Result::wait_write:
-      set_deadline(shard_.config().limits.write_timeout);
-      return wait_writable();
+      if (!blocked_) set_deadline(shard_.config().limits.write_timeout);
+      blocked_ = true;
+      return stream_.want_write(result == Outbox::Result::wait_write);
     case Outbox::Result::failed:
       // The read side reports the loss. Closing here would call into the session in the middle of its step.
       write_failed_ = true;
@@ -337,21 +292,18 @@ void HttpConnection::after_write(Outbox::Result result) {
 // so our half is closed first, and what still comes is read and thrown away for a while (RFC 9112 9.6).
 void HttpConnection::drain() {
   if (draining_) return;
+  if (half_closed_) return close();  // everything was read long ago
   draining_ = true;
   stream_.shutdown_write();
   set_deadline(drain_time);
-  wait_readable();
 }
 
 void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
-  boost::system::error_code ignored;
-  if (stream_.socket().is_open()) {
-    if (!draining_) stream_.shutdown_write();
-    stream_.socket().close(ignored);
-  }
+  if (!draining_) stream_.shutdown_write();
+  stream_.close();
   shard_.connection_closed(peer_);
   parser_.reset();
   // An answer that is not out completely has not arrived either.
@@ -364,7 +316,7 @@ void HttpConnection::close() {
     const auto sequence = static_cast<std::uint32_t>(first_ + i) & sequence_mask;
     shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
   }
-  if (in_flight_ == 0) shard_.erase_connection_later(id_);
+  shard_.erase_connection_later(id_);
 }
 
 // ---- another shard -------------------------------------------------------------------------------------------------
@@ -381,7 +333,7 @@ void HttpConnection::try_hand_over() {
   waiting_.clear();
   shard_.move_connection(hand_over_->shard, Moved{stream_.release(), peer_, std::move(hand_over_->head),
                                                   std::move(hand_over_->body), std::move(unparsed_)});
-  if (in_flight_ == 0) shard_.erase_connection_later(id_);
+  shard_.erase_connection_later(id_);
 }
 
 // ---- time ----------------------------------------------------------------------------------------------------------

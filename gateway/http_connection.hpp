@@ -5,7 +5,7 @@
 // It reads on while a request is held, because old clients pipeline (H-010) and because that is how a lost client is
 // noticed (H-022). Nothing is buffered for a connection that waits.
 //
-// Owned by its shard, in whose thread everything happens; the shard erases it when may_be_destroyed().
+// Owned by its shard, in whose thread everything happens; the shard erases it once it is closed().
 #pragma once
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
@@ -32,7 +32,6 @@ struct Peer {
   boost::asio::ip::address address;  // of the socket
   bool tls = false;
   bool private_listener = false;
-  bool v4_socket = true;  // of the socket, not of the address: a dual-stack listener sees mapped ones
 };
 
 // One complete request, as the routes see it. Views live during the call.
@@ -56,7 +55,7 @@ struct Answer {
 // Why a request is answered without having been read to its end.
 enum class Refusal : std::uint8_t { malformed, header_too_large, body_too_large, timed_out };
 
-class HttpConnection final : public Timed {
+class HttpConnection final : public Timed, private Watcher {
  public:
   HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
   ~HttpConnection() override;
@@ -77,7 +76,7 @@ class HttpConnection final : public Timed {
   void close();
   // An answer is on its way.
   [[nodiscard]] bool writing() const { return !closed_ && outbox_.pending() > 0; }
-  [[nodiscard]] bool may_be_destroyed() const { return closed_ && in_flight_ == 0; }
+  [[nodiscard]] bool closed() const { return closed_; }
 
  private:
   struct Waiting {  // a request without its complete answer
@@ -91,10 +90,8 @@ class HttpConnection final : public Timed {
   struct HandOver;
 
   void on_timer(xmpp::Instant now) override;
+  void on_ready(Ready ready) override;
   void continue_handshake();
-  void wait_readable();
-  void wait_writable();
-  void wait_for_error();
   void on_readable();
   void take(std::string_view bytes);
   std::size_t parse(std::string_view bytes);
@@ -110,7 +107,6 @@ class HttpConnection final : public Timed {
   void set_deadline(xmpp::Duration from_now);
   void arm_deadline();
   void try_hand_over();
-  void landed();
 
   Shard& shard_;
   const ConnectionId id_;
@@ -124,9 +120,8 @@ class HttpConnection final : public Timed {
   SessionId unsent_for_;  // whose answer is the last in outbox_
   std::unique_ptr<HandOver> hand_over_;
   xmpp::Instant deadline_ = xmpp::never;
-  std::uint8_t in_flight_ = 0;
   bool handshaking_ = false;
-  bool reading_ = false, writing_ = false;  // waits in flight
+  bool blocked_ = false;  // an answer waits for the peer to read
   bool parsing_ = false;
   bool got_header_ = false;     // of the request being read
   bool last_request_ = false;   // the answer to the newest request ends the connection

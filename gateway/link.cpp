@@ -1,18 +1,16 @@
 #include "gateway/link.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <boost/asio/error.hpp>
-
-#include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "gateway/clock.hpp"
 #include "gateway/config.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/sockets.hpp"
 
 namespace gateway {
 
@@ -42,8 +40,9 @@ Link::~Link() = default;
 
 // ---- finding the server --------------------------------------------------------------------------------------------
 
-void Link::open() {
+void Link::open(const Address& client) {
   state_ = State::resolving;
+  client_ = client;
   search_ = std::make_unique<Search>();
   const auto lookup = shard_.resolver().resolve(domain_, [this](Resolution result) { resolved(std::move(result)); });
   if (search_) search_->lookup = lookup;
@@ -77,40 +76,38 @@ void Link::connect_next() {
   state_ = State::connecting;
   direct_tls_ = candidate.tls == xmpp::TlsMode::direct;
   plain_mode_ = candidate.tls == xmpp::TlsMode::none ? xmpp::TlsMode::none : xmpp::TlsMode::starttls;
-  Socket socket(shard_.io());
-  boost::system::error_code error;
-  socket.open(candidate.endpoint.protocol(), error);
-  if (error) return attempt_failed(error.message());
-  socket.non_blocking(true, error);
-  socket.set_option(boost::asio::ip::tcp::no_delay(true), error);
-  socket.set_option(boost::asio::socket_base::keep_alive(true), error);
-  const int patience = static_cast<int>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(setup_->config.limits.tcp_user_timeout).count());
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
-  stream_.emplace(std::move(socket));
   search_->attempt_until = steady_now() + domain_.connect_timeout;
   arm(search_->attempt_until);
-  ++in_flight_;
-  stream_->socket().async_connect(candidate.endpoint,
-                                  [this, attempt = ++attempt_](const boost::system::error_code& failure) {
-                                    --in_flight_;
-                                    if (state_ == State::connecting && attempt == attempt_) connected(failure);
-                                    landed();
-                                  });
+  const int descriptor = begin_connect(candidate.endpoint, setup_->config.limits.tcp_user_timeout);
+  if (descriptor < 0) return attempt_failed(std::strerror(-descriptor));
+  stream_.emplace(descriptor);
+  stream_->want(false, true);
+  if (!stream_->watch(shard_.poller(), *this)) attempt_failed(std::strerror(errno));
 }
 
-void Link::connected(const boost::system::error_code& error) {
-  if (error) return attempt_failed(error.message());
+void Link::connected() {
+  const int error = connect_outcome(stream_->descriptor());
+  if (error != 0) return attempt_failed(std::strerror(error));
+  stream_->want(true, false);
+  if (domain_.proxy_protocol && !introduce_client()) return attempt_failed(std::strerror(errno));
   // The handshake still belongs to this attempt: the next address may have the better certificate.
   if (direct_tls_) return begin_handshake();
   up(plain_mode_);
+}
+
+// The first bytes of the connection, before TLS (U-015). A new socket takes them whole.
+bool Link::introduce_client() {
+  const Candidate& candidate = search_->candidates[search_->next - 1];
+  const auto server = candidate.endpoint;
+  const std::string header = proxy_protocol_header(client_, 0, server.address(), server.port());
+  const std::array<std::string_view, 1> parts{header};
+  return stream_->write(parts).bytes == header.size();
 }
 
 void Link::up(xmpp::TlsMode tls) {
   state_ = State::up;
   search_.reset();
   disarm();
-  wait_readable();
   owner_.on_link_up(tls);
 }
 
@@ -122,12 +119,9 @@ void Link::attempt_failed(std::string_view detail) {
                       ": " + std::string(detail);
   drop_stream();
   // Not from here: a network that refuses at once would recurse once an address.
-  state_ = State::connecting;
-  ++in_flight_;
+  state_ = State::resolving;
   boost::asio::post(shard_.io(), [this] {
-    --in_flight_;
-    if (state_ == State::connecting) connect_next();
-    landed();
+    if (state_ == State::resolving) connect_next();
   });
 }
 
@@ -154,13 +148,12 @@ void Link::continue_handshake() {
       after_handshake(stream_->ssl());
       if (direct_tls_ && search_) return up(xmpp::TlsMode::direct);
       state_ = State::up;
-      wait_readable();
-      owner_.on_link_encrypted();
-      return;
+      stream_->want(true, false);
+      return owner_.on_link_encrypted();
     case IoStatus::wait_read:
-      return wait_readable();
+      return stream_->want(true, false);
     case IoStatus::wait_write:
-      return wait_writable();
+      return stream_->want(false, true);
     default: {
       const std::string detail = "TLS: " + tls_failure(stream_->ssl());
       if (search_) return attempt_failed(detail);
@@ -169,76 +162,53 @@ void Link::continue_handshake() {
   }
 }
 
-// ---- waits ---------------------------------------------------------------------------------------------------------
+// ---- readiness -----------------------------------------------------------------------------------------------------
 
-void Link::wait_readable() {
-  if (reading_ || paused_) return;
-  reading_ = true;
-  ++in_flight_;
-  stream_->socket().async_wait(Socket::wait_read, [this, attempt = attempt_](const boost::system::error_code& error) {
-    --in_flight_;
-    if (attempt == attempt_) {
-      reading_ = false;
-      if (!error) on_readable();
-    }
-    landed();
-  });
-}
-
-void Link::wait_writable() {
-  if (writing_) return;
-  writing_ = true;
-  ++in_flight_;
-  stream_->socket().async_wait(Socket::wait_write, [this, attempt = attempt_](const boost::system::error_code& error) {
-    --in_flight_;
-    if (attempt == attempt_) {
-      writing_ = false;
-      if (!error) on_writable();
-    }
-    landed();
-  });
-}
-
-void Link::landed() {
-  if (may_be_destroyed()) owner_.on_link_released();  // destroys this
+void Link::on_ready(Ready ready) {
+  switch (state_) {
+    case State::connecting:
+      return connected();
+    case State::handshaking:
+      return continue_handshake();
+    case State::up:
+      if (ready.read || ready.error) on_readable();
+      if (state_ == State::up) flush();
+      return;
+    default:
+      return;
+  }
 }
 
 void Link::on_readable() {
-  if (state_ == State::handshaking) return continue_handshake();
   const auto buffer = shard_.read_buffer();
-  while (state_ == State::up && !paused_) {
+  do {
     const IoResult result = stream_->read(buffer);
     switch (result.status) {
       case IoStatus::ok:
         owner_.on_link_bytes({buffer.data(), result.bytes});
-        if (state_ == State::up && stream_->has_buffered()) continue;
         break;
       case IoStatus::wait_read:
-        break;
+        return;
       case IoStatus::wait_write:
-        wait_writable();
-        break;
+        return stream_->want_write(true);
       case IoStatus::end:
         return fail({xmpp::FaultKind::connection_lost, "the server closed the connection without ending the stream"},
                     {});
       case IoStatus::failed: {
-        const std::string detail = stream_->ssl() != nullptr ? tls_failure(stream_->ssl()) : std::string();
+        const std::string detail = stream_->ssl() != nullptr ? tls_failure(stream_->ssl()) : std::strerror(errno);
         return fail({xmpp::FaultKind::connection_lost, "the connection to the server broke"}, detail);
       }
     }
-    break;
-  }
-  if (state_ == State::up) wait_readable();
-}
-
-void Link::on_writable() {
-  if (state_ == State::handshaking) return continue_handshake();
-  if (state_ == State::up) flush();
+  } while (state_ == State::up && !paused_ && stream_->has_buffered());
 }
 
 void Link::pause_reading(bool pause) {
+  if (paused_ == pause || state_ != State::up) return;
   paused_ = pause;
-  if (!pause && state_ == State::up) wait_readable();
+  stream_->want_read(!pause);
+  if (pause || !stream_->has_buffered()) return;
+  // What TLS holds already, no readiness of the socket will tell.
+  report_later([this] { on_readable(); });
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -248,19 +218,21 @@ void Link::write(std::string_view bytes) {
 }
 
 void Link::flush() {
-  if (state_ != State::up || outbox_.pending() == 0 || writing_) return;
+  if (state_ != State::up || outbox_.pending() == 0) return;
   switch (outbox_.flush(*stream_)) {
     case Outbox::Result::done:
+      stream_->want_write(false);
       break;
     case Outbox::Result::wait_write:
-      wait_writable();
+      stream_->want_write(true);
       break;
-    case Outbox::Result::wait_read:
-      wait_readable();
+    case Outbox::Result::wait_read:  // TLS; what is read makes it writable
+      pause_reading(false);
       break;
     case Outbox::Result::failed:
       // Reading reports it, after what the server may still have said.
       outbox_.clear();
+      stream_->want_write(false);
       pause_reading(false);
       break;
   }
@@ -282,21 +254,17 @@ void Link::report_congestion() {
 // The owner is in the middle of a step when it flushes: what it must hear comes as a step of its own.
 template <typename Report>
 void Link::report_later(Report report) {
-  ++in_flight_;
   boost::asio::post(shard_.io(), [this, report] {
-    --in_flight_;
     if (state_ == State::up) report();
-    landed();
   });
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------
 
 void Link::drop_stream() {
-  ++attempt_;  // handlers of the old socket find that they are not meant
-  reading_ = writing_ = false;
   outbox_.clear();
   stream_.reset();
+  paused_ = congested_ = false;
 }
 
 void Link::close() {
@@ -310,19 +278,11 @@ void Link::close() {
   search_.reset();
   disarm();
   drop_stream();
-  if (in_flight_ == 0) {
-    ++in_flight_;
-    boost::asio::post(shard_.io(), [this] {
-      --in_flight_;
-      landed();
-    });
-  }
 }
 
 void Link::fail(xmpp::Fault fault, std::string_view detail) {
   const std::string kept(detail);
-  // The state stays: the owner answers with close(), which says goodbye where there is somebody to say it to.
-  if (state_ == State::up) paused_ = true;
+  // Not closed yet: the owner answers with close(), which says goodbye where there is somebody to say it to.
   owner_.on_link_down(fault, kept);
 }
 

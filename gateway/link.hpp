@@ -5,7 +5,7 @@
 //
 //   idle ──open()──► resolving ──► connecting ──► (handshake) ──► up ──close()──► closed
 //
-// The owner keeps it until may_be_destroyed(): handlers of operations in flight refer to it.
+// Closed, it goes to Shard::bury(): what it has posted may still be on its way.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/address.hpp"
 #include "gateway/any_stream.hpp"
 #include "gateway/outbox.hpp"
 #include "gateway/resolver.hpp"
@@ -36,20 +37,19 @@ class LinkOwner {
   virtual void on_link_overflow() = 0;                     // unsent bytes above the cap
   // Once, after which nothing more comes. `detail` is for the log: may hold text of the system, never of a peer.
   virtual void on_link_down(xmpp::Fault fault, std::string_view detail) = 0;
-  // The last operation in flight has come back after close(): the link may be destroyed now.
-  virtual void on_link_released() = 0;
 
  protected:
   ~LinkOwner() = default;
 };
 
-class Link final : public Timed {
+class Link final : public Timed, private Watcher {
  public:
   // `domain` is one of the setup.
   Link(Shard& shard, LinkOwner& owner, SetupPtr setup, const Domain& domain);
   ~Link() override;
 
-  void open();
+  // `client`: who is behind the session, for servers that want to know (U-015).
+  void open(const Address& client);
   // see-other-host (U-016): the same domain, certificate and policy, another place. Drops the present connection.
   void open_elsewhere(std::string_view host, std::uint16_t port);
   // STARTTLS: after the server said proceed.
@@ -58,10 +58,8 @@ class Link final : public Timed {
   void write(std::string_view bytes);  // queued; goes out with flush()
   void flush();
   void pause_reading(bool pause);
-  // Ends everything without a further callback but on_link_released(), which may come from within.
+  // Ends everything without a further callback.
   void close();
-  [[nodiscard]] bool may_be_destroyed() const { return state_ == State::closed && in_flight_ == 0; }
-  [[nodiscard]] bool encrypted() const { return stream_ && stream_->ssl() != nullptr; }
 
  private:
   enum class State : std::uint8_t { idle, resolving, connecting, handshaking, up, closed };
@@ -71,35 +69,31 @@ class Link final : public Timed {
   void on_timer(xmpp::Instant now) override;
   void resolved(Resolution result);
   void connect_next();
-  void connected(const boost::system::error_code& error);
+  void connected();
+  [[nodiscard]] bool introduce_client();
   void up(xmpp::TlsMode tls);
   void attempt_failed(std::string_view detail);
   void begin_handshake();
   void continue_handshake();
-  void wait_readable();
-  void wait_writable();
+  void on_ready(Ready ready) override;
   void on_readable();
-  void on_writable();
   void report_congestion();
   template <typename Report>
   void report_later(Report report);
   void drop_stream();
   void fail(xmpp::Fault fault, std::string_view detail);
-  void landed();  // an operation in flight has come back
 
   Shard& shard_;
   LinkOwner& owner_;
   const SetupPtr setup_;
   const Domain& domain_;
+  Address client_;
   std::optional<AnyStream> stream_;
   Outbox outbox_;
   std::unique_ptr<Search> search_;  // only until connected
-  std::uint32_t attempt_ = 0;       // which socket a handler belongs to
   State state_ = State::idle;
-  std::uint8_t in_flight_ = 0;
   xmpp::TlsMode plain_mode_ = xmpp::TlsMode::starttls;  // of a connection that is not encrypted from the beginning
   bool direct_tls_ = false;
-  bool reading_ = false, writing_ = false;  // waits in flight
   bool paused_ = false, congested_ = false;
 };
 

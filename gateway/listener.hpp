@@ -30,7 +30,7 @@ class Listener {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
   void wait();
   void accept_some();
-  void back_off(const boost::system::error_code& error);
+  void back_off(int error);
 
   Shard& shard_;
   const bool private_;

@@ -122,13 +122,6 @@ void SessionHost::on_link_down(xmpp::Fault fault, std::string_view detail) {
   carry_out(now);
 }
 
-void SessionHost::on_link_released() {
-  if (link_ && link_->may_be_destroyed()) {
-    link_.reset();
-    if (forgotten_) shard_.erase_session_later(id_);
-  }
-}
-
 void SessionHost::on_timer(xmpp::Instant now) {
   if (session_.deadline() <= now) {
     session_.on_time(now, shard_.session_actions());
@@ -198,7 +191,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::OpenLink>) {
             LinkOwner& self = *this;
             link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
-            link_->open();
+            link_->open(origin_.address);
           } else if constexpr (std::is_same_v<What, xmpp::RestartStream>) {
             session_.restart(what.lang, now, shard_.session_actions());
             apply(now);
@@ -225,9 +218,9 @@ void SessionHost::carry_out(xmpp::Instant now) {
 
 void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   ended_ = true;
-  log_session_end(EndedSession{sid_, origin_.address, domain_.name, now - created_, end, engine_.counters(),
+  log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, engine_.counters(),
                                link_trouble_, encrypted_});
-  shard_.admission().session_ended(origin_.address_key, domain_);
+  shard_.admission().session_ended(address_key(origin_.address), domain_);
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
   session_.close(now, shard_.session_actions());
   apply(now);
@@ -236,7 +229,7 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
 void SessionHost::release_link() {
   if (!link_) return;
   link_->close();
-  // In the middle of a call from the link: it goes when its last operation has come back.
+  shard_.bury(std::move(link_));  // it may be in the middle of telling us something
 }
 
 void SessionHost::arm_deadline() {

@@ -27,9 +27,8 @@ namespace gateway {
 class Shard;
 
 struct SessionOrigin {
-  AddressKey address_key;  // for the limits per address
-  std::string address;     // for the log
-  bool secure = false;     // created over TLS: all its requests must be (B-200)
+  Address address;      // who is behind the creation request
+  bool secure = false;  // created over TLS: all its requests must be (B-200)
 };
 
 class SessionHost final : public Timed, private LinkOwner {
@@ -61,7 +60,6 @@ class SessionHost final : public Timed, private LinkOwner {
   void on_link_congested(bool is) override;
   void on_link_overflow() override;
   void on_link_down(xmpp::Fault fault, std::string_view detail) override;
-  void on_link_released() override;
 
   // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
   void carry_out(xmpp::Instant now);

@@ -155,9 +155,7 @@ HttpConnection& Shard::add_connection(AnyStream stream, const Peer& peer) {
   return *place.connection;
 }
 
-void Shard::accepted(Socket socket, const Peer& peer, SslPtr ssl) {
-  AnyStream stream(std::move(socket));
-  if (ssl && !stream.start_tls(std::move(ssl))) return connection_closed(peer);
+void Shard::accepted(AnyStream stream, const Peer& peer) {
   add_connection(std::move(stream), peer).start();
 }
 
@@ -170,29 +168,24 @@ void Shard::move_connection(unsigned shard, Moved moved) {
 }
 
 void Shard::arrived(Moved moved) {
-  Socket socket(io_);
-  boost::system::error_code error;
-  const auto family = moved.peer.v4_socket ? boost::asio::ip::tcp::v4() : boost::asio::ip::tcp::v6();
-  socket.assign(family, moved.parts.descriptor, error);
-  if (error) {
-    ::close(moved.parts.descriptor);
-    return connection_closed(moved.peer);
-  }
-  HttpConnection& connection = add_connection(AnyStream(std::move(socket), std::move(moved.parts.ssl)), moved.peer);
-  connection.adopt(moved.head, moved.body, moved.left_over);
+  AnyStream stream(moved.parts.descriptor, std::move(moved.parts.ssl));
+  add_connection(std::move(stream), moved.peer).adopt(moved.head, moved.body, moved.left_over);
 }
 
-void Shard::erase_connection(ConnectionId id) {
-  const HttpConnection* const connection = find_connection(id);
-  if (connection == nullptr || !connection->may_be_destroyed()) return;
-  auto& place = connections_[id.slot];
-  ++place.generation;
-  place.connection.reset();
-  free_connections_.push_back(id.slot);
-}
-
+// Later, because it is in the middle of something when it closes.
 void Shard::erase_connection_later(ConnectionId id) {
-  boost::asio::post(io_, [this, id] { erase_connection(id); });
+  boost::asio::post(io_, [this, id] {
+    if (find_connection(id) == nullptr) return;
+    auto& place = connections_[id.slot];
+    ++place.generation;
+    place.connection.reset();
+    free_connections_.push_back(id.slot);
+  });
+}
+
+void Shard::bury(std::unique_ptr<Link> link) {
+  // Posted after everything the link has posted itself.
+  boost::asio::post(io_, [dead = std::move(link)] {});
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@
 #include "gateway/compression.hpp"
 #include "gateway/health.hpp"
 #include "gateway/http_connection.hpp"
+#include "gateway/poller.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
@@ -77,6 +78,7 @@ class Shard {
   [[nodiscard]] const Config& config() const { return setup_->config; }
   [[nodiscard]] const Routes& routes() const { return setup_->routes; }
   [[nodiscard]] Timers& timers() { return timers_; }
+  [[nodiscard]] Poller& poller() { return poller_; }
   [[nodiscard]] Resolver& resolver() { return resolver_; }
   [[nodiscard]] Admission& admission() { return common_.admission; }
   [[nodiscard]] Health& health() { return common_.health; }
@@ -96,11 +98,12 @@ class Shard {
   void reply(const xmpp::Reply& reply);
   void request_gone(SessionId session, xmpp::RequestId request);
   void erase_session_later(SessionId id);
+  // Destroys a closed link as soon as nothing can refer to it any more.
+  void bury(std::unique_ptr<Link> link);
 
-  void accepted(Socket socket, const Peer& peer, SslPtr ssl);
+  void accepted(AnyStream stream, const Peer& peer);
   void connection_closed(const Peer& peer);
   void move_connection(unsigned shard, Moved moved);
-  void erase_connection(ConnectionId id);
   void erase_connection_later(ConnectionId id);
 
  private:
@@ -120,6 +123,7 @@ class Shard {
   SetupPtr setup_;
   boost::asio::io_context io_{1};
   Timers timers_{io_};
+  Poller poller_{io_};
   Resolver resolver_;
   xmpp::ParserPool parser_pool_;
   bosh::BodyReader body_reader_;
