@@ -117,8 +117,7 @@ std::variant<Creation, Refusal> read_creation(const Body& body, const Policy& po
   if (body.type == BodyType::terminate) return refuse(Condition::bad_request, "terminate without a sid");
   if (body.bad_number || body.wait.value_or(0) < 0 || body.hold.value_or(0) < 0)
     return refuse(Condition::bad_request, "wait or hold is not a non-negative integer");
-  creation.to = body.to && !body.to->empty() ? std::string(*body.to) : policy.default_domain;
-  if (creation.to.empty()) return refuse(Condition::improper_addressing, "no domain in `to`");
+  creation.to = body.to.value_or(std::string_view{});
   if (body.route && !body.route->empty()) {
     auto route = read_route(*body.route);
     if (!route) return refuse(Condition::bad_request, "route is not proto:host:port");

@@ -35,7 +35,7 @@ struct Route {
 
 // A creation request that passed all checks of form: values clamped, `content` allowed.
 struct Creation {
-  std::string to;  // as sent; the shell prepares it and finds the domain (B-022)
+  std::string to;  // as sent, or empty (B-021); the shell prepares it and finds the domain (B-022)
   std::variant<std::monostate, Route> route;
   xmpp::StreamRequest stream;                      // lang, from, version
   std::string content_type;                        // complete header value; empty: default_content_type

@@ -39,7 +39,6 @@ struct Policy {
   std::uint32_t max_in_doubt = 250;  // elements that may lack proof of receipt before doubts are dropped (U-061)
   bool nonsasl_features = false;     // make up features for iq:auth where the server has none
   bool local_session = true;         // answer the session iq of RFC 3921 where the server no longer knows it
-  std::string default_domain;        // B-021: what an absent `to` means; empty: improper-addressing
   LegacyErrors legacy_errors = LegacyErrors::automatic;
   std::vector<std::string> content_types = {"text/xml", "application/xml", "text/plain"};  // B-034
   bool offer_gzip_requests = true;  // accept='deflate,gzip' in the creation answer (H-008)

@@ -78,7 +78,7 @@ void check_creation(const bosh::Body& body) {
   const auto read = bosh::read_creation(body, policy);
   const auto* c = std::get_if<bosh::Creation>(&read);
   if (!c) return;
-  if (c->to.empty() || c->wait > policy.max_wait || c->hold > policy.max_hold || c->requests <= c->hold ||
+  if (c->wait > policy.max_wait || c->hold > policy.max_hold || c->requests <= c->hold ||
       c->requests > policy.max_requests)
     complain("beyond the policy", body.raw);
   if (c->ver_major > 1 || (c->ver_major == 1 && c->ver_minor > 11)) complain("version", body.raw);

@@ -93,14 +93,12 @@ TEST_F(CreationTest, RefusesARidBeyondTheLargest) {
   EXPECT_EQ(bad(), Condition::bad_request);
 }
 
-// B-021.
-TEST_F(CreationTest, NeedsADomain) {
+// B-021: which domain an absent one means, if any, is known to the shell.
+TEST_F(CreationTest, LeavesAnAbsentDomainEmpty) {
   body.to = "";
-  EXPECT_EQ(bad(), Condition::improper_addressing);
+  EXPECT_EQ(good().to, "");
   body.to = {};
-  EXPECT_EQ(bad(), Condition::improper_addressing);
-  policy.default_domain = "default.example";
-  EXPECT_EQ(good().to, "default.example");
+  EXPECT_EQ(good().to, "");
 }
 
 // B-025, E-39.
