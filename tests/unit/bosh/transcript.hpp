@@ -12,9 +12,9 @@
 //   CONGESTED, FLOWING          the server does not, does again read
 // and what the engine does about it, in its order, each on a line:
 //   G>10 empty | G>10 <message/> | G>10 [type='terminate'] <message/> | G>10 404 [...]    (status 200 is not written)
-//   U> <message/>   BOUNCE message id   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]   FORGET
-//   REFUSED bad-request                 the creation request was refused
-//   BAD bad-request                     the body could not be read, and the engine never saw it
+//   U> <message/>   BOUNCE message id   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]
+//   FORGET REFUSED bad-request                 the creation request was refused BAD bad-request                     the
+//   body could not be read, and the engine never saw it
 // xmlns='jabber:client' and blank lines are left out, text behind '#' is a remark.
 #pragma once
 #include <cstdint>
