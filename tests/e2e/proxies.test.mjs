@@ -78,7 +78,7 @@ for (const [name, start] of Object.entries(stock)) {
 // Factor 15 or so: a proxy that gives up after 4 s, a gateway that holds 3 s.
 const scaled = {
   nginx: (port) => Nginx.stock(port, { extra: 'proxy_read_timeout 4s; proxy_send_timeout 4s;' }),
-  haproxy: (port) => Haproxy.stock(port, { timeouts: { connect: '5s', client: '4s', server: '4s' }, backend: 'option abortonclose' }),
+  haproxy: (port) => Haproxy.stock(port, { timeouts: { connect: '5s', client: '4s', server: '4s' }, defaults: 'option abortonclose' }),
 };
 
 describe('time and trouble, scaled down', () => {
@@ -128,19 +128,19 @@ describe('time and trouble, scaled down', () => {
     }
   });
 
-  it('a browser that goes away behind the proxy is noticed: the message waits for its next request (E-08)', async () => {
-    for (const name of Object.keys(scaled)) {
+  for (const name of Object.keys(scaled)) {
+    it(`a browser that goes away behind ${name} is noticed: the message waits for its next request (E-08)`, async () => {
       const { session, stream } = await pair(name);
+      const passed_on = () => exchange(world.proxies[name].port, request('GET', '/http-bind'));
       const held = await session.send({ payload: message('here') });
       await stream.element();
       held.connection.destroy();
-      await exchange(world.proxies[name].port, request('GET', '/http-bind')); // the proxy has passed it on
-      const next = await session.send({ payload: message('back') });
-      await stream.element();
+      await passed_on();
       stream.send(from_server('for the new page'));
-      assert.deepEqual(texts_in(await next.answer), ['for the new page'], name);
-    }
-  });
+      await passed_on();
+      assert.deepEqual(texts_in(await session.ask({ payload: message('back') })), ['for the new page']);
+    });
+  }
 
   it('a gateway that is not there is a 502 or 503, with which a client tries again (H-013)', async () => {
     for (const [name, start] of Object.entries(scaled)) {
@@ -179,6 +179,20 @@ for (const [name, start] of Object.entries(recommended)) {
         { connection: via('127.0.0.21') });
       assert.match(page.text, /127\.0\.0\.21/);
       assert.match(page.text, /https/);
+    });
+
+    it('a browser that goes away is noticed: the message waits for its next request (E-08)', async () => {
+      const [session, stream] = await Promise.all([BoshSession.create(world.proxy.port, via('127.0.0.22')), world.fake.accept()]);
+      const passed_on = () => exchange(world.proxy.port, request('GET', '/http-bind', '', { fields: { Host: 'chat.example.org' } }),
+        { connection: via('127.0.0.22') });
+      const held = await session.send({ payload: message('here') });
+      await stream.element();
+      held.connection.destroy();
+      await passed_on();
+      stream.send(from_server('for the new page'));
+      await passed_on();
+      assert.deepEqual(texts_in(await session.ask({ payload: message('back') })), ['for the new page']);
+      await session.ask({ attributes: { type: 'terminate' } });
     });
 
     it('limits count browsers, not the proxy; nobody can claim another address (H-020)', async () => {

@@ -13,16 +13,15 @@ const conf = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'co
 export const debian_timeouts = { connect: '5000', client: '50000', server: '50000' };
 
 export class Haproxy {
-  static async stock(backend_port, { timeouts = debian_timeouts, backend = '' } = {}) {
+  static async stock(backend_port, { timeouts = debian_timeouts, defaults = '' } = {}) {
     const self = new Haproxy();
     self.port = await free_port();
     const lines = Object.entries(timeouts).map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
-    await self.start(`global\n  maxconn 4096\ndefaults\n  mode http\n${lines}
+    await self.start(`global\n  maxconn 4096\ndefaults\n  mode http\n${lines}  ${defaults}
 frontend web
   bind 127.0.0.1:${self.port}
   default_backend gateway
 backend gateway
-  ${backend}
   server one 127.0.0.1:${backend_port}
 `);
     self.url = `http://127.0.0.1:${self.port}/http-bind`;
