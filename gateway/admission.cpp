@@ -53,23 +53,36 @@ std::string_view Admission::session_started(AddressKey address, const Domain& do
   const std::lock_guard lock(mutex_);
   if (by_address_.size() >= sweep_at_) sweep(now);
   if (sessions_ >= limits.max_sessions) return "max_sessions reached";
-  std::uint32_t& of_domain = by_domain_[domain.name];
-  if (of_domain >= domain.max_sessions) return "max_sessions of the domain reached";
+  if (unauthenticated_ >= limits.max_unauthenticated_sessions) return "max_unauthenticated_sessions reached";
+  DomainCounts& of_domain = by_domain_[domain.name];
+  if (of_domain.sessions >= domain.max_sessions) return "max_sessions of the domain reached";
+  if (of_domain.connecting >= domain.max_connecting) return "max_connecting of the domain reached";
   Counts& counts = by_address_[address];
   if (counts.sessions >= limits.max_sessions_per_address) return "max_sessions_per_address reached";
   if (!counts.starts.take(limits.session_starts_per_minute_per_address, now)) {
     return "session_starts_per_minute_per_address reached";
   }
   ++sessions_;
-  ++of_domain;
+  ++unauthenticated_;
+  ++of_domain.sessions;
+  ++of_domain.connecting;
   ++counts.sessions;
   return {};
 }
 
-void Admission::session_ended(AddressKey address, const Domain& domain) {
+void Admission::session_advanced(const Domain& domain, Stage from, Stage to) {
+  const std::lock_guard lock(mutex_);
+  if (from == Stage::connecting && to != Stage::connecting) --by_domain_[domain.name].connecting;
+  if (from != Stage::logged_in && to == Stage::logged_in) --unauthenticated_;
+}
+
+void Admission::session_ended(AddressKey address, const Domain& domain, Stage stage) {
   const std::lock_guard lock(mutex_);
   --sessions_;
-  --by_domain_[domain.name];
+  if (stage != Stage::logged_in) --unauthenticated_;
+  DomainCounts& of_domain = by_domain_[domain.name];
+  --of_domain.sessions;
+  if (stage == Stage::connecting) --of_domain.connecting;
   --by_address_[address].sessions;
 }
 

@@ -22,7 +22,11 @@ class Admission {
 
   [[nodiscard]] std::string_view session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
                                                  xmpp::Instant now);
-  void session_ended(AddressKey address, const Domain& domain);
+  // How far a session has come. Two early stages have limits of their own, so that a flood of sessions that never log
+  // in, or a server that is slow, does not take the room of those who chat (U-008).
+  enum class Stage : std::uint8_t { connecting, unauthenticated, logged_in };
+  void session_advanced(const Domain& domain, Stage from, Stage to);
+  void session_ended(AddressKey address, const Domain& domain, Stage stage);
 
   // A request for a session that does not exist. False: this address guesses too much, answer it no more (B-201).
   [[nodiscard]] bool sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
@@ -41,6 +45,9 @@ class Admission {
     bool take(std::uint32_t per_minute, xmpp::Instant now);
     [[nodiscard]] bool idle(xmpp::Instant now) const;
   };
+  struct DomainCounts {
+    std::uint32_t sessions = 0, connecting = 0;
+  };
   struct Counts {
     std::uint32_t connections = 0, sessions = 0;
     Bucket starts, misses;
@@ -49,8 +56,8 @@ class Admission {
 
   mutable std::mutex mutex_;
   std::unordered_map<AddressKey, Counts> by_address_;
-  std::unordered_map<std::string, std::uint32_t> by_domain_;
-  std::uint32_t connections_ = 0, sessions_ = 0;
+  std::unordered_map<std::string, DomainCounts> by_domain_;
+  std::uint32_t connections_ = 0, sessions_ = 0, unauthenticated_ = 0;  // the last: connecting ones too
   std::size_t sweep_at_ = 1024;  // addresses known; doubled or halved with what the sweep left
 };
 

@@ -334,7 +334,9 @@ class Walk {
     std::string_view cure = "look into the log of the server";
     switch (fault.kind) {
       case xmpp::FaultKind::connection_failed:
-        cure = "let the server offer STARTTLS to clients, or set `tls` of the [[domain]] to what it does";
+        cure = domain_.tls == xmpp::TlsMode::none
+                   ? "set tls = \"starttls\" in the [[domain]]"
+                   : "let the server offer STARTTLS to clients, or set `tls` of the [[domain]] to what it does";
         break;
       case xmpp::FaultKind::stream_error:
         cure = "let the server serve this very domain, or correct `name` of the [[domain]]";

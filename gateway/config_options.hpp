@@ -112,6 +112,9 @@ void visit(Visitor& v, bosh::Policy& c) {
   v.flag("strict_overactivity", c.strict_overactivity);
   v.flag("strict_text", c.strict_text);
   v.flag("acks", c.acks);
+  v.integer("max_in_doubt", c.max_in_doubt, 1, 100000);
+  v.flag("nonsasl_features", c.nonsasl_features);
+  v.flag("local_session", c.local_session);
   v.choice("legacy_errors", c.legacy_errors, legacy_errors);
   v.texts("content_types", c.content_types);
   v.flag("offer_gzip_requests", c.offer_gzip_requests);

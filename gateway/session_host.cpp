@@ -152,6 +152,7 @@ void SessionHost::apply(xmpp::Instant now) {
             shard_.health().server_reached(domain_.name, {});
             if (!ended_) engine_.opened(what.stream, now, shard_.actions());
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
+            if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
             if (!ended_) engine_.deliver(what.stanza, now, shard_.actions());
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
@@ -220,10 +221,22 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   ended_ = true;
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, engine_.counters(),
                                link_trouble_, encrypted_});
-  shard_.admission().session_ended(address_key(origin_.address), domain_);
+  shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
   session_.close(now, shard_.session_actions());
   apply(now);
+}
+
+void SessionHost::note_stage(const xmpp::Stanza& delivered) {
+  using Stage = Admission::Stage;
+  if (ended_) return;
+  // A server sends messages and presence to nobody who has not logged in, by whatever means.
+  const bool logged_in = session_.logged_in() || delivered.kind == xmpp::StanzaKind::message ||
+                         delivered.kind == xmpp::StanzaKind::presence;
+  const Stage reached = logged_in ? Stage::logged_in : Stage::unauthenticated;
+  if (reached == stage_) return;
+  shard_.admission().session_advanced(domain_, stage_, reached);
+  stage_ = reached;
 }
 
 void SessionHost::release_link() {

@@ -15,6 +15,7 @@
 
 #include "bosh/engine.hpp"
 #include "gateway/address.hpp"
+#include "gateway/admission.hpp"
 #include "gateway/ids.hpp"
 #include "gateway/link.hpp"
 #include "gateway/setup.hpp"
@@ -67,6 +68,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
+  void note_stage(const xmpp::Stanza& delivered);
   void arm_deadline();
 
   Shard& shard_;
@@ -80,7 +82,8 @@ class SessionHost final : public Timed, private LinkOwner {
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;
   std::unique_ptr<Link> link_;
-  std::string link_trouble_;   // what the system said, for the log line
+  std::string link_trouble_;  // what the system said, for the log line
+  Admission::Stage stage_ = Admission::Stage::connecting;
   bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;
   bool ended_ = false;      // towards the browser

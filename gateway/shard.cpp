@@ -75,7 +75,10 @@ void Shard::stop() {
 }
 
 void Shard::reload(SetupPtr setup) {
-  boost::asio::post(io_, [this, setup = std::move(setup)] { setup_ = setup; });
+  boost::asio::post(io_, [this, setup = std::move(setup)] {
+    setup_ = setup;
+    resolver_.reconfigure(setup_->config.server);
+  });
 }
 
 void Shard::move_here(Moved moved) {

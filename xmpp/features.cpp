@@ -63,6 +63,16 @@ bool offers_tls(std::string_view features) {
   return children && std::any_of(children->list.begin(), children->list.end(), is_tls);
 }
 
+bool requires_tls(std::string_view features) {
+  const auto children = read_children(features);
+  if (!children) return false;
+  const auto tls = std::find_if(children->list.begin(), children->list.end(), is_tls);
+  if (tls == children->list.end()) return false;
+  const auto inside = read_children(tls->bytes);
+  return inside && std::any_of(inside->list.begin(), inside->list.end(),
+                               [](const RawElement& element) { return element.local == "required"; });
+}
+
 std::optional<std::string> filter_features(std::string_view features, const OwnLimits& limits) {
   const auto children = read_children(features);
   if (!children) return std::nullopt;

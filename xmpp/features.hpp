@@ -16,6 +16,8 @@ struct OwnLimits {
 };
 
 [[nodiscard]] bool offers_tls(std::string_view features);
+// RFC 6120 5.4.1: nothing else may be negotiated before TLS.
+[[nodiscard]] bool requires_tls(std::string_view features);
 
 // The features as the browser gets them; nothing if they may pass as they are.
 [[nodiscard]] std::optional<std::string> filter_features(std::string_view features, const OwnLimits& limits);

@@ -137,6 +137,11 @@ void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now
       out.list.emplace_back(Deliver{std::get<Stanza>(event)});
       return;
     case Step::show_features:
+      if (tls_ == TlsMode::none && requires_tls(std::get<Stanza>(event).bytes)) {
+        // Whatever the browser did now, the server would refuse; so the operator is told what to change.
+        return refuse({FaultKind::connection_failed, "the server requires TLS, and tls = \"none\" is configured"}, now,
+                      out);
+      }
       show_features(std::get<Stanza>(event), out);
       return activate(now, out);
     case Step::no_tls:

@@ -103,6 +103,8 @@ class Session {
   void on_time(Instant now, SessionActions& out);
   [[nodiscard]] Instant deadline() const;
   [[nodiscard]] State state() const;
+  // SASL has succeeded on this stream. Not for logins by other means (XEP-0078), which look like any iq.
+  [[nodiscard]] bool logged_in() const { return logged_in_; }
 
  private:
   void send(std::string_view bytes, Instant now, SessionActions& out);

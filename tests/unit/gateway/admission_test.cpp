@@ -49,7 +49,7 @@ TEST(Admission, CountsSessionsPerAddressPerDomainAndInTotal) {
   other.name = "example.net";
   EXPECT_EQ(admission.session_started(AddressKey{3}, other, limits, at(0)), "");
   EXPECT_EQ(admission.session_started(AddressKey{4}, other, limits, at(0)), "max_sessions reached");
-  admission.session_ended(one, small);
+  admission.session_ended(one, small, Admission::Stage::connecting);
   EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "");
   EXPECT_EQ(admission.totals().sessions, 3U);
 }
@@ -64,6 +64,29 @@ TEST(Admission, RefillsTheRateOfSessionStarts) {
   EXPECT_EQ(admission.session_started(two, any, limits, at(100)), "");
   EXPECT_EQ(admission.session_started(one, any, limits, at(111)), "");  // one of six after a sixth of a minute
   EXPECT_NE(admission.session_started(one, any, limits, at(111)), "");
+}
+
+TEST(Admission, EarlyStagesHaveLimitsOfTheirOwn) {  // U-008
+  using Stage = Admission::Stage;
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_unauthenticated_sessions = 2;
+  Domain slow = domain();
+  slow.max_connecting = 1;
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "max_connecting of the domain reached");
+  admission.session_advanced(slow, Stage::connecting, Stage::unauthenticated);
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  admission.session_ended(one, slow, Stage::connecting);
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "max_unauthenticated_sessions reached");
+  admission.session_advanced(slow, Stage::connecting, Stage::logged_in);
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  admission.session_ended(one, slow, Stage::connecting);
+  admission.session_ended(one, slow, Stage::logged_in);
+  admission.session_ended(one, slow, Stage::unauthenticated);
+  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  EXPECT_EQ(admission.totals().sessions, 1U);
 }
 
 TEST(Admission, NoLimitIsNone) {

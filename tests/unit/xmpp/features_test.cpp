@@ -34,6 +34,15 @@ TEST(Features, OffersTls) {
       offers_tls("<stream:features xmlns='urn:ietf:params:xml:ns:xmpp-tls' xmlns:stream='x'><starttls/>" + end));
 }
 
+TEST(Features, RequireTls) {
+  EXPECT_TRUE(xmpp::requires_tls(begin + starttls + end));
+  EXPECT_FALSE(xmpp::requires_tls(begin + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" + end));
+  EXPECT_FALSE(
+      xmpp::requires_tls(begin + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><optional/></starttls>" + end));
+  EXPECT_FALSE(xmpp::requires_tls(begin + "<required/>" + end));
+  EXPECT_FALSE(xmpp::requires_tls(begin + end));
+}
+
 // the two, and not a byte more.
 TEST(Features, LoseTlsAndCompressionOnly) {
   const std::string rest =

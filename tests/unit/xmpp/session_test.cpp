@@ -92,6 +92,14 @@ TEST(Session, EscapesWhatGoesIntoTheHeader) {
                           ns));
 }
 
+// U-012: the server would refuse every login in the clear; the log says what to change.
+TEST(Session, EndsWherePlaintextIsConfiguredAndTlsRequired) {
+  Rig rig;
+  rig.up(TlsMode::none);
+  rig.server(theirs);
+  EXPECT_THAT(rig.server(tls_features), ElementsAre("send </stream:stream>", "ended connection_failed"));
+}
+
 // B-038, X-022: in order, at once when the stream is usable, and behind the features.
 TEST(Session, KeepsWhatTheBrowserSendsUntilTheStreamIsUsable) {
   Rig rig;
