@@ -281,8 +281,7 @@ describe('HTTPS to the listener', () => {
     const fresh = await authority.good('localhost');
     const loaded = world.postern.child.line(/configuration loaded anew/);
     await world.postern.reload({ server: { log_level: 'debug', threads: 1 },
-      listen: [{ address: `127.0.0.1:${world.secure.port}`, certificate: fresh.certificate, key: fresh.key },
-        { address: `127.0.0.1:${world.plain.port}` }],
+      listen: [{ address: '127.0.0.1:0', certificate: fresh.certificate, key: fresh.key }, { address: '127.0.0.1:0' }],
       domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.port}`, tls: 'none' }], limits: { handshake_timeout: 1 } });
     await loaded;
     const next = await HttpConnection.open(world.secure.port, { tls: world.client });

@@ -1,6 +1,7 @@
 // Many BOSH sessions that live quietly while a test does something else: each keeps a poll held and now and then sends a message
 // that its server echoes. Brings its own server: start, read {"event":"upstream","port":N} from stdout, start the gateway,
-// write {"port":N,"sessions":N} to stdin, read {"event":"ready"}; close stdin to end: the last line is the account.
+// write {"port":N,"sessions":N} to stdin, read {"event":"ready"} and now and
+// then {"event":"progress","messages":N}; close stdin to end: the last line is the account.
 // Deliberately not a load generator: no rates, no percentiles; it only notices what was lost, doubled, late or refused.
 import http from 'node:http';
 import { createServer } from 'node:net';
@@ -91,6 +92,7 @@ class Session {
     for (const [, text] of answer.matchAll(/<body>([^<]*)<\/body>/g)) {
       if (text !== `${this.index}.${this.seen++}`) fail(`session ${this.index}: ${text} instead of ${this.seen - 1}`);
       account.messages++;
+      if (account.messages % 100 === 0) say({ event: 'progress', messages: account.messages });
       if (this.waiting?.text === text) account.slowest = Math.max(account.slowest, Date.now() - this.waiting.begun);
     }
   }
@@ -109,8 +111,8 @@ async function run({ port, sessions: count }) {
   say({ event: 'ready', sessions: account.sessions });
   let next = 0;
   const timer = setInterval(() => {
-    // Five sessions speak every tenth of a second: everybody within twenty seconds.
-    for (let i = 0; i < 5; i++) {
+    // Twenty sessions speak every tenth of a second: everybody of a thousand within five seconds.
+    for (let i = 0; i < 20; i++) {
       const session = sessions[next++ % count];
       if (!session.ended) session.talk().catch((error) => session.ended || fail(error.message));
     }

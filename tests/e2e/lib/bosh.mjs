@@ -32,7 +32,7 @@ export function read_body(answer, { status = 200, content_type = 'text/xml; char
 
 // One answer of a poll in flight: its connection, and a promise of the body.
 class Pending {
-  constructor(connection, rid, expected) {
+  constructor(connection, rid, expected, once) {
     this.connection = connection;
     this.rid = rid;
     this.answered = false;
@@ -40,7 +40,8 @@ class Pending {
       this.answered = true;
       return read_body(answer, expected);
     });
-    this.answer.catch(() => {}); // reported where it is awaited
+    // A failure is reported where the answer is awaited.
+    this.answer.catch(() => {}).then(() => once && connection.destroy());
   }
 }
 
@@ -64,22 +65,18 @@ export class BoshSession {
     return body_text({ rid, sid: this.sid, ...attributes }, payload);
   }
 
-  // Sends without waiting for the answer; `on` reuses a connection, `rid` repeats or skips one.
+  // Sends without waiting for the answer; `on` reuses a connection, `rid` repeats or skips one. A connection of its own is
+  // closed when the answer is there.
   async send({ attributes, payload, rid, on, fields, expected = this.expected } = {}) {
     const number = rid ?? ++this.rid;
     const connection = on ?? await HttpConnection.open(this.port, this.connection_options);
     connection.write(post(this.path, this.text(attributes, payload, number), { fields }));
-    return new Pending(connection, number, expected);
+    return new Pending(connection, number, expected, !on);
   }
 
   // Sends and waits.
   async ask(options) {
-    const pending = await this.send(options);
-    try {
-      return await pending.answer;
-    } finally {
-      if (!options?.on) pending.connection.destroy();
-    }
+    return (await this.send(options)).answer;
   }
 }
 
