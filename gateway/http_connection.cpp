@@ -139,7 +139,7 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
       request_complete();
       continue;
     }
-    if (error != boost::beast::http::error::need_more) {
+    if (error && error != boost::beast::http::error::need_more) {
       refuse_unparsable(error);
       break;
     }

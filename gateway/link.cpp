@@ -280,10 +280,14 @@ void Link::close() {
   drop_stream();
 }
 
+// Later, because the owner may be in the middle of the very call that found it out.
 void Link::fail(xmpp::Fault fault, std::string_view detail) {
-  const std::string kept(detail);
-  // Not closed yet: the owner answers with close(), which says goodbye where there is somebody to say it to.
-  owner_.on_link_down(fault, kept);
+  state_ = State::failed;
+  disarm();
+  if (stream_) stream_->want(false, false);
+  boost::asio::post(shard_.io(), [this, fault, kept = std::string(detail)] {
+    if (state_ == State::failed) owner_.on_link_down(fault, kept);
+  });
 }
 
 void Link::on_timer(xmpp::Instant now) {

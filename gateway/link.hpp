@@ -62,7 +62,7 @@ class Link final : public Timed, private Watcher {
   void close();
 
  private:
-  enum class State : std::uint8_t { idle, resolving, connecting, handshaking, up, closed };
+  enum class State : std::uint8_t { idle, resolving, connecting, handshaking, up, failed, closed };
 
   struct Search;
 
