@@ -120,6 +120,8 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       head_.expects_continue = iequals(trimmed(value), "100-continue");
       break;
     case http::field::host:
+      if (has_host_) error = http::error::bad_field;
+      has_host_ = true;
       head_.host = value;
       break;
     case http::field::forwarded:
@@ -138,8 +140,9 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
   }
 }
 
-void RequestParser::on_header_impl(error_code&) {
+void RequestParser::on_header_impl(error_code& error) {
   head_.keep_alive = keep_alive();
+  if (!head_.http10 && !has_host_) error = http::error::bad_field;  // RFC 9112 3.2
 }
 
 std::size_t RequestParser::on_body_impl(string_view_t data, error_code&) {

@@ -63,7 +63,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
 
   RequestHead head_;
   std::string_view input_;  // of the present call
-  bool has_transfer_encoding_ = false;
+  bool has_host_ = false, has_transfer_encoding_ = false;
   std::string_view view_;
   std::string collected_;
 };

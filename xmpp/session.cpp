@@ -36,12 +36,10 @@ void Session::send_header(Instant now, SessionActions& out) {
   StreamHeader header;
   header.to = policy_.domain;
   header.lang = request_.lang;
-  if (!tls_outstanding()) {
-    // The claimed JID is nobody's business on a stream that is encrypted next; a legacy header would get no
-    // <starttls/>.
-    header.from = request_.from;
-    header.version = request_.version || !policy_.legacy_without_version;
-  }
+  // The claimed JID is for nobody to read on the way (U-010, B-031).
+  if (tls_ == TlsMode::direct || encrypted_) header.from = request_.from;
+  // A header without version would get no <starttls/>.
+  if (!tls_outstanding()) header.version = request_.version || !policy_.legacy_without_version;
   send(out.arena.store(write_header(header)), now, out);
 }
 

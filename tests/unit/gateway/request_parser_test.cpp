@@ -134,6 +134,8 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       {"bad chunk size", start + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"},
       {"huge chunk size", start + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n"},
       {"chunk longer than it says", start + "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n"},
+      {"no Host", "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"},
+      {"two Hosts", start + "Host: y\r\n\r\n"},
       {"space before colon", start + "Content-Length : 0\r\n\r\n"},
       {"bare LF", "POST / HTTP/1.1\nHost: x\n\n"},
       {"NUL in a field", start + std::string("A: b\0c\r\n\r\n", 10)},

@@ -48,7 +48,8 @@ TEST(Session, EndsWhereTlsIsStripped) {
 TEST(Session, TakesTheDirectAndThePlainWay) {
   for (const auto mode : {TlsMode::direct, TlsMode::none}) {
     Rig rig;
-    EXPECT_THAT(rig.up(mode), ElementsAre("send " + full_header));
+    // U-010: the claimed JID goes over TLS only.
+    EXPECT_THAT(rig.up(mode), ElementsAre("send " + (mode == TlsMode::direct ? full_header : bare_header)));
     EXPECT_THAT(rig.server(theirs + sasl_features), ElementsAre("opened i1", delivered(sasl_features)));
   }
 }
@@ -86,7 +87,7 @@ TEST(Session, EscapesWhatGoesIntoTheHeader) {
   StreamPolicy policy;
   policy.domain = "ex'ample&<>\".org";
   Rig rig(policy, {"en'/><x", "a'b@c/", true});
-  EXPECT_THAT(rig.up(TlsMode::none),
+  EXPECT_THAT(rig.up(TlsMode::direct),
               ElementsAre("send <?xml version='1.0'?><stream:stream to='ex&apos;ample&amp;&lt;&gt;&quot;.org' "
                           "from='a&apos;b@c/' version='1.0' " +
                           ns));
