@@ -114,7 +114,6 @@ void HttpConnection::take(std::string_view bytes) {
     const std::size_t used = parse(all);
     if (!closed_) unparsed_.append(all, used);
   }
-  if (parser_) parser_->keep_body();
   try_hand_over();
 }
 
@@ -156,6 +155,7 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
     break;
   }
   parsing_ = false;
+  if (parser_) parser_->keep_body();  // `bytes` is the caller's
   return used;
 }
 
