@@ -117,6 +117,7 @@ describe('time and trouble, scaled down', () => {
       a.write(post('/http-bind', text));
       b.write(post('/http-bind', text));
       assert.match(await stream.element(), /once/);
+      await exchange(world.proxies[name].port, request('GET', '/http-bind')); // both copies have arrived
       stream.send(from_server('reply'));
       const answers = await Promise.all([a.read_answer(), b.read_answer()]);
       assert.equal(answers.filter((answer) => answer.text.includes('reply')).length, 1, answers.map((answer) => answer.text).join('\n'));

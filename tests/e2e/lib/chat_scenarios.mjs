@@ -1,7 +1,7 @@
 // The main job, once for every client library and every server: log in over BOSH, see roster and presence, chat both ways,
 // survive a reload, be told clearly what is wrong. The buddy at the other end is a TCP client that knows nothing of BOSH.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Authority } from './certs.mjs';
 import { Buddy } from './buddy.mjs';
 import { stop_all } from './cleanup.mjs';
@@ -46,6 +46,7 @@ export function chat_scenarios({ client_name, kind, open, features = {} }) {
 
     after(() => stop_all(world.buddy, world.gateway, world.server));
 
+    beforeEach(() => world.gateway.assert_running());
     afterEach(async () => {
       await client?.close();
       client = null;

@@ -60,6 +60,11 @@ export class Postern {
     return this.child.pid;
   }
 
+  // For tests to fail at once, and with the last words, where every wait would only run into its deadline.
+  assert_running() {
+    if (!this.child.running) assert.fail(`postern is gone: ${this.child.describe_end()}\n${this.child.tail()}`);
+  }
+
   async reload(settings) {
     writeFileSync(this.config, toml(settings));
     this.child.process.kill('SIGHUP');

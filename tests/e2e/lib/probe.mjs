@@ -30,6 +30,7 @@ export class Bench {
 
   // A session and its stream at the server, with features seen.
   async pair(creation = {}) {
+    this.postern.assert_running();
     this.server.arrivals.clear(); // of sessions whose stream nobody asked for
     const [session, stream] = await Promise.all([BoshSession.create(this.port, creation), this.server.accept()]);
     assert.equal(session.created.type, undefined, session.created.xml);

@@ -17,6 +17,8 @@ class ModBosh {
     this.path = '/http-bind';
   }
 
+  assert_running() {}
+
   async stop() {}
 }
 
