@@ -18,6 +18,10 @@ export class HttpConnection {
     self.ended = false; // the other side has said its last
     self.error = null;
     self.closed = new Promise((resolve) => self.socket.once('close', resolve));
+    self.closed.then(() => {
+      self.ended = true; // also by our own hand: nobody need wait any longer
+      self.wake();
+    });
     const forget = at_exit(() => self.socket.destroy());
     self.closed.then(forget);
     await deadline(new Promise((resolve, reject) => {
