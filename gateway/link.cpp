@@ -91,7 +91,10 @@ void Link::connected() {
   stream_->want(true, false);
   if (domain_.proxy_protocol && !introduce_client()) return attempt_failed(std::strerror(errno));
   // The handshake still belongs to this attempt: the next address may have the better certificate.
-  if (direct_tls_) return begin_handshake();
+  if (direct_tls_) {
+    if (prepare_handshake()) continue_handshake();
+    return;
+  }
   up(plain_mode_);
 }
 
@@ -127,18 +130,19 @@ void Link::attempt_failed(std::string_view detail) {
 
 // ---- TLS -----------------------------------------------------------------------------------------------------------
 
+// The handshake begins with the next readiness to write, not here: it may come to its end at once, and the session,
+// which is in the middle of a step, would be called back in it.
 void Link::start_tls() {
-  begin_handshake();
+  if (prepare_handshake()) stream_->want(false, true);
 }
 
-void Link::begin_handshake() {
+bool Link::prepare_handshake() {
   state_ = State::handshaking;
   const ClientTls* const tls = setup_->tls_of(domain_);
   SslPtr ssl = tls != nullptr ? tls->create(direct_tls_) : nullptr;
-  if (!ssl || !stream_->start_tls(std::move(ssl))) {
-    return fail({xmpp::FaultKind::connection_failed, "TLS cannot be started"}, "out of memory");
-  }
-  continue_handshake();
+  if (ssl && stream_->start_tls(std::move(ssl))) return true;
+  fail({xmpp::FaultKind::connection_failed, "TLS cannot be started"}, "out of memory");
+  return false;
 }
 
 void Link::continue_handshake() {

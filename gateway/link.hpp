@@ -73,7 +73,7 @@ class Link final : public Timed, private Watcher {
   [[nodiscard]] bool introduce_client();
   void up(xmpp::TlsMode tls);
   void attempt_failed(std::string_view detail);
-  void begin_handshake();
+  [[nodiscard]] bool prepare_handshake();
   void continue_handshake();
   void on_ready(Ready ready) override;
   void on_readable();
