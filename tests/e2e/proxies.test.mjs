@@ -186,8 +186,7 @@ for (const [name, start] of Object.entries(recommended)) {
       assert.match(page.text, /https/);
     });
 
-    const unseen = name === 'haproxy' ? { todo: 'abortonclose belongs into defaults: the frontend watches the browser' } : {};
-    it('a browser that goes away is noticed: the message waits for its next request (E-08)', unseen, async () => {
+    it('a browser that goes away is noticed: the message waits for its next request (E-08)', async () => {
       const [session, stream] = await Promise.all([BoshSession.create(world.proxy.port, via('127.0.0.22')), world.fake.accept()]);
       const passed_on = () => exchange(world.proxy.port, request('GET', '/http-bind', '', { fields: { Host: 'chat.example.org' } }),
         { connection: via('127.0.0.22') });
