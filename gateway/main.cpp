@@ -40,6 +40,7 @@ void reload(ShardSet& shards, const std::string& file) {
 int serve(const std::string& file) {
   auto setup = std::make_shared<const Setup>(configuration(file));
   start_log(setup->config.server.log_level);
+  ignore_broken_pipes();
   raise_descriptor_limit();
   boost::asio::io_context io;
   boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <csignal>
+
 #include "gateway/log.hpp"
 
 namespace gateway {
@@ -13,6 +15,10 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   spdlog::info("{} open files allowed: about {} sessions", limit.rlim_cur, limit.rlim_cur / 3);
+}
+
+void ignore_broken_pipes() {
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 }  // namespace gateway
