@@ -1,0 +1,29 @@
+// Text of strangers on its way into the model (PROTOCOL Z-007): valid UTF-8, without control characters and without
+// the characters that turn text around (bidi embeddings, overrides, isolates: pages isolate by markup), cut to a size.
+// It stays raw: escaping is for whoever writes markup. Pure functions.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace webclient {
+
+struct CleanText {
+  std::string text;
+  bool cut = false;  // there was more
+};
+
+// Several lines: line ends become \n, tabs stay. At most `max_bytes` of the result, whole characters only.
+[[nodiscard]] CleanText clean_text(std::string_view raw, std::size_t max_bytes);
+
+// One line for names, nicks, subjects: white space at the ends goes, and any run of it inside becomes one space.
+[[nodiscard]] std::string clean_label(std::string_view raw, std::size_t max_bytes);
+
+// Characters (code points) of valid UTF-8.
+[[nodiscard]] std::size_t characters(std::string_view text);
+
+// The text if it is an http or https URL without white space, quotes, angle brackets and user information.
+[[nodiscard]] std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes);
+
+}  // namespace webclient
