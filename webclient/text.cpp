@@ -2,47 +2,11 @@
 
 #include <algorithm>
 
+#include "xmpp/utf8.hpp"
+
 namespace webclient {
 
 namespace {
-
-struct Character {
-  char32_t value;
-  std::string_view bytes;
-};
-
-// A byte that begins no character becomes this one.
-constexpr Character replacement{0xFFFD, "\xEF\xBF\xBD"};
-
-// The next character of `raw`, which is shortened by it.
-Character take(std::string_view& raw) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(raw[i]); };
-  const unsigned first = byte(0);
-  std::size_t size = 1;
-  char32_t value = first, least = 0;
-  if (first >= 0xF0 && first < 0xF5) {
-    size = 4, value = first & 0x07U, least = 0x10000;
-  } else if (first >= 0xE0 && first < 0xF0) {
-    size = 3, value = first & 0x0FU, least = 0x800;
-  } else if (first >= 0xC2 && first < 0xE0) {
-    size = 2, value = first & 0x1FU, least = 0x80;
-  } else if (first >= 0x80) {
-    raw.remove_prefix(1);
-    return replacement;
-  }
-  bool whole = raw.size() >= size;
-  for (std::size_t i = 1; whole && i < size; ++i) {
-    whole = (byte(i) & 0xC0U) == 0x80U;
-    value = (value << 6U) | (byte(i) & 0x3FU);
-  }
-  if (!whole || value < least || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) {
-    raw.remove_prefix(1);
-    return replacement;
-  }
-  const auto bytes = raw.substr(0, size);
-  raw.remove_prefix(size);
-  return {value, bytes};
-}
 
 bool is_line_end(char32_t value) {
   return value == '\n' || value == 0x2028 || value == 0x2029 || value == 0x85 || value == 0x0B || value == 0x0C;
@@ -61,7 +25,7 @@ CleanText clean_text(std::string_view raw, std::size_t max_bytes) {
   CleanText out;
   out.text.reserve(std::min(raw.size(), max_bytes));
   while (!raw.empty()) {
-    auto [value, bytes] = take(raw);
+    auto [value, bytes] = xmpp::take_character(raw);
     if (value == '\r' && !raw.empty() && raw.front() == '\n') continue;
     if (value == '\r' || is_line_end(value)) {
       bytes = "\n";
@@ -81,7 +45,7 @@ std::string clean_label(std::string_view raw, std::size_t max_bytes) {
   std::string out;
   bool space = false;
   while (!raw.empty()) {
-    const auto [value, bytes] = take(raw);
+    const auto [value, bytes] = xmpp::take_character(raw);
     if (value == ' ' || value == '\t' || value == '\r' || is_line_end(value) || value == 0xA0 || value == 0x3000) {
       space = !out.empty();
       continue;
