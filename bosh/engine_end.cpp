@@ -17,6 +17,7 @@ namespace {
 Condition condition_of(EndReason reason) {
   switch (reason) {
     case EndReason::client_terminated:
+    case EndReason::client_lost:
     case EndReason::inactivity:
     case EndReason::never_used:
       return Condition::none;

@@ -71,9 +71,16 @@ void create(Shard& shard, HttpConnection& connection, const Request& request, co
   const AddressKey key = address_key(client.address);
   const auto full = shard.admission().session_started(key, *found.domain, config.limits, steady_now());
   if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
-  SessionHost& host = shard.create_session(*found.domain, creation, SessionOrigin{client.address, client.secure});
+  const Sid sid = shard.mint_sid();
+  std::string name = write_sid(sid);
+  bosh::Engine engine(config.bosh, creation, bosh::Identity{name, found.domain->name}, steady_now());
+  SessionHost& host =
+      shard.create_session(sid.secret, SessionStart{*found.domain, std::move(name), std::move(engine), creation.stream,
+                                                    SessionOrigin{client.address, client.secure}});
   connection.belongs_to(sequence_of(request.id), host.id());
-  host.create(request.id, body);
+  host.enter<bosh::Engine>([&](bosh::Engine& created, xmpp::Instant now, xmpp::Actions& out) {
+    created.on_create(request.id, body, now, out);
+  });
 }
 
 void not_found(Shard& shard, HttpConnection& connection, const Request& request) {
@@ -82,6 +89,13 @@ void not_found(Shard& shard, HttpConnection& connection, const Request& request)
   if (!tolerable) log_refusal(client, "too many requests for sessions that do not exist");
   // The same answer for whoever guesses: only the connection is not kept for him.
   refuse_bosh(shard, connection, request, bosh::Condition::item_not_found, !tolerable);
+}
+
+// This request and what follows on its connection belong to the shard of the session.
+void move_to(unsigned home, Shard& shard, HttpConnection& connection, const Request& request) {
+  connection.leave([&shard, home, head = request.head, body = std::string(request.body)](HttpConnection::Left left) {
+    shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
+  });
 }
 
 void serve_body(Shard& shard, HttpConnection& connection, const Request& request, std::string_view document) {
@@ -94,16 +108,18 @@ void serve_body(Shard& shard, HttpConnection& connection, const Request& request
   if (!body.sid) return create(shard, connection, request, body);
   const auto sid = read_sid(*body.sid);
   if (!sid || sid->shard >= shard.count()) return not_found(shard, connection, request);
-  if (sid->shard != shard.index()) return connection.hand_over(sid->shard, request.head, request.body);
+  if (sid->shard != shard.index()) return move_to(sid->shard, shard, connection, request);
   SessionHost* const host = shard.sessions().find(sid->secret);
-  if (host == nullptr) return not_found(shard, connection, request);
+  if (host == nullptr || !host->has<bosh::Engine>()) return not_found(shard, connection, request);
   if (host->secure() && !client_of(request, shard.config()).secure) {
     // B-200: not a fault of the session, whose sid somebody may have overheard: only this connection ends.
     log_refusal(client_of(request, shard.config()), "request in clear for a session that was opened over TLS");
     return connection.close();
   }
   connection.belongs_to(sequence_of(request.id), host->id());
-  host->request(request.id, body);
+  host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    engine.on_request(request.id, body, now, out);
+  });
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ std::string_view name_of(xmpp::EndReason reason) {
   switch (reason) {
     case xmpp::EndReason::client_terminated:
       return "terminated by the client";
+    case xmpp::EndReason::client_lost:
+      return "connection to the client lost";
     case xmpp::EndReason::inactivity:
       return "inactivity";
     case xmpp::EndReason::never_used:
@@ -55,16 +57,20 @@ spdlog::level::level_enum level_of(xmpp::EndReason reason) {
 
 }  // namespace
 
+std::string counts_of(const bosh::Engine& engine) {
+  const bosh::Counters& counters = engine.counters();
+  return fmt::format("requests {}, repeats {}, to server {}, to client {}", counters.requests, counters.repeats,
+                     counters.to_server, counters.to_client);
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));
   if (!session.end.text.empty()) why.append(": ").append(session.end.text);
   if (!session.trouble.empty()) why.append(": ").append(safe_text(session.trouble, 300));
   if (!session.end.condition.empty()) why.append(" (").append(session.end.condition).append(")");
-  spdlog::log(level_of(session.end.reason),
-              "session {} of {} for {} ended after {:.1f} s: {}; requests {}, repeats {}, to server {}, to client {}{}",
-              short_sid(session.sid), session.client, session.domain, seconds, why, session.counters.requests,
-              session.counters.repeats, session.counters.to_server, session.counters.to_client,
+  spdlog::log(level_of(session.end.reason), "session {} of {} for {} ended after {:.1f} s: {}; {}{}",
+              short_sid(session.sid), session.client, session.domain, seconds, why, session.counts,
               session.encrypted ? ", TLS" : "");
 }
 

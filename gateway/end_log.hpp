@@ -1,5 +1,6 @@
 // The one log line of a session's end: reason, age, counts. Never a full sid, a password or a stanza.
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "bosh/engine.hpp"
@@ -14,10 +15,12 @@ struct EndedSession {
   std::string_view domain;
   xmpp::Duration age;
   const xmpp::EndSession& end;
-  const bosh::Counters& counters;
+  std::string_view counts;   // what went through, by counts_of()
   std::string_view trouble;  // what the system said about the link to the server; may be empty
   bool encrypted;            // towards the server
 };
+
+[[nodiscard]] std::string counts_of(const bosh::Engine& engine);
 
 void log_session_end(const EndedSession& session);
 

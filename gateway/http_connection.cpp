@@ -20,12 +20,6 @@ constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-struct HttpConnection::HandOver {
-  unsigned shard;
-  RequestHead head;
-  std::string body;
-};
-
 HttpConnection::HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
     : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
 
@@ -98,7 +92,7 @@ void HttpConnection::on_readable() {
 }
 
 void HttpConnection::take(std::string_view bytes) {
-  if (hand_over_) {  // nothing is parsed here any more: it belongs to the other shard
+  if (leave_) {  // nothing is parsed here any more: it belongs to whoever takes the socket
     unparsed_.append(bytes);
     if (unparsed_.size() > shard_.config().limits.max_header_bytes + shard_.config().limits.from_client.max_bytes)
       close();
@@ -114,7 +108,7 @@ void HttpConnection::take(std::string_view bytes) {
     const std::size_t used = parse(all);
     if (!closed_) unparsed_.append(all, used);
   }
-  try_hand_over();
+  try_leave();
 }
 
 // Returns how many bytes are used up: the rest is the beginning of something incomplete.
@@ -122,7 +116,7 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
   const auto& limits = shard_.config().limits;
   std::size_t used = 0;
   parsing_ = true;
-  while (used < bytes.size() && !closed_ && !last_request_ && !hand_over_) {
+  while (used < bytes.size() && !closed_ && !last_request_ && !leave_) {
     if (!parser_) {
       if (waiting_.size() >= limits.max_pipelined) {
         close();  // H-011: the head of the line is not being answered, and still more comes
@@ -272,7 +266,7 @@ void HttpConnection::after_write(Outbox::Result result) {
         drain();
       } else {
         arm_deadline();
-        try_hand_over();
+        try_leave();
       }
       return;
     case Outbox::Result::wait_read:  // TLS; reading is always on, and writes again afterwards
@@ -319,20 +313,19 @@ void HttpConnection::close() {
   shard_.erase_connection_later(id_);
 }
 
-// ---- another shard -------------------------------------------------------------------------------------------------
+// ---- another shard, another kind ------------------------------------------------------------------------------------
 
-void HttpConnection::hand_over(unsigned shard, const RequestHead& head, std::string_view body) {
-  hand_over_ = std::make_unique<HandOver>(HandOver{shard, head, std::string(body)});
-  try_hand_over();
+void HttpConnection::leave(std::function<void(Left)> take) {
+  leave_ = std::make_unique<std::function<void(Left)>>(std::move(take));
+  try_leave();
 }
 
-void HttpConnection::try_hand_over() {
-  if (!hand_over_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0) return;
-  closed_ = true;  // towards this shard
+void HttpConnection::try_leave() {
+  if (!leave_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0) return;
+  closed_ = true;  // as what it was
   disarm();
   waiting_.clear();
-  shard_.move_connection(hand_over_->shard, Moved{stream_.release(), peer_, std::move(hand_over_->head),
-                                                  std::move(hand_over_->body), std::move(unparsed_)});
+  (*leave_)(Left{stream_.release(), peer_, std::move(unparsed_)});
   shard_.erase_connection_later(id_);
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,15 +63,22 @@ class HttpConnection final : public Timed, private Watcher {
 
   // Begins with the TLS handshake or the first request.
   void start();
-  // Goes on with what another shard has read (see hand_over).
+  // Goes on with what another shard has read (see leave).
   void adopt(const RequestHead& head, std::string_view body, std::string_view left_over);
 
   // The answer to a request of this connection. Unknown sequence numbers are ignored.
   void answer(std::uint32_t sequence, const Answer& answer);
   // The request waits in a session: tell it if the client goes away.
   void belongs_to(std::uint32_t sequence, SessionId session);
-  // This request is for a session of another shard. It and what follows go there as soon as nothing is waiting here.
-  void hand_over(unsigned shard, const RequestHead& head, std::string_view body);
+  // The socket is to go on as something else: a connection of another shard, another kind of connection. `take` is
+  // called with it and with what was read behind the present request, which stays unanswered here, as soon as all
+  // earlier requests are answered and nothing is being parsed; this object is closed then.
+  struct Left {
+    AnyStream::Parts parts;
+    Peer peer;
+    std::string unread;
+  };
+  void leave(std::function<void(Left)> take);
 
   // Closes at once, reporting requests that wait as gone.
   void close();
@@ -87,7 +95,6 @@ class HttpConnection final : public Timed, private Watcher {
     std::string origin;  // only where CORS depends on it
     std::string bytes;
   };
-  struct HandOver;
 
   void on_timer(xmpp::Instant now) override;
   void on_ready(Ready ready) override;
@@ -106,7 +113,7 @@ class HttpConnection final : public Timed, private Watcher {
   void drain();
   void set_deadline(xmpp::Duration from_now);
   void arm_deadline();
-  void try_hand_over();
+  void try_leave();
 
   Shard& shard_;
   const ConnectionId id_;
@@ -117,8 +124,8 @@ class HttpConnection final : public Timed, private Watcher {
   std::vector<Waiting> waiting_;           // in order; the first has sequence number first_
   std::uint32_t first_ = 0;
   Outbox outbox_;
-  SessionId unsent_for_;  // whose answer is the last in outbox_
-  std::unique_ptr<HandOver> hand_over_;
+  SessionId unsent_for_;                              // whose answer is the last in outbox_
+  std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
   bool handshaking_ = false;
   bool blocked_ = false;  // an answer waits for the peer to read

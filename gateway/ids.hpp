@@ -35,4 +35,12 @@ inline constexpr std::uint32_t max_connections_per_shard = 1u << 24;
   return static_cast<std::uint32_t>(static_cast<std::uint64_t>(id) >> 40);
 }
 
+[[nodiscard]] constexpr xmpp::ConnectionRef make_connection_ref(ConnectionId connection) {
+  return xmpp::ConnectionRef{(std::uint64_t{connection.slot} << 16) | connection.generation};
+}
+[[nodiscard]] constexpr ConnectionId connection_of(xmpp::ConnectionRef ref) {
+  const auto bits = static_cast<std::uint64_t>(ref);
+  return {static_cast<std::uint32_t>(bits >> 16), static_cast<std::uint16_t>(bits & 0xffff)};
+}
+
 }  // namespace gateway

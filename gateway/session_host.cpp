@@ -5,7 +5,6 @@
 #include <utility>
 #include <variant>
 
-#include "gateway/clock.hpp"
 #include "gateway/end_log.hpp"
 #include "gateway/shard.hpp"
 
@@ -30,43 +29,58 @@ xmpp::EndReason end_reason(const xmpp::Fault& fault) {
 
 }  // namespace
 
-SessionHost::SessionHost(Shard& shard, SetupPtr setup, const Domain& domain, const bosh::Creation& creation,
-                         std::string sid, SessionOrigin origin)
+SessionHost::SessionHost(Shard& shard, SetupPtr setup, SessionStart start)
     : Timed(shard.timers()),
       shard_(shard),
       setup_(std::move(setup)),
-      domain_(domain),
-      origin_(std::move(origin)),
-      sid_(std::move(sid)),
+      domain_(start.domain),
+      origin_(std::move(start.origin)),
+      sid_(std::move(start.sid)),
       created_(steady_now()),
-      engine_(setup_->config.bosh, creation, bosh::Identity{sid_, domain.name}, created_),
-      session_(domain.stream, creation.stream, created_),
+      binding_(std::move(start.binding)),
+      session_(domain_.stream, std::move(start.stream), created_),
       splitter_(shard.parser_pool(), setup_->config.limits.from_server) {}
 
 // ---- from the browser ----------------------------------------------------------------------------------------------
 
-void SessionHost::create(xmpp::RequestId request, const bosh::Body& body) {
-  const auto now = steady_now();
-  engine_.on_create(request, body, now, shard_.actions());
-  carry_out(now);
-}
-
-void SessionHost::request(xmpp::RequestId request, const bosh::Body& body) {
-  const auto now = steady_now();
-  engine_.on_request(request, body, now, shard_.actions());
-  carry_out(now);
+xmpp::Actions& SessionHost::actions() {
+  return shard_.actions();
 }
 
 void SessionHost::gone(xmpp::RequestId request) {
   const auto now = steady_now();
-  engine_.on_gone(request, now, shard_.actions());
+  ask([&](auto& engine) {
+    if constexpr (requires { engine.on_gone(request, now, actions()); }) engine.on_gone(request, now, actions());
+  });
   carry_out(now);
+}
+
+void SessionHost::lost(xmpp::ConnectionRef connection) {
+  const auto now = steady_now();
+  ask([&](auto& engine) {
+    if constexpr (requires { engine.on_lost(connection, now, actions()); }) engine.on_lost(connection, now, actions());
+  });
+  carry_out(now);
+}
+
+void SessionHost::unsent(xmpp::ConnectionRef connection, std::size_t bytes) {
+  const auto now = steady_now();
+  tell_unsent(connection, bytes, now);
+  carry_out(now);
+}
+
+void SessionHost::tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now) {
+  ask([&](auto& engine) {
+    if constexpr (requires { engine.on_unsent(connection, bytes, now, actions()); }) {
+      engine.on_unsent(connection, bytes, now, actions());
+    }
+  });
 }
 
 void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
   if (ended_) return;
   const auto now = steady_now();
-  engine_.close(reason, text, now, shard_.actions());
+  ask([&](auto& engine) { engine.close(reason, text, now, actions()); });
   carry_out(now);
 }
 
@@ -98,7 +112,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
     apply(now);
     if (discard_read_) break;
   }
-  if (!ended_) engine_.delivered_all(now, shard_.actions());
+  if (!ended_) ask([&](auto& engine) { engine.delivered_all(now, actions()); });
   carry_out(now);
   events.clear();
 }
@@ -106,7 +120,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
 void SessionHost::on_link_congested(bool is) {
   if (ended_) return;
   const auto now = steady_now();
-  engine_.congested(is, now, shard_.actions());
+  ask([&](auto& engine) { engine.congested(is, now, actions()); });
   carry_out(now);
 }
 
@@ -127,7 +141,9 @@ void SessionHost::on_timer(xmpp::Instant now) {
     session_.on_time(now, shard_.session_actions());
     apply(now);
   }
-  if (engine_.deadline() <= now) engine_.on_time(now, shard_.actions());
+  ask([&](auto& engine) {
+    if (engine.deadline() <= now) engine.on_time(now, actions());
+  });
   carry_out(now);
 }
 
@@ -150,10 +166,10 @@ void SessionHost::apply(xmpp::Instant now) {
             splitter_.reset();
           } else if constexpr (std::is_same_v<What, xmpp::Opened>) {
             shard_.health().server_reached(domain_.name, {});
-            if (!ended_) engine_.opened(what.stream, now, shard_.actions());
+            if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
-            if (!ended_) engine_.deliver(what.stanza, now, shard_.actions());
+            if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
             splitter_.reset();
@@ -174,7 +190,7 @@ void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {
   if (end_reason(fault) == xmpp::EndReason::server_unreachable) {
     shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_);
   }
-  if (!ended_) engine_.close(end_reason(fault), fault.text, now, shard_.actions());
+  if (!ended_) ask([&](auto& engine) { engine.close(end_reason(fault), fault.text, now, actions()); });
 }
 
 void SessionHost::carry_out(xmpp::Instant now) {
@@ -189,6 +205,21 @@ void SessionHost::carry_out(xmpp::Instant now) {
             apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
             shard_.reply(what);
+          } else if constexpr (std::is_same_v<What, xmpp::Push>) {
+            push(what, i + 1 < asked.list.size() && std::holds_alternative<xmpp::Push>(asked.list[i + 1]), now);
+          } else if constexpr (std::is_same_v<What, xmpp::CloseConnection>) {
+            shard_.at_connection(what.connection, [&](auto& connection) {
+              if constexpr (requires { connection.finish(what.code); }) connection.finish(what.code);
+            });
+          } else if constexpr (std::is_same_v<What, xmpp::Ping>) {
+            shard_.at_connection(what.connection, [&](auto& connection) {
+              if constexpr (requires { connection.ping(what.token); }) connection.ping(what.token);
+            });
+          } else if constexpr (std::is_same_v<What, xmpp::PauseClient> || std::is_same_v<What, xmpp::ResumeClient>) {
+            shard_.at_connection(what.connection, [](auto& connection) {
+              constexpr bool on = std::is_same_v<What, xmpp::PauseClient>;
+              if constexpr (requires { connection.pause(on); }) connection.pause(on);
+            });
           } else if constexpr (std::is_same_v<What, xmpp::OpenLink>) {
             LinkOwner& self = *this;
             link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
@@ -217,13 +248,26 @@ void SessionHost::carry_out(xmpp::Instant now) {
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
 
+void SessionHost::push(const xmpp::Push& push, bool more, xmpp::Instant now) {
+  std::size_t left = 0;
+  shard_.at_connection(push.connection, [&](auto& connection) {
+    if constexpr (requires { connection.push(push.bytes, more); }) left = connection.push(push.bytes, more);
+  });
+  if (left > 0 && !more) tell_unsent(push.connection, left, now);
+}
+
 void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   ended_ = true;
-  log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, engine_.counters(),
+  const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
+  log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
                                link_trouble_, encrypted_});
   shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
-  session_.close(now, shard_.session_actions());
+  if (end.resumable) {
+    session_.drop(shard_.session_actions());
+  } else {
+    session_.close(now, shard_.session_actions());
+  }
   apply(now);
 }
 
@@ -246,8 +290,8 @@ void SessionHost::release_link() {
 }
 
 void SessionHost::arm_deadline() {
-  const auto engine = forgotten_ ? xmpp::never : engine_.deadline();
-  arm(std::min(engine, session_.deadline()));
+  const auto binding = forgotten_ ? xmpp::never : ask([](const auto& engine) { return engine.deadline(); });
+  arm(std::min(binding, session_.deadline()));
 }
 
 }  // namespace gateway

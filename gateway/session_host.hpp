@@ -1,8 +1,9 @@
-// Room 2: one web user's session. Holds the engine of the binding and the session model (both pure), the splitter, the
-// link and one timer, carries out what the engine asks for, and nothing else: every decision is the engine's.
+// Room 2: one web user's session. Holds the engine of its binding (one of bindings.hpp) and the session model, both
+// pure, the splitter, the link and one timer, carries out what the engine asks for, and nothing else: every decision is
+// the engine's.
 //
-//   HTTP ──► engine ──actions──► session ──► link ──► server
-//   HTTP ◄── engine ◄──events─── session ◄── splitter ◄── link
+//   browser ──► engine ──actions──► session ──► link ──► server
+//   browser ◄── engine ◄──events─── session ◄── splitter ◄── link
 //
 // Owned by the shard's SessionTable, in whose thread everything happens. It outlives its end as a tombstone (B-144);
 // released() tells when the table may erase it.
@@ -13,9 +14,10 @@
 #include <string>
 #include <string_view>
 
-#include "bosh/engine.hpp"
 #include "gateway/address.hpp"
 #include "gateway/admission.hpp"
+#include "gateway/bindings.hpp"
+#include "gateway/clock.hpp"
 #include "gateway/ids.hpp"
 #include "gateway/link.hpp"
 #include "gateway/setup.hpp"
@@ -32,16 +34,38 @@ struct SessionOrigin {
   bool secure = false;  // created over TLS: all its requests must be (B-200)
 };
 
+// All that differs from one session to the next. `domain` is one of the setup under which the session is created, and
+// the engine was made with policies of the same setup.
+struct SessionStart {
+  const Domain& domain;
+  std::string sid;
+  Binding binding;
+  xmpp::StreamRequest stream;
+  SessionOrigin origin;
+};
+
 class SessionHost final : public Timed, private LinkOwner {
  public:
-  // `domain` is one of the setup.
-  SessionHost(Shard& shard, SetupPtr setup, const Domain& domain, const bosh::Creation& creation, std::string sid,
-              SessionOrigin origin);
+  SessionHost(Shard& shard, SetupPtr setup, SessionStart start);
   ~SessionHost() override = default;
 
-  void create(xmpp::RequestId request, const bosh::Body& body);
-  void request(xmpp::RequestId request, const bosh::Body& body);
+  // A typed entry of the binding, as one step: entry(engine, now, actions). Nothing happens to another binding.
+  template <typename Engine, typename Entry>
+  void enter(Entry entry) {
+    auto* const engine = std::get_if<Engine>(&binding_);
+    if (engine == nullptr) return;
+    const auto now = steady_now();
+    entry(*engine, now, actions());
+    carry_out(now);
+  }
+  template <typename Engine>
+  [[nodiscard]] bool has() const {
+    return std::holds_alternative<Engine>(binding_);
+  }
+  // What a connection reports by itself, whatever the binding.
   void gone(xmpp::RequestId request);
+  void lost(xmpp::ConnectionRef connection);
+  void unsent(xmpp::ConnectionRef connection, std::size_t bytes);
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
 
@@ -64,12 +88,21 @@ class SessionHost final : public Timed, private LinkOwner {
 
   // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
   void carry_out(xmpp::Instant now);
+  [[nodiscard]] xmpp::Actions& actions();
   void apply(xmpp::Instant now);  // the shard's SessionActions
+  void push(const xmpp::Push& push, bool more, xmpp::Instant now);
+  void tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now);
   void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
   void note_stage(const xmpp::Stanza& delivered);
   void arm_deadline();
+
+  // A method of the contract that all bindings have.
+  template <typename Call>
+  decltype(auto) ask(Call call) {
+    return std::visit(call, binding_);
+  }
 
   Shard& shard_;
   const SetupPtr setup_;  // that of its creation: a reload is for new sessions
@@ -78,7 +111,7 @@ class SessionHost final : public Timed, private LinkOwner {
   const std::string sid_;
   const xmpp::Instant created_;
   SessionId id_;
-  bosh::Engine engine_;
+  Binding binding_;
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;
   std::unique_ptr<Link> link_;

@@ -23,6 +23,15 @@ constexpr auto drain_step = std::chrono::milliseconds(20);
 
 constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
 
+bool is_writing(const AnyConnection& any) {
+  return std::visit(
+      [](const auto& connection) {
+        if constexpr (requires { connection->writing(); }) return connection->writing();
+        return false;
+      },
+      any);
+}
+
 }  // namespace
 
 Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
@@ -103,17 +112,21 @@ void Shard::drain(xmpp::Duration grace, std::function<void()> done) {
 
 // ---- sessions ------------------------------------------------------------------------------------------------------
 
-SessionHost& Shard::create_session(const Domain& domain, const bosh::Creation& creation, SessionOrigin origin) {
+Sid Shard::mint_sid() const {
   Sid sid{static_cast<std::uint8_t>(index_), {}};
   if (RAND_bytes(sid.secret.data(), static_cast<int>(sid.secret.size())) != 1) {
     throw std::runtime_error("no random numbers");  // a guessable sid would be worse than no session
   }
-  return sessions_.insert(
-      sid.secret, std::make_unique<SessionHost>(*this, setup_, domain, creation, write_sid(sid), std::move(origin)));
+  return sid;
+}
+
+SessionHost& Shard::create_session(const SidSecret& secret, SessionStart start) {
+  return sessions_.insert(secret, std::make_unique<SessionHost>(*this, setup_, std::move(start)));
 }
 
 void Shard::reply(const xmpp::Reply& reply) {
-  HttpConnection* const connection = find_connection(connection_of(reply.request));
+  const auto* const slot = find_slot(connection_of(reply.request));
+  const auto* const connection = slot == nullptr ? nullptr : std::get_if<std::unique_ptr<HttpConnection>>(slot);
   if (connection == nullptr) return;
   Answer answer;
   answer.status = reply.status;
@@ -121,7 +134,7 @@ void Shard::reply(const xmpp::Reply& reply) {
   answer.body = reply.body;
   answer.fields = xml_fields;
   answer.compress = true;
-  connection->answer(sequence_of(reply.request), answer);
+  (*connection)->answer(sequence_of(reply.request), answer);
 }
 
 void Shard::request_gone(SessionId session, xmpp::RequestId request) {
@@ -137,12 +150,12 @@ void Shard::erase_session_later(SessionId id) {
 
 // ---- connections ---------------------------------------------------------------------------------------------------
 
-HttpConnection* Shard::find_connection(ConnectionId id) const {
+const AnyConnection* Shard::find_slot(ConnectionId id) const {
   if (id.slot >= connections_.size() || connections_[id.slot].generation != id.generation) return nullptr;
-  return connections_[id.slot].connection.get();
+  return &connections_[id.slot].connection;
 }
 
-HttpConnection& Shard::add_connection(AnyStream stream, const Peer& peer) {
+ConnectionId Shard::free_slot() {
   std::uint32_t slot;
   if (free_connections_.empty()) {
     slot = static_cast<std::uint32_t>(connections_.size());
@@ -152,14 +165,11 @@ HttpConnection& Shard::add_connection(AnyStream stream, const Peer& peer) {
     slot = free_connections_.back();
     free_connections_.pop_back();
   }
-  auto& place = connections_[slot];
-  place.connection =
-      std::make_unique<HttpConnection>(*this, ConnectionId{slot, place.generation}, std::move(stream), peer);
-  return *place.connection;
+  return {slot, connections_[slot].generation};
 }
 
 void Shard::accepted(AnyStream stream, const Peer& peer) {
-  add_connection(std::move(stream), peer).start();
+  add_connection<HttpConnection>(std::move(stream), peer).start();
 }
 
 void Shard::connection_closed(const Peer& peer) {
@@ -172,16 +182,16 @@ void Shard::move_connection(unsigned shard, Moved moved) {
 
 void Shard::arrived(Moved moved) {
   AnyStream stream(moved.parts.descriptor, std::move(moved.parts.ssl));
-  add_connection(std::move(stream), moved.peer).adopt(moved.head, moved.body, moved.left_over);
+  add_connection<HttpConnection>(std::move(stream), moved.peer).adopt(moved.head, moved.body, moved.left_over);
 }
 
 // Later, because it is in the middle of something when it closes.
 void Shard::erase_connection_later(ConnectionId id) {
   boost::asio::post(io_, [this, id] {
-    if (find_connection(id) == nullptr) return;
+    if (find_slot(id) == nullptr) return;
     auto& place = connections_[id.slot];
     ++place.generation;
-    place.connection.reset();
+    place.connection = std::monostate();
     free_connections_.push_back(id.slot);
   });
 }
@@ -196,7 +206,7 @@ void Shard::bury(std::unique_ptr<Link> link) {
 void Shard::check_drained() {
   bool busy = false;
   sessions_.for_each([&](const SessionHost& host) { busy = busy || !host.link_closed(); });
-  for (const auto& place : connections_) busy = busy || (place.connection && place.connection->writing());
+  for (const auto& place : connections_) busy = busy || is_writing(place.connection);
   if (busy && steady_now() < drain_until_) {
     drain_timer_.expires_after(drain_step);
     drain_timer_.async_wait([this](const boost::system::error_code& error) {

@@ -12,10 +12,10 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "bosh/body.hpp"
-#include "bosh/engine.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/compression.hpp"
 #include "gateway/health.hpp"
@@ -49,6 +49,17 @@ struct Moved {
   std::string body;
   std::string left_over;
 };
+
+// The kinds of connections: what a slot of the shard holds. A new kind is constructed with (Shard&, ConnectionId,
+// AnyStream, const Peer&), says with writing() whether something unsent keeps a draining shard alive, reports its end
+// with connection_closed() and erase_connection_later(), and is named here. One whose binding pushes has
+//   std::size_t push(std::string_view, bool more)   takes one message or chunk; `more`: another follows at once, so it
+//                                                   need not leave alone. Returns what has not left, all in all
+//   void finish(std::uint16_t code)                 says good-bye once everything has left
+//   void pause(bool)                                stops and goes on reading from the client
+// and, where the binding asks for signs of life, ping(token).
+// An HttpConnection becomes another kind by HttpConnection::leave() and add_connection<Kind>().
+using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>>;
 
 class Shard {
  public:
@@ -94,25 +105,46 @@ class Shard {
   [[nodiscard]] xmpp::Actions& actions() { return actions_; }
   [[nodiscard]] xmpp::SessionActions& session_actions() { return session_actions_; }
 
-  SessionHost& create_session(const Domain& domain, const bosh::Creation& creation, SessionOrigin origin);
+  [[nodiscard]] Sid mint_sid() const;
+  SessionHost& create_session(const SidSecret& secret, SessionStart start);
   void reply(const xmpp::Reply& reply);
+  // Calls back with the connection, whatever its kind; not at all when it is gone.
+  template <typename Call>
+  void at_connection(xmpp::ConnectionRef ref, Call call) const {
+    const AnyConnection* const slot = find_slot(connection_of(ref));
+    if (slot == nullptr) return;
+    std::visit(
+        [&](const auto& held) {
+          if constexpr (requires { *held; }) call(*held);
+        },
+        *slot);
+  }
   void request_gone(SessionId session, xmpp::RequestId request);
   void erase_session_later(SessionId id);
   // Destroys a closed link as soon as nothing can refer to it any more.
   void bury(std::unique_ptr<Link> link);
 
   void accepted(AnyStream stream, const Peer& peer);
+  template <typename Kind>
+  Kind& add_connection(AnyStream stream, const Peer& peer) {
+    const ConnectionId id = free_slot();
+    auto made = std::make_unique<Kind>(*this, id, std::move(stream), peer);
+    Kind& kind = *made;
+    connections_[id.slot].connection = std::move(made);
+    return kind;
+  }
   void connection_closed(const Peer& peer);
   void move_connection(unsigned shard, Moved moved);
   void erase_connection_later(ConnectionId id);
 
  private:
   struct ConnectionSlot {
-    std::unique_ptr<HttpConnection> connection;
+    AnyConnection connection;
     std::uint16_t generation = 0;
   };
-  [[nodiscard]] HttpConnection* find_connection(ConnectionId id) const;
-  HttpConnection& add_connection(AnyStream stream, const Peer& peer);
+  // Null when it is gone.
+  [[nodiscard]] const AnyConnection* find_slot(ConnectionId id) const;
+  [[nodiscard]] ConnectionId free_slot();
   void run();
   void arrived(Moved moved);
   void check_drained();

@@ -9,6 +9,12 @@
 //   congested(bool, now, Actions&)                 the server does (not) read fast enough: slow the client down
 //   on_time(now, Actions&), deadline() const       time; deadline() is `never` when there is nothing to wait for
 // plus its own typed entry (on_request, on_message, on_poll, on_writable). The set is closed: std::variant.
+// A binding that answers requests (BOSH, polling) has as well
+//   on_gone(RequestId, now, Actions&)              the connection of a request is gone
+// and one that owns a connection for as long as it lives (WebSocket, an endless response)
+//   on_unsent(ConnectionRef, bytes, now, Actions&) so much of what was pushed has not left yet: told after a Push that
+//                                                  did not leave at once, and whenever it has become less
+//   on_lost(ConnectionRef, now, Actions&)          the connection is gone, and not because the engine closed it
 //
 // Actions are carried out by the shell in their order. Views in them live until Actions::clear().
 #pragma once
@@ -25,6 +31,9 @@ namespace xmpp {
 // Minted by the shell, unique within a shard; one HTTP request that waits for its answer.
 enum class RequestId : std::uint64_t {};
 
+// Likewise; one connection that belongs to a binding for as long as it lives.
+enum class ConnectionRef : std::uint64_t {};
+
 enum class EndReason : std::uint8_t {
   client_terminated,
   inactivity,
@@ -38,6 +47,7 @@ enum class EndReason : std::uint8_t {
   shutdown,
   overload,
   internal_error,
+  client_lost,  // its connection went away without a word, and the binding has only this one
 };
 
 // Stanzas (or one SASL element ...) for the server, complete and self-contained; may be several at once.
@@ -52,6 +62,32 @@ struct Reply {
   std::uint16_t status;           // HTTP: 200, or 400/403/404 to legacy clients (B-170)
   std::string_view content_type;  // complete header value
   std::string_view body;
+};
+
+// One message (WebSocket) or chunk (endless response) for a connection of the binding. The connection frames it.
+struct Push {
+  ConnectionRef connection;
+  std::string_view bytes;
+};
+
+// Nothing more will be pushed: the connection says good-bye in its own way once everything before has left.
+struct CloseConnection {
+  ConnectionRef connection;
+  std::uint16_t code;  // WebSocket: RFC 6455 7.4; elsewhere without meaning
+};
+
+// A sign of life is asked of the client, who answers with the same token (WebSocket).
+struct Ping {
+  ConnectionRef connection;
+  std::uint64_t token;
+};
+
+// Stop / go on reading from the client.
+struct PauseClient {
+  ConnectionRef connection;
+};
+struct ResumeClient {
+  ConnectionRef connection;
 };
 
 // Connect to the server of the session's domain and open a stream.
@@ -72,18 +108,21 @@ struct AcknowledgedUpTo {
 };
 
 // The session is over towards the client; the engine stays only to answer late requests (B-144).
-// The shell closes the stream to the server (with </stream:stream>) and writes the one log line.
+// The shell closes the stream to the server and writes the one log line.
 struct EndSession {
   EndReason reason;
   std::string_view condition;  // on the wire, for the log; empty when there was none
   std::string_view text;       // static storage; for the log
+  // The client may resume the stream of XEP-0198 that it negotiated itself: the connection to the server is dropped
+  // without </stream:stream>, which would end it for good (W-027).
+  bool resumable = false;
 };
 
 // Nothing is left to answer: the shell may erase the session.
 struct Forget {};
 
-using Action = std::variant<ToServer, Reply, OpenLink, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo,
-                            EndSession, Forget>;
+using Action = std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink,
+                            RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, EndSession, Forget>;
 
 struct Actions {
   Arena arena;

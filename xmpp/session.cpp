@@ -215,6 +215,10 @@ void Session::close(Instant now, SessionActions& out) {
   due_ = now + policy_.closing_timeout;
 }
 
+void Session::drop(SessionActions& out) {
+  end({FaultKind::closed, "dropped by us"}, out);
+}
+
 void Session::on_time(Instant now, SessionActions& out) {
   if (now < deadline()) return;
   switch (state_) {

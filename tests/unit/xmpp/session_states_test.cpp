@@ -85,6 +85,7 @@ const std::vector<Column>& columns() {
       {"to_server", [](Rig& r) { return r.to_server("<iq/>"); }},
       {"restart", [](Rig& r) { return r.restart(); }},
       {"close", [](Rig& r) { return r.close(); }},
+      {"drop", [](Rig& r) { return r.drop(); }},
       {"time", [](Rig& r) { return r.expire(); }},
   };
   return all;
@@ -98,6 +99,7 @@ const std::vector<Row>& rows() {
            {"link_up",           "full"},
            {"link_down",         "ended connection_lost"},
            {"close",             "ended closed"},
+           {"drop",              "ended closed"},
            {"time",              "ended timed_out"},
        }},
       {"header_in_clear", into_header_in_clear, State::negotiating, {
@@ -113,6 +115,7 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"features_in_clear", into_features_in_clear, State::negotiating, {
@@ -129,6 +132,7 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"proceed", into_proceed, State::negotiating, {
@@ -145,12 +149,14 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"encrypting", into_encrypting, State::negotiating, {
            {"encrypted",         "reset full"},
            {"link_down",         "ended connection_lost"},
            {"close",             "ended closed"},
+           {"drop",              "ended closed"},
            {"time",              "ended timed_out"},
        }},
       {"header", into_header, State::negotiating, {
@@ -167,6 +173,7 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"features", into_features, State::negotiating, {
@@ -183,6 +190,7 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"active", into_active, State::active, {
@@ -201,6 +209,7 @@ const std::vector<Row>& rows() {
            {"to_server",         "send"},
            {"restart",           "reset full"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "space"},
        }},
       {"restarted", into_restarted, State::negotiating, {
@@ -217,6 +226,7 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"restarted_features", into_restarted_features, State::negotiating, {
@@ -233,12 +243,14 @@ const std::vector<Row>& rows() {
            {"closed",            "end ended closed"},
            {"fault",             "restricted ended restricted_xml"},
            {"close",             "end"},
+           {"drop",              "ended closed"},
            {"time",              "end ended timed_out"},
        }},
       {"closing", into_closing, State::closing, {
            {"link_down",         "ended closed"},
            {"closed",            "ended closed"},
            {"fault",             "ended restricted_xml"},
+           {"drop",              "ended closed"},
            {"time",              "ended timed_out"},
        }},
       {"closed", into_closed, State::closed, {

@@ -105,6 +105,7 @@ struct Rig {
   Lines to_server(std::string_view bytes) { return session->to_server(bytes, now, actions), take(); }
   Lines restart(std::string_view lang = {}) { return session->restart(lang, now, actions), take(); }
   Lines close() { return session->close(now, actions), take(); }
+  Lines drop() { return session->drop(actions), take(); }
   Lines after(xmpp::Duration time) {
     now += time;
     return session->on_time(now, actions), take();

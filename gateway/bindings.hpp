@@ -1,0 +1,13 @@
+// The ways in which a session can be attached to its client: the closed set of engines (a std::variant, no
+// inheritance). A new one fulfils the contract of xmpp/binding.hpp, is named here, and gets a line in
+// counts_of() of end_log.hpp; its typed entries are reached through SessionHost::enter().
+#pragma once
+#include <variant>
+
+#include "bosh/engine.hpp"
+
+namespace gateway {
+
+using Binding = std::variant<bosh::Engine>;
+
+}  // namespace gateway
