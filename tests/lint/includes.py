@@ -36,7 +36,7 @@ LIBRARIES = {
         (re.compile(r"^strophe\.h$"), None),
     ],
     "bosh": [(DIGESTS, None)],
-    "webclient": [],
+    "webclient": [(re.compile(r"^kainjow/mustache\.hpp$"), None)],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*(?:include|import)[ \t]*(<[^>\n]+>|"[^"\n]+"|[^\s]+)', re.M)
 

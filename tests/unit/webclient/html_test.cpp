@@ -1,0 +1,54 @@
+// PROTOCOL Z-007: everything from the network is escaped for its context.
+#include "webclient/html.hpp"
+
+#include <gtest/gtest.h>
+
+namespace webclient {
+namespace {
+
+std::string linked(std::string_view text) {
+  std::string out;
+  append_html_with_links(out, text);
+  return out;
+}
+
+std::string link(const std::string& url, const std::string& shown) {
+  return "<a href=\"" + url + "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">" + shown + "</a>";
+}
+
+TEST(Html, EscapesForContentAndAttributes) {
+  EXPECT_EQ(html("<b a=\"1\" c='2'>&amp;"), "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;amp;");
+  EXPECT_EQ(html("äöü 😀"), "äöü 😀");
+}
+
+TEST(Html, MakesLinksOfWebAddresses) {
+  EXPECT_EQ(linked("see https://example.org/a?b=1&c=2."),
+            "see " + link("https://example.org/a?b=1&amp;c=2", "https://example.org/a?b=1&amp;c=2") + ".");
+  EXPECT_EQ(linked("(http://example.org/x_(y))"),
+            "(" + link("http://example.org/x_(y)", "http://example.org/x_(y)") + ")");
+  EXPECT_EQ(linked("http://a.example http://b.example"),
+            link("http://a.example", "http://a.example") + " " + link("http://b.example", "http://b.example"));
+}
+
+TEST(Html, MakesNoLinksOfAnythingElse) {
+  for (const char* text : {"javascript:alert(1)", "data:text/html,x", "http://", "https:example.org",
+                           "httpx://example.org", "http://user:pass@example.org/", "xmpp:alice@example.org"}) {
+    EXPECT_EQ(linked(text).find("<a "), std::string::npos) << text;
+  }
+}
+
+TEST(Html, LetsNoLinkBreakOut) {
+  const std::string out = linked("http://example.org/\"onclick=x' <script>alert(1)</script>http://e.example/<b>");
+  EXPECT_EQ(out.find("<script"), std::string::npos);
+  EXPECT_EQ(out.find("\"onclick"), std::string::npos);
+  EXPECT_EQ(out.find("<b>"), std::string::npos);
+}
+
+TEST(Css, KeepsEverythingWithinTheString) {
+  std::string out;
+  append_css_string(out, "a\"</style>\\}\n{ä");
+  EXPECT_EQ(out, "\"a\\22 \\3c \\2f style\\3e \\5c \\7d \\0a \\7b ä\"");
+}
+
+}  // namespace
+}  // namespace webclient

@@ -1,0 +1,227 @@
+// The pages as whole documents: complete, light, and proof against what contacts write. PROTOCOL Z-005, Z-007.
+#include "webclient/pages.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+
+#include "tests/unit/webclient/sample.hpp"
+#include "webclient/embedded.hpp"
+
+namespace webclient {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::ptrdiff_t count(const std::string& text, const std::string& pattern) {
+  const std::regex what(pattern);
+  return std::distance(std::sregex_iterator(text.begin(), text.end(), what), std::sregex_iterator());
+}
+
+class PagesTest : public testing::Test {
+ protected:
+  PagesTest() { sample::account(model); }
+
+  ChatModel model{Bounds{}};
+  Reader reader = sample::reader();
+  TokenFor token = [](std::string_view form) { return "token-of" + std::string(form); };
+  View view{model, reader, token};
+  Pages pages;
+
+  // Every page there is, of this model.
+  std::vector<std::pair<std::string, std::string>> all(const Conversation& person, const Conversation& room) {
+    StreamPage stream{"N", "/stream/c1?w=x", 50};
+    LoginPage login;
+    login.guests = true;
+    login.message = "m";
+    ComposePage compose;
+    compose.edit = MessageId{1};
+    NoticePage notice{"t", "m", "/", "l", "_top", 2, true};
+    return {
+        {"login", pages.login(login, *reader.texts)},
+        {"notice", pages.notice(notice, *reader.texts)},
+        {"app list", pages.app(nullptr, "", "w", 0, reader)},
+        {"app", pages.app(&person, name_of(person.id), "w", 3, reader)},
+        {"stream list", pages.stream(stream, view, nullptr)},
+        {"stream", pages.stream(stream, view, &person)},
+        {"stream room", pages.stream(stream, view, &room)},
+        {"compose", pages.compose(compose, view, person)},
+        {"plain list", pages.plain_list(view)},
+        {"plain", pages.plain(compose, 30, view, person)},
+        {"plain room", pages.plain(compose, 30, view, room)},
+        {"contact add", pages.contact_add(view, "m", "a", "n", "g")},
+        {"contact", pages.contact(view, person, "m")},
+        {"room join", pages.room_join(view, "m", "a", "n")},
+        {"room", pages.room(view, room, "m")},
+        {"settings", pages.settings(view, "m")},
+    };
+  }
+};
+
+TEST_F(PagesTest, AreLightAndHoldNothingFromElsewhere) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  const std::size_t sheet = find_asset(pages.templates().stylesheet(), pages.templates().stylesheet()).content.size();
+  EXPECT_GT(sheet, 1000u);
+  for (const auto& language : catalogues()) {
+    reader.texts = &language;
+    for (const auto& [name, page] : all(bob, room)) {
+      EXPECT_LT(page.size() + sheet, 30'000u) << name;
+      EXPECT_THAT(page, Not(HasSubstr("<script"))) << name;
+      EXPECT_THAT(page, Not(HasSubstr(" style="))) << name;
+      EXPECT_THAT(page, Not(HasSubstr("http://"))) << name;
+      EXPECT_THAT(page, Not(HasSubstr("https://"))) << name;
+      EXPECT_THAT(page, Not(HasSubstr("[["))) << name;
+      EXPECT_THAT(page, Not(HasSubstr("{{"))) << name;
+      EXPECT_THAT(page, HasSubstr("lang=\"" + language.tag() + "\"")) << name;
+      EXPECT_THAT(page, HasSubstr(language.right_to_left() ? "dir=\"rtl\">" : "dir=\"ltr\">")) << name;
+    }
+  }
+  EXPECT_EQ(embedded("assets/chat.css").find("url("), std::string_view::npos);
+  EXPECT_EQ(embedded("assets/chat.css").find("@import"), std::string_view::npos);
+}
+
+TEST_F(PagesTest, CarryATokenInEveryForm) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  model.set_asks(bob, "please");
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  const std::regex form("<form[^>]* method=\"post\" action=\"([^\"]*)\"[^>]*>([\\s\\S]*?)</form>");
+  const std::regex token_field("name=\"token\" value=\"([^\"]*)\"");
+  for (const auto& [name, page] : all(bob, room)) {
+    const auto forms = count(page, "<form");
+    std::ptrdiff_t seen = 0;
+    for (std::sregex_iterator at(page.begin(), page.end(), form), end; at != end; ++at) {
+      ++seen;
+      const std::string inside = (*at)[2];
+      std::smatch found;
+      ASSERT_TRUE(std::regex_search(inside, found, token_field)) << name << ": " << (*at)[1];
+      if (name == "login") continue;
+      EXPECT_EQ(found[1], "token-of" + std::string((*at)[1])) << name;
+    }
+    EXPECT_EQ(seen, forms) << name;
+  }
+}
+
+// Names, nicks, statuses, subjects, groups and messages that try to be markup, to end a template or to begin another.
+TEST_F(PagesTest, EscapeEverythingThatUsersWrite) {
+  const std::string evil = "\"'><script>alert(1)</script><i slot=x class=d>{{{rules}}}{{#rows}}[[nav.add]]</style>";
+  Conversation& row = sample::buddy(model, "evil@example.org", evil, evil);
+  model.set_presence(row, Show::online, evil);
+  model.set_asks(row, evil);
+  Conversation& room = sample::room(model, "evil@rooms.example.org", evil);
+  model.set_occupant(room, sample::occupant(evil));
+  room.room->state = RoomState::outside;
+  room.room->nick = evil;
+  room.room->invitation = Invitation{evil, evil, evil};
+  for (Conversation* in : {&row, &room}) {
+    Message message = sample::incoming(evil);
+    message.author = evil;
+    model.add_message(*in, message);
+    for (const Notice notice :
+         {Notice::subject, Notice::nick_changed, Notice::kicked, Notice::banned, Notice::invited}) {
+      message.direction = Direction::notice;
+      message.notice = notice;
+      model.add_message(*in, message);
+    }
+  }
+  for (const auto& [name, page] : all(row, room)) {
+    EXPECT_THAT(page, Not(HasSubstr("<script"))) << name;
+    EXPECT_THAT(page, Not(HasSubstr("slot=x class=d>"))) << name;
+    EXPECT_THAT(page, Not(HasSubstr("<i slot"))) << name;
+    const auto styles = count(page, "</style>");
+    EXPECT_EQ(styles, name.starts_with("stream") ? 1 : 0) << name;
+  }
+}
+
+TEST_F(PagesTest, UseUnescapedValuesOnlyForWhatIsMadeHere) {
+  const std::set<std::string> made_here{"rules", "bubbles"};
+  const std::regex raw("\\{\\{\\{([a-z_]+)\\}\\}\\}|\\{\\{&");
+  int seen = 0;
+  for (const auto& file : embedded_files()) {
+    const std::string text(file.content);
+    for (std::sregex_iterator at(text.begin(), text.end(), raw), end; at != end; ++at, ++seen) {
+      EXPECT_TRUE(made_here.contains((*at)[1])) << file.name;
+    }
+  }
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  model.add_message(bob, sample::outgoing("x"));
+  reader.base = "/s/TOKEN";
+  const std::regex path("(?:href|action|src)=\"(/[^\"]*)\"");
+  for (const auto& [name, page] : all(bob, room)) {
+    if (name == "login" || name == "notice") continue;
+    for (std::sregex_iterator at(page.begin(), page.end(), path), end; at != end; ++at) {
+      const std::string target = (*at)[1];
+      const bool own =
+          target.starts_with("/s/TOKEN/") || target.starts_with("/assets/") || target.starts_with("/stream/c1?");
+      EXPECT_TRUE(own) << name << ": " << target;
+    }
+  }
+}
+
+TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  StreamPage page{"N", "/stream/c1?w=x&n=60", 60};
+  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
+  model.add_message(bob, sample::incoming("x"));
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
+  bob.history.complete = true;
+  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
+  for (int i = 0; i < 60; ++i) model.add_message(bob, sample::incoming("x"));
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110#m2\""));
+  bob.history.loading = true;
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("Loading older messages"));
+}
+
+TEST_F(PagesTest, GroupTheRoster) {
+  sample::buddy(model, "bob@example.org", "Bob", "Work");
+  sample::buddy(model, "carol@example.org", "Carol");
+  sample::room(model, "team@rooms.example.org", "");
+  const std::string page = pages.plain_list(view);
+  const auto rooms = page.find("<h2>Rooms</h2>");
+  const auto work = page.find("<h2>Work</h2>");
+  const auto others = page.find("<h2>Others</h2>");
+  EXPECT_LT(rooms, page.find("team"));
+  EXPECT_LT(page.find(">team<"), work);
+  EXPECT_LT(work, page.find(">Bob<"));
+  EXPECT_LT(page.find(">Bob<"), others);
+  EXPECT_LT(others, page.find(">Carol<"));
+}
+
+TEST_F(PagesTest, KeepATextThatWasNotSent) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  ComposePage page;
+  page.text = "my \"text\"";
+  page.message = "no";
+  EXPECT_THAT(pages.compose(page, view, bob), HasSubstr("value=\"my &quot;text&quot;\""));
+  page.lines = true;
+  EXPECT_THAT(pages.compose(page, view, bob), HasSubstr(">my &quot;text&quot;</textarea>"));
+}
+
+TEST(Groups, AreSplitAndCleaned) {
+  EXPECT_THAT(split_groups(" family , work,,family,\tvery  close "),
+              testing::ElementsAre("family", "work", "very close"));
+  EXPECT_THAT(split_groups(""), testing::IsEmpty());
+}
+
+TEST(Choices, AreOnlyWhatIsOffered) {
+  EXPECT_TRUE(is_offered_zone(0));
+  EXPECT_TRUE(is_offered_zone(-720));
+  EXPECT_TRUE(is_offered_zone(330));
+  EXPECT_FALSE(is_offered_zone(7));
+  EXPECT_FALSE(is_offered_zone(900));
+  EXPECT_TRUE(is_offered_reload(30));
+  EXPECT_FALSE(is_offered_reload(1));
+  EXPECT_TRUE(is_offered_linger(10));
+  EXPECT_FALSE(is_offered_linger(100000));
+}
+
+}  // namespace
+}  // namespace webclient

@@ -1,0 +1,297 @@
+// Endless pages: what is written when. PROTOCOL Z-001...Z-004, Z-010.
+#include "webclient/push_engine.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/webclient/sample.hpp"
+
+namespace webclient {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class PushEngineTest : public testing::Test {
+ protected:
+  PushEngineTest() { sample::account(model); }
+
+  ChatModel model{Bounds{}};
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  Conversation& carol = sample::buddy(model, "carol@example.org", "Carol");
+  Reader reader = sample::reader();
+  TokenFor token = [](std::string_view form) { return "token-of" + std::string(form); };
+  View view{model, reader, token};
+  Pages pages;
+  PushEngine engine{PushPolicy{}};
+  xmpp::Instant now{seconds(1000)};
+  std::uint64_t last = 0;
+
+  static std::string request(std::uint64_t number) { return std::to_string(number); }
+
+  // The first chunk of a new stream; further requests are numbered from 1.
+  std::string open(ConversationId shown, const std::string& window = "w") {
+    StreamWish wish;
+    wish.request = xmpp::RequestId{++last};
+    wish.shown = shown;
+    wish.window = window;
+    wish.page.nonce = "N";
+    wish.page.self = "/stream/" + (shown == ConversationId{} ? "" : name_of(shown)) + "?w=" + window;
+    std::vector<Chunk> out;
+    engine.open(wish, view, pages, now, out);
+    others.assign(out.begin(), out.end() - 1);
+    EXPECT_FALSE(out.back().last);
+    return out.back().bytes;
+  }
+  std::string told(const std::vector<Chunk>& chunks) {
+    std::string all;
+    for (const auto& chunk : chunks) {
+      all += "[" + std::to_string(static_cast<std::uint64_t>(chunk.request)) + (chunk.last ? " last] " : "] ") +
+             chunk.bytes;
+    }
+    return all;
+  }
+  std::string writable(std::uint64_t number) {
+    std::vector<Chunk> out;
+    engine.on_writable(xmpp::RequestId{number}, view, now, out);
+    return told(out);
+  }
+  std::string change() {
+    std::vector<Chunk> out;
+    engine.on_change(view, now, out);
+    return told(out);
+  }
+  std::string time(xmpp::Duration step) {
+    now += step;
+    std::vector<Chunk> out;
+    engine.on_time(view, now, out);
+    return told(out);
+  }
+  std::vector<Chunk> others;
+};
+
+TEST_F(PushEngineTest, BeginsWithAllThereIs) {
+  model.add_message(bob, sample::incoming("first <b>"));
+  const std::string page = open(bob.id);
+  EXPECT_THAT(page, testing::StartsWith("<!DOCTYPE html>"));
+  EXPECT_THAT(page, HasSubstr("first &lt;b&gt;"));
+  EXPECT_THAT(page, HasSubstr("<style nonce=\"N\">#own{"));
+  EXPECT_THAT(page, HasSubstr("id=\"c1\" class=\"here\""));
+  EXPECT_THAT(page, HasSubstr("token-of/logout"));
+  EXPECT_THAT(page, Not(HasSubstr("</html>")));
+}
+
+TEST_F(PushEngineTest, AppendsWhatHappens) {
+  open(bob.id);
+  EXPECT_EQ(writable(1), "");
+  model.add_message(bob, sample::incoming("hello"));
+  const std::string chunk = change();
+  EXPECT_THAT(chunk, testing::StartsWith("[1] <p class=\"day\">"));
+  EXPECT_THAT(chunk, HasSubstr("hello</span>"));
+  model.set_presence(carol, Show::do_not_disturb, "");
+  EXPECT_EQ(change(), "");  // the chunk before is not out
+  EXPECT_THAT(writable(1), HasSubstr("#c2{--d:var(--busy)"));
+  EXPECT_EQ(writable(1), "");
+}
+
+TEST_F(PushEngineTest, ShowsMessagesOfOthersOnlyAsUnread) {
+  open(bob.id);
+  writable(1);
+  Message message = sample::incoming("secret of carol");
+  message.unread = true;
+  model.add_message(carol, message);
+  const std::string chunk = change();
+  EXPECT_THAT(chunk, Not(HasSubstr("secret")));
+  EXPECT_THAT(chunk, HasSubstr("#c2 .n::after{content:\"1\"}"));
+}
+
+TEST_F(PushEngineTest, GivesASlowReaderTheNewestOnly) {
+  open(bob.id);
+  for (int i = 0; i < 1000; ++i) {
+    model.set_presence(carol, i % 2 == 0 ? Show::away : Show::online, "");
+    EXPECT_EQ(change(), "");
+  }
+  const std::string chunk = writable(1);
+  EXPECT_EQ(chunk.find("#c2{"), chunk.rfind("#c2{")) << "one rule, not a thousand";
+  EXPECT_THAT(chunk, HasSubstr("var(--online)"));
+}
+
+TEST_F(PushEngineTest, RenewsWhoIsTooFarBehind) {
+  open(bob.id);
+  for (std::size_t i = 0; i <= model.bounds().events; ++i) model.note(EventKind::presence_changed, carol.id);
+  EXPECT_EQ(writable(1),
+            "[1 last] <meta http-equiv=\"refresh\" content=\"0\"></section></div></div></main></div></body></html>\n");
+  EXPECT_EQ(engine.size(), 0u);
+}
+
+TEST_F(PushEngineTest, CutsWhatIsMuchIntoChunks) {
+  open(bob.id);
+  for (int i = 0; i < 20; ++i) model.add_message(bob, sample::incoming(std::string(10'000, 'x')));
+  const std::string first = writable(1);
+  EXPECT_LT(first.size(), 150'000u);
+  std::size_t total = first.size();
+  int chunks = 1;
+  for (std::string next = writable(1); !next.empty(); next = writable(1)) {
+    total += next.size();
+    ++chunks;
+  }
+  EXPECT_GT(total, 200'000u);
+  EXPECT_GE(chunks, 3);
+}
+
+TEST_F(PushEngineTest, GroupsMessagesByFifty) {
+  for (int i = 0; i < 50; ++i) model.add_message(bob, sample::incoming("x"));
+  const std::string page = open(bob.id);
+  EXPECT_THAT(page, Not(HasSubstr("</section>")));
+  writable(1);
+  model.add_message(bob, sample::incoming("y"));
+  EXPECT_THAT(change(), HasSubstr("</section><section>"));
+  writable(1);
+  model.add_message(bob, sample::incoming("z"));
+  EXPECT_THAT(change(), Not(HasSubstr("</section>")));
+}
+
+TEST_F(PushEngineTest, KeepsAlive) {
+  open(bob.id);
+  EXPECT_EQ(engine.deadline(), xmpp::never);
+  writable(1);
+  EXPECT_EQ(engine.deadline(), now + seconds(15));
+  EXPECT_EQ(time(seconds(14)), "");
+  EXPECT_EQ(time(seconds(1)), "[1] <style nonce=\"N\">#rc{animation-name:kb}</style>\n");
+  EXPECT_EQ(time(seconds(20)), "");  // the reader does not read: nothing piles up
+  EXPECT_EQ(writable(1), "[1] <style nonce=\"N\">#rc{animation-name:ka}</style>\n");
+}
+
+TEST_F(PushEngineTest, RenewsAtAQuietMomentWhenThePageIsLong) {
+  PushPolicy policy;
+  policy.max_messages = 3;
+  engine = PushEngine(policy);
+  open(bob.id);
+  for (int i = 0; i < 4; ++i) model.add_message(bob, sample::incoming("x"));
+  EXPECT_THAT(writable(1), Not(HasSubstr("last")));
+  writable(1);
+  EXPECT_EQ(engine.deadline(), now + seconds(3));
+  EXPECT_EQ(time(seconds(2)), "");
+  EXPECT_THAT(time(seconds(1)), testing::StartsWith("[1 last] "));
+}
+
+TEST_F(PushEngineTest, RenewsAtOnceWhenThePageIsMuchTooLong) {
+  PushPolicy policy;
+  policy.max_messages = 2;
+  engine = PushEngine(policy);
+  open(bob.id);
+  for (int i = 0; i < 5; ++i) model.add_message(bob, sample::incoming("x"));
+  const std::string chunk = writable(1);
+  EXPECT_THAT(chunk, testing::StartsWith("[1 last] "));
+  EXPECT_THAT(chunk, HasSubstr("id=\"m5\"")) << "what had been read from the journal is shown before the end";
+}
+
+TEST_F(PushEngineTest, CountsRules) {
+  PushPolicy policy;
+  policy.max_rules = 10;
+  engine = PushEngine(policy);
+  open(bob.id);
+  std::string all;
+  for (int i = 0; i < 5 && all.find("last") == std::string::npos; ++i) {
+    model.set_presence(carol, i % 2 == 0 ? Show::away : Show::online, "");
+    all += writable(1);
+  }
+  EXPECT_THAT(all, HasSubstr("[1 last]"));
+}
+
+TEST_F(PushEngineTest, RenewsForANewRowButNotInARush) {
+  open(bob.id);
+  writable(1);
+  sample::buddy(model, "dave@example.org", "Dave");
+  EXPECT_EQ(change(), "");
+  EXPECT_EQ(engine.deadline(), now + seconds(1));
+  EXPECT_THAT(time(seconds(1)), HasSubstr("[1 last]"));
+}
+
+TEST_F(PushEngineTest, RenewsForAStatusTextWhenItDisturbsNobody) {
+  open(bob.id);
+  writable(1);
+  model.note(EventKind::status_changed, carol.id);
+  change();
+  EXPECT_EQ(engine.deadline(), now + seconds(15));
+  now += seconds(14);
+  model.add_message(bob, sample::incoming("still talking"));
+  change();
+  writable(1);
+  EXPECT_THAT(time(seconds(1)), Not(HasSubstr("last")));
+  writable(1);
+  EXPECT_THAT(time(seconds(2)), HasSubstr("[1 last]"));
+}
+
+TEST_F(PushEngineTest, EndsTheOldestOfTooManyAndSaysSo) {
+  for (int i = 1; i <= 4; ++i) open(bob.id, "w" + std::to_string(i));
+  EXPECT_THAT(others, IsEmpty());
+  open(ConversationId{}, "w5");
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(others[0].request, xmpp::RequestId{1});
+  EXPECT_TRUE(others[0].last);
+  EXPECT_TRUE(engine.is_displaced("w1"));
+  EXPECT_FALSE(engine.is_displaced("w2"));
+  EXPECT_EQ(engine.size(), 4u);
+}
+
+TEST_F(PushEngineTest, TakesASecondRequestOfAWindowForItsReload) {
+  for (int i = 1; i <= 4; ++i) open(bob.id, "w" + std::to_string(i));
+  open(bob.id, "w3");
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(others[0].request, xmpp::RequestId{3});
+  EXPECT_FALSE(engine.is_displaced("w3"));
+  EXPECT_EQ(engine.size(), 4u);
+}
+
+TEST_F(PushEngineTest, TellsWhatIsLookedAt) {
+  open(ConversationId{}, "a");
+  open(carol.id, "b");
+  EXPECT_THAT(engine.shown(), testing::ElementsAre(carol.id));
+  engine.on_gone(xmpp::RequestId{2});
+  EXPECT_THAT(engine.shown(), IsEmpty());
+}
+
+TEST_F(PushEngineTest, EndsWithTheSession) {
+  open(bob.id);
+  writable(1);
+  Account account = model.account();
+  account.link = LinkState::ended;
+  model.set_account(account, EventKind::link_changed);
+  EXPECT_THAT(change(), testing::StartsWith("[1 last] <meta http-equiv=\"refresh\""));
+}
+
+TEST_F(PushEngineTest, ShowsThatTheServerIsAway) {
+  open(bob.id);
+  writable(1);
+  Account account = model.account();
+  account.link = LinkState::reconnecting;
+  model.set_account(account, EventKind::link_changed);
+  EXPECT_THAT(change(), HasSubstr("#down{display:block}"));
+  writable(1);
+  account.link = LinkState::online;
+  model.set_account(account, EventKind::link_changed);
+  EXPECT_THAT(change(), HasSubstr("#down{display:none}"));
+}
+
+// Five thousand events in one stream: the page stays within its bounds and nothing is said twice.
+TEST_F(PushEngineTest, CarriesFiveThousandEvents) {
+  open(bob.id);
+  writable(1);
+  std::size_t renewals = 0;
+  for (int i = 0; i < 5000; ++i) {
+    model.set_presence(carol, i % 2 == 0 ? Show::away : Show::online, "");
+    const std::string chunk = writable(last);
+    if (chunk.find(" last]") == std::string::npos) continue;
+    ++renewals;
+    open(bob.id);
+    writable(last);
+  }
+  EXPECT_GE(renewals, 1u);
+  EXPECT_LE(renewals, 6u);
+}
+
+}  // namespace
+}  // namespace webclient
