@@ -211,7 +211,7 @@ void append_bubble(std::string& out, const Message& message, const Conversation&
   out += "\" id=\"" + id + "\"><bdi class=\"a\">";
   if (message.me) out += "* ";
   append_html(out, author_of(message, in, reader));
-  out += "</bdi>";
+  out += "</bdi> ";
   append_text(out, message, reader);
   if (!message.link.empty() && message.text.find(message.link) == std::string::npos) {
     out += " <a href=\"";

@@ -28,7 +28,7 @@ class IframeStream : public testing::Test {
 
 TEST_F(IframeStream, ShowsAMessage) {
   EXPECT_EQ(bubble(sample::incoming("hello")),
-            "<div class=\"b in\" id=\"m1\"><bdi class=\"a\">Bob</bdi><span class=\"x\" dir=\"auto\">hello</span>"
+            "<div class=\"b in\" id=\"m1\"><bdi class=\"a\">Bob</bdi> <span class=\"x\" dir=\"auto\">hello</span>"
             " <small><time datetime=\"2025-11-25T12:00\">12:00</time></small></div>\n");
 }
 

@@ -1,0 +1,107 @@
+// Every page of the chat without scripts, as files of a sample session: valid HTML, accessible, whole on a phone.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { HtmlValidate } from 'html-validate';
+import { at_exit, temp_dir } from './lib/cleanup.mjs';
+import { Chromium } from './lib/chromium.mjs';
+
+const languages = ['en', 'de', 'ar'];
+const directories = new Map();
+const axe_source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const type_of = (name) => (name.endsWith('.css') ? 'text/css' : name.endsWith('.svg') ? 'image/svg+xml' : 'text/html; charset=utf-8');
+
+let server;
+let browser;
+let origin;
+
+before(async () => {
+  for (const language of languages) {
+    const directory = temp_dir('pages');
+    execFileSync(process.env.POSTERN_PAGE_SAMPLES, [directory, language]);
+    directories.set(language, directory);
+  }
+  // /LANGUAGE/page.html, and what the pages themselves ask for: /assets/, and frames that stay empty here.
+  server = createServer((request, response) => {
+    const [, first, name] = request.url.split(/[/?]/);
+    const directory = directories.get(first) ?? (first === 'assets' ? directories.get('en') : undefined);
+    if (!directory || !/^[\w.-]+$/.test(name ?? '')) return response.writeHead(204).end();
+    return response.writeHead(200, { 'Content-Type': type_of(name) }).end(readFileSync(join(directory, name)));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  at_exit(() => server.close());
+  origin = `http://127.0.0.1:${server.address().port}`;
+  browser = await Chromium.launch();
+});
+
+after(async () => {
+  await browser?.stop();
+  server?.closeAllConnections();
+  server?.close();
+});
+
+const pages = (language) => readdirSync(directories.get(language)).filter((name) => name.endsWith('.html'));
+
+describe('pages of the chat', () => {
+  it('are valid HTML', async () => {
+    // Off: matters of taste, and what says nothing about a document (every form field is labelled, in its own way).
+    const validator = new HtmlValidate({
+      extends: ['html-validate:standard'],
+      rules: { 'no-trailing-whitespace': 'off', 'void-style': 'off', 'long-title': 'off', 'require-sri': 'off', 'no-inline-style': 'error',
+        'doctype-style': 'off' },
+    });
+    let seen = 0;
+    const problems = [];
+    for (const language of languages) {
+      for (const name of pages(language)) {
+        const report = await validator.validateFile(join(directories.get(language), name));
+        const messages = report.results.flatMap((result) => result.messages.map((m) => `${m.line}: ${m.ruleId}: ${m.message}`));
+        problems.push(...messages.map((message) => `${language}/${name}:${message}`));
+        seen += 1;
+      }
+    }
+    assert.deepEqual(problems, []);
+    assert.ok(seen >= 60);
+  });
+
+  for (const scheme of ['light', 'dark']) {
+    it(`are accessible (${scheme})`, async () => {
+      const context = await browser.browser.newContext({ colorScheme: scheme });
+      const page = await context.newPage();
+      const problems = [];
+      for (const language of ['en', 'ar']) {
+        for (const name of pages(language)) {
+          await page.goto(`${origin}/${language}/${name}`);
+          await page.evaluate(axe_source);
+          // What stands in a frame is not a page of its own: main part and heading are those of the page around it.
+          const off = /^(stream|compose)/.test(name) ? ['landmark-one-main', 'page-has-heading-one', 'region'] : [];
+          const found = await page.evaluate((rules) => globalThis.axe.run(document, {
+            iframes: false,
+            rules: Object.fromEntries(rules.map((rule) => [rule, { enabled: false }])),
+          }), off);
+          problems.push(...found.violations.map((v) =>
+            `${language}/${name}: ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`));
+        }
+      }
+      assert.deepEqual(problems, []);
+      await context.close();
+    });
+  }
+
+  it('fit a phone', async () => {
+    const context = await browser.browser.newContext({ viewport: { width: 320, height: 640 } });
+    const page = await context.newPage();
+    for (const language of languages) {
+      for (const name of pages(language)) {
+        await page.goto(`${origin}/${language}/${name}`);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= 320, `${language}/${name} is ${width} wide`);
+      }
+    }
+    await context.close();
+  });
+});
