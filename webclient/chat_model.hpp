@@ -79,7 +79,8 @@ struct Message {
   std::optional<MessageId> replaces;     // it is a correction of this message (XEP-0308)
   std::optional<MessageId> replaced_by;  // it has been corrected: show it struck out or not at all
   WallTime when{};
-  std::string author;  // rooms and notices: nick; empty otherwise
+  std::string author;     // rooms and notices: nick; empty otherwise
+  OccupantId occupant{};  // who that was, if they were in the room then
   std::string text;
   std::string link;  // http(s) URL of a file that came with it (XEP-0066), already checked for its scheme
   // For the client, not for pages:

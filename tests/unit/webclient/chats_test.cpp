@@ -1,0 +1,394 @@
+// Messages between people: transcripts beside RFC 6121 5, XEP-0085, 0184, 0203, 0280, 0308, 0359 and 0313.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/webclient/play.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace webclient;
+using testing::HasSubstr;
+using tests::Play;
+
+std::string chat(std::string_view from, std::string_view body, std::string_view more = {}, std::string_view id = {}) {
+  std::string message = "<message type='chat' to='julia@example.org' from='" + std::string(from) + "'";
+  if (!id.empty()) message += " id='" + std::string(id) + "'";
+  message += ">";
+  if (!body.empty()) message += "<body>" + std::string(body) + "</body>";
+  return message + std::string(more) + "</message>";
+}
+
+std::string carbon(std::string_view from, std::string_view kind, std::string_view inner) {
+  return "<message from='" + std::string(from) + "' to='julia@example.org/web'><" + std::string(kind) +
+         " xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>" + std::string(inner) + "</forwarded></" +
+         std::string(kind) + "></message>";
+}
+
+std::string inner(std::string_view from, std::string_view to, std::string_view body, std::string_view more = {}) {
+  return "<message xmlns='jabber:client' type='chat' from='" + std::string(from) + "' to='" + std::string(to) + "'" +
+         std::string(more) + "><body>" + std::string(body) + "</body></message>";
+}
+
+Chats::Sent send(Play& play, std::string_view to, std::string_view text) {
+  Chats::Sent sent;
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto opened = client.start_chat(to, now, out);
+    ASSERT_EQ(opened.problem, Problem::none);
+    sent = client.send(opened.conversation, text, now, out);
+  });
+  return sent;
+}
+
+const Message& message(const Play& play, std::string_view address, std::size_t index) {
+  return play.row(address).messages.at(index);
+}
+
+class ChatsTest : public testing::Test {
+ protected:
+  ChatsTest() { play.logs_in(); }
+  void befriend(std::string_view address, std::string_view subscription = "both") {
+    play.hears("<iq type='set' id='push'><query xmlns='jabber:iq:roster'><item jid='" + std::string(address) +
+               "' subscription='" + std::string(subscription) + "'/></query></iq>");
+  }
+  void has_archive() {
+    play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
+               "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+  }
+  Play play;
+};
+
+TEST_F(ChatsTest, AMessageOpensAConversation) {
+  EXPECT_EQ(play.hears(chat("Romeo@Example.NET/orchard", "hello &lt;b&gt;")), "");
+  const auto& row = play.row("romeo@example.net");
+  EXPECT_TRUE(row.listed());
+  EXPECT_EQ(row.unread, 1U);
+  EXPECT_EQ(row.messages.front().text, "hello <b>");
+  EXPECT_EQ(row.messages.front().direction, Direction::incoming);
+  EXPECT_EQ(row.messages.front().when, WallTime{} + std::chrono::hours(24 * 365 * 50));
+  EXPECT_FALSE(row.messages.front().delayed);
+  play.does([&](Client& client, auto now, auto& out) { client.open_conversation(row.id, now, out); });
+  EXPECT_EQ(row.unread, 0U);
+}
+
+TEST_F(ChatsTest, TheTimeIsThatOfTheServer) {
+  const auto delay = [](const char* from) {
+    return "<delay xmlns='urn:xmpp:delay' from='" + std::string(from) + "' stamp='2002-09-10T23:08:25Z'/>";
+  };
+  play.hears(chat("romeo@example.net", "offline", delay("example.org")));
+  EXPECT_TRUE(message(play, "romeo@example.net", 0).delayed);
+  EXPECT_EQ(message(play, "romeo@example.net", 0).when, WallTime{} + std::chrono::seconds(1031699305));
+  play.hears(chat("romeo@example.net", "forged", delay("romeo@example.net")));
+  EXPECT_FALSE(message(play, "romeo@example.net", 1).delayed);
+}
+
+TEST_F(ChatsTest, MeIsAMark) {
+  play.hears(chat("romeo@example.net", "/me waves"));
+  EXPECT_TRUE(message(play, "romeo@example.net", 0).me);
+  EXPECT_EQ(message(play, "romeo@example.net", 0).text, "waves");
+  play.hears(chat("romeo@example.net", "/meow"));
+  EXPECT_FALSE(message(play, "romeo@example.net", 1).me);
+}
+
+TEST_F(ChatsTest, AFileIsALink) {
+  play.hears(chat("romeo@example.net", "https://example.net/a.png",
+                  "<x xmlns='jabber:x:oob'><url>https://example.net/a.png</url></x>"));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).link, "https://example.net/a.png");
+  play.hears(chat("romeo@example.net", "x", "<x xmlns='jabber:x:oob'><url>javascript:alert(1)</url></x>"));
+  EXPECT_EQ(message(play, "romeo@example.net", 1).link, "");
+}
+
+TEST_F(ChatsTest, SendsWhatTheReaderWrites) {
+  const auto sent = send(play, "romeo@example.net/orchard", "/me is\r\nhere \n");
+  ASSERT_EQ(sent.problem, Problem::none);
+  const auto& stanza = play.sent.at(play.sent.size() - 2);
+  EXPECT_THAT(stanza, HasSubstr("to=\"romeo@example.net\""));
+  EXPECT_THAT(stanza, HasSubstr("<body>/me is\nhere</body>"));
+  EXPECT_THAT(stanza, HasSubstr("<request xmlns=\"urn:xmpp:receipts\"/>"));
+  EXPECT_EQ(play.texts("romeo@example.net"), "me[is\nhere]");
+  EXPECT_TRUE(message(play, "romeo@example.net", 0).me);
+}
+
+TEST_F(ChatsTest, RefusesWhatCannotBeSent) {
+  EXPECT_EQ(send(play, "romeo@example.net", " \n ").problem, Problem::empty_text);
+  EXPECT_EQ(send(play, "romeo@example.net", "\x01\u202e").problem, Problem::empty_text);
+  EXPECT_EQ(send(play, "romeo@example.net", std::string(4001, 'x')).problem, Problem::text_too_long);
+  std::string euros;
+  for (int i = 0; i < 4000; ++i) euros += "\u20ac";
+  EXPECT_EQ(send(play, "romeo@example.net", euros).problem, Problem::none);
+  play.does([](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.send(ConversationId{99}, "x", now, out).problem, Problem::no_such_conversation);
+    for (const char* bad : {"", "example.org", "@example.org", "a@b@c", "a b@example.org"}) {
+      EXPECT_EQ(client.start_chat(bad, now, out).problem, Problem::bad_address) << bad;
+    }
+    EXPECT_EQ(client.start_chat("Julia@example.org/x", now, out).problem, Problem::own_address);
+  });
+}
+
+// XEP-0184.
+TEST_F(ChatsTest, AReceiptOfTheOtherSideCounts) {
+  send(play, "romeo@example.net", "hi");
+  const auto id = play.id_of("<body>hi");
+  const auto receipt = "<received xmlns='urn:xmpp:receipts' id='" + id + "'/>";
+  play.hears(chat("mallory@example.net/x", "", receipt));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).delivery, Delivery::waiting);
+  EXPECT_EQ(play.model().find("mallory@example.net"), nullptr);
+  play.hears(chat("romeo@example.net/orchard", "", receipt));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).delivery, Delivery::delivered);
+}
+
+TEST_F(ChatsTest, ReceiptsGoToWhoMaySeeUs) {
+  const auto with_request = chat("romeo@example.net/orchard", "hi", "<request xmlns='urn:xmpp:receipts'/>", "r1");
+  EXPECT_EQ(play.hears(with_request), "");
+  befriend("romeo@example.net", "to");
+  EXPECT_EQ(play.hears(with_request), "");
+  befriend("romeo@example.net", "from");
+  const auto said = play.hears(chat("romeo@example.net/orchard", "ho", "<request xmlns='urn:xmpp:receipts'/>", "r2"));
+  EXPECT_THAT(said, HasSubstr("<received id=\"r2\" xmlns=\"urn:xmpp:receipts\"/>"));
+  EXPECT_THAT(said, HasSubstr("to=\"romeo@example.net/orchard\""));
+}
+
+TEST_F(ChatsTest, AnErrorStandsBesideTheMessage) {
+  send(play, "romeo@example.net", "hi");
+  const auto id = play.id_of("<body>hi");
+  const auto error = [&](const char* from) {
+    return "<message type='error' from='" + std::string(from) + "' id='" + id +
+           "'><error type='cancel'><service-unavailable "
+           "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+  };
+  play.hears(error("mallory@example.net"));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).delivery, Delivery::waiting);
+  play.hears(error("romeo@example.net"));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).delivery, Delivery::failed);
+  EXPECT_EQ(message(play, "romeo@example.net", 0).problem, Problem::service_unavailable);
+}
+
+// XEP-0085.
+TEST_F(ChatsTest, TypingIsShownForAWhile) {
+  const std::string composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
+  play.hears(chat("romeo@example.net/o", "", composing));
+  EXPECT_EQ(play.model().find("romeo@example.net"), nullptr);  // a stranger does not get into the list by typing
+  befriend("romeo@example.net");
+  play.hears(chat("romeo@example.net/o", "", composing));
+  EXPECT_EQ(play.row("romeo@example.net").typing, Typing::composing);
+  play.hears(chat("romeo@example.net/o", "done", "<active xmlns='http://jabber.org/protocol/chatstates'/>"));
+  EXPECT_EQ(play.row("romeo@example.net").typing, Typing::no);
+  play.hears(chat("romeo@example.net/o", "", composing));
+  for (int i = 0; i < 3; ++i) {
+    play.waits(50s);
+    play.hears("<presence from='example.org'/>");
+  }
+  EXPECT_EQ(play.row("romeo@example.net").typing, Typing::no);
+}
+
+// XEP-0308.
+TEST_F(ChatsTest, ACorrectionReplacesWhatTheSameSideWrote) {
+  play.hears(chat("romeo@example.net/o", "helo", "", "m1"));
+  play.hears(chat("romeo@example.net/o", "hello", "<replace xmlns='urn:xmpp:message-correct:0' id='m1'/>", "m2"));
+  play.hears(chat("romeo@example.net/o", "hello!", "<replace xmlns='urn:xmpp:message-correct:0' id='m1'/>", "m3"));
+  EXPECT_EQ(message(play, "romeo@example.net", 0).replaced_by, message(play, "romeo@example.net", 1).id);
+  EXPECT_EQ(message(play, "romeo@example.net", 1).replaced_by, message(play, "romeo@example.net", 2).id);
+  EXPECT_EQ(message(play, "romeo@example.net", 2).replaces, message(play, "romeo@example.net", 1).id);
+  // Ours is not theirs to correct.
+  send(play, "romeo@example.net", "mine");
+  const auto id = play.id_of("<body>mine");
+  play.hears(
+      chat("romeo@example.net/o", "yours", "<replace xmlns='urn:xmpp:message-correct:0' id='" + id + "'/>", "m4"));
+  EXPECT_FALSE(message(play, "romeo@example.net", 3).replaced_by);
+  EXPECT_FALSE(message(play, "romeo@example.net", 4).replaces);
+  play.hears(chat("mallory@example.net/o", "x", "<replace xmlns='urn:xmpp:message-correct:0' id='m3'/>", "m5"));
+  EXPECT_FALSE(message(play, "romeo@example.net", 2).replaced_by);
+}
+
+TEST_F(ChatsTest, CorrectsItsOwn) {
+  play.hears(chat("romeo@example.net/o", "hey", "", "m1"));
+  const auto first = send(play, "romeo@example.net", "helo");
+  const auto first_id = play.id_of("<body>helo");
+  const auto conversation = play.row("romeo@example.net").id;
+  Chats::Sent second, third;
+  play.does([&](Client& client, auto now, auto& out) {
+    second = client.correct(conversation, first.id, "hello", now, out);
+    third = client.correct(conversation, second.id, "hello!", now, out);
+    EXPECT_EQ(client.correct(conversation, MessageId{99}, "x", now, out).problem, Problem::no_such_message);
+    const auto theirs = play.row("romeo@example.net").messages[0].id;
+    EXPECT_EQ(client.correct(conversation, theirs, "x", now, out).problem, Problem::not_ours);
+  });
+  EXPECT_THAT(play.sent[play.sent.size() - 1], HasSubstr("<replace id=\"" + first_id + "\""));
+  EXPECT_EQ(play.model().find(play.row("romeo@example.net"), first.id)->replaced_by, second.id);
+  EXPECT_EQ(play.model().find(play.row("romeo@example.net"), second.id)->replaced_by, third.id);
+}
+
+// XEP-0280.
+TEST_F(ChatsTest, CarbonsOfOurOwnAccount) {
+  play.hears(
+      carbon("julia@example.org", "sent", inner("julia@example.org/phone", "romeo@example.net", "from my phone")));
+  play.hears(
+      carbon("julia@example.org", "received", inner("romeo@example.net/o", "julia@example.org/phone", "to my phone")));
+  EXPECT_EQ(play.texts("romeo@example.net"), "me[from my phone][to my phone]");
+  EXPECT_EQ(message(play, "romeo@example.net", 0).delivery, Delivery::sent);
+  EXPECT_EQ(play.row("romeo@example.net").unread, 1U);
+  // Writing elsewhere is reading.
+  play.hears(carbon("julia@example.org", "sent", inner("julia@example.org/phone", "romeo@example.net", "again")));
+  EXPECT_EQ(play.row("romeo@example.net").unread, 0U);
+}
+
+TEST_F(ChatsTest, ForgedCarbonsAreNothing) {
+  const auto words = inner("romeo@example.net/o", "julia@example.org/phone", "I never said that");
+  play.hears(carbon("mallory@example.net", "received", words));
+  play.hears(carbon("julia@example.org/phone", "received", words));
+  play.hears(carbon("julia@example.org.evil", "sent", inner("julia@example.org/phone", "romeo@example.net", "nor I")));
+  // Direction and kind must fit.
+  play.hears(carbon("julia@example.org", "sent", words));
+  play.hears(
+      "<message from='mallory@example.net' type='chat'><body>cover</body><received xmlns='urn:xmpp:carbons:2'>"
+      "<forwarded xmlns='urn:xmpp:forward:0'>" +
+      words + "</forwarded></received></message>");
+  EXPECT_EQ(play.model().find("romeo@example.net"), nullptr);
+  EXPECT_EQ(play.model().find("mallory@example.net"), nullptr);
+}
+
+// XEP-0359.
+TEST_F(ChatsTest, TheSameMessageTwiceIsOne) {
+  const std::string by_us = "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='a1'/>";
+  play.hears(chat("romeo@example.net/o", "once", by_us, "m1"));
+  play.hears(chat("romeo@example.net/o", "once", by_us, "m1"));
+  EXPECT_EQ(play.texts("romeo@example.net"), "[once]");
+  // An archive id that a contact has made up hides nothing.
+  const std::string by_them = "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@example.net' id='a1'/>";
+  play.hears(chat("romeo@example.net/o", "twice", by_them, "m2"));
+  EXPECT_EQ(play.texts("romeo@example.net"), "[once][twice]");
+}
+
+// ---- XEP-0313
+
+std::string result(std::string_view queryid, std::string_view id, std::string_view stamp, std::string_view message,
+                   std::string_view from = "julia@example.org") {
+  return "<message from='" + std::string(from) + "'><result xmlns='urn:xmpp:mam:2' queryid='" + std::string(queryid) +
+         "' id='" + std::string(id) + "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='" +
+         std::string(stamp) + "'/>" + std::string(message) + "</forwarded></result></message>";
+}
+
+std::string queryid_of(const std::string& said) {
+  const auto at = said.find("queryid=\"") + 9;
+  return said.substr(at, said.find('"', at) - at);
+}
+
+TEST_F(ChatsTest, HistoryIsLoadedWhenAConversationIsOpened) {
+  has_archive();
+  play.hears(
+      chat("romeo@example.net/o", "live", "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='a9'/>", "m9"));
+  const auto conversation = play.row("romeo@example.net").id;
+  const auto open = [&] {
+    return play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); });
+  };
+  const auto said = open();
+  EXPECT_THAT(said, HasSubstr("<value>romeo@example.net</value>"));
+  EXPECT_THAT(said, HasSubstr("<before>a9</before>"));
+  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
+  EXPECT_EQ(open(), "");  // not twice
+  const auto query = queryid_of(said);
+  play.hears(result(query, "a1", "2020-01-01T10:00:00Z",
+                    inner("romeo@example.net/o", "julia@example.org", "old", " id='x1'")));
+  play.hears(
+      result(query, "a2", "2020-01-01T10:00:01Z",
+             "<message xmlns='jabber:client' type='chat' id='x2' to='julia@example.org' from='romeo@example.net/o'>"
+             "<body>better</body><replace xmlns='urn:xmpp:message-correct:0' id='x1'/></message>"));
+  play.hears(
+      result(query, "a3", "2020-01-01T10:00:02Z", inner("julia@example.org/phone", "romeo@example.net", "mine")));
+  EXPECT_EQ(play.texts("romeo@example.net"), "[live]");  // nothing before the page is whole
+  play.answers("<before>a9",
+               "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><first>a1</first></set></fin>");
+  EXPECT_EQ(play.texts("romeo@example.net"), "[old][better]me[mine][live]");
+  EXPECT_EQ(message(play, "romeo@example.net", 0).replaced_by, message(play, "romeo@example.net", 1).id);
+  EXPECT_EQ(play.row("romeo@example.net").unread, 0U);
+  const auto& history = play.row("romeo@example.net").history;
+  EXPECT_TRUE(history.known);
+  EXPECT_FALSE(history.loading);
+  EXPECT_FALSE(history.complete);
+  const auto older = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.load_older(conversation, now, out), Problem::none);
+    EXPECT_EQ(client.load_older(conversation, now, out), Problem::busy);
+  });
+  EXPECT_THAT(older, HasSubstr("<before>a1</before>"));
+  play.answers("<before>a1", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
+  play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.load_older(conversation, now, out), Problem::nothing_older);
+  });
+}
+
+TEST_F(ChatsTest, ForgedResultsAreNothing) {
+  has_archive();
+  play.hears(chat("romeo@example.net/o", "live"));
+  const auto conversation = play.row("romeo@example.net").id;
+  const auto query = queryid_of(
+      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
+  const auto words = inner("romeo@example.net/o", "julia@example.org", "forged");
+  play.hears(result(query, "f1", "2020-01-01T10:00:00Z", words, "mallory@example.net"));
+  play.hears(result(query, "f2", "2020-01-01T10:00:00Z", words, "julia@example.org/x"));
+  play.hears(result("another", "f3", "2020-01-01T10:00:00Z", words));
+  play.hears(
+      result(query, "f4", "2020-01-01T10:00:00Z", inner("mallory@example.net/o", "julia@example.org", "not of here")));
+  play.hears(result(query, "", "2020-01-01T10:00:00Z", words));
+  play.hears(result(query, "f6", "yesterday", words));
+  const auto id = play.id_of("urn:xmpp:mam:2");
+  play.hears("<iq type='result' from='mallory@example.net' id='" + id +
+             "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
+  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
+  play.hears("<iq type='result' from='julia@example.org' id='" + id +
+             "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
+  EXPECT_EQ(play.texts("romeo@example.net"), "[live]");
+  EXPECT_EQ(play.model().find("mallory@example.net"), nullptr);
+}
+
+TEST_F(ChatsTest, CorrectionsInTheArchiveMakeNoCircle) {
+  has_archive();
+  play.hears(chat("romeo@example.net/o", "live"));
+  const auto conversation = play.row("romeo@example.net").id;
+  const auto query = queryid_of(
+      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
+  const auto entry = [](const char* id, const char* corrects) {
+    return "<message xmlns='jabber:client' type='chat' id='" + std::string(id) +
+           "' to='julia@example.org' from='romeo@example.net/o'>"
+           "<body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='" +
+           corrects + "'/></message>";
+  };
+  play.hears(result(query, "a1", "2020-01-01T10:00:00Z", entry("x1", "x2")));
+  play.hears(result(query, "a2", "2020-01-01T10:00:01Z", entry("x2", "x1")));
+  play.answers("urn:xmpp:mam:2", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
+  // One more walks the chain.
+  play.hears(chat("romeo@example.net/o", "y", "<replace xmlns='urn:xmpp:message-correct:0' id='x1'/>", "m4"));
+  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 4U);
+}
+
+TEST_F(ChatsTest, AnArchiveThatDoesNotAnswerIsNotWaitedFor) {
+  has_archive();
+  play.hears(chat("romeo@example.net/o", "live"));
+  const auto conversation = play.row("romeo@example.net").id;
+  play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); });
+  play.waits(50s);
+  play.hears("<presence from='example.org'/>");
+  play.waits(11s);
+  EXPECT_FALSE(play.row("romeo@example.net").history.loading);
+}
+
+// Z-007: names, texts and statuses of a hostile contact, in the size it likes.
+TEST_F(ChatsTest, AHostileContactIsCutToSize) {
+  befriend("mallory@example.net");
+  const std::string huge(100 * 1024, 'W');
+  play.hears(chat("mallory@example.net/o", huge));
+  play.hears("<presence from='mallory@example.net/o'><status>&#x202e;" + huge + "</status></presence>");
+  play.hears(chat("mallory@example.net/o", "&lt;/style&gt;&lt;script&gt;&#x202e;"));
+  const auto& row = play.row("mallory@example.net");
+  EXPECT_EQ(row.messages[0].text.size(), play.model().bounds().text);
+  EXPECT_TRUE(row.messages[0].cut);
+  EXPECT_EQ(row.messages[1].text, "</style><script>");
+  EXPECT_LE(row.status.size(), play.model().bounds().status);
+  EXPECT_EQ(row.status.find("\u202e"), std::string::npos);
+}
+
+TEST_F(ChatsTest, StrangersByTheThousandAreBounded) {
+  for (int i = 0; i < 1000; ++i) play.hears(chat("spam" + std::to_string(i) + "@example.net", "buy"));
+  EXPECT_LE(play.model().rows().size(), play.model().bounds().conversations);
+}
+
+}  // namespace

@@ -1,0 +1,362 @@
+// Login, resume, back-off and acknowledgement: transcripts beside RFC 6120 and XEP-0198.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/webclient/play.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace webclient;
+using testing::HasSubstr;
+using testing::Not;
+using tests::Play;
+
+constexpr std::string_view hello =
+    "<message from='romeo@example.net/orchard' type='chat' id='m1'><body>hello</body></message>";
+
+MessageId send(Play& play, std::string_view to, std::string_view text, std::string* said = nullptr) {
+  MessageId id{};
+  const auto out = play.does([&](Client& client, auto now, auto& actions) {
+    const auto chat = client.start_chat(to, now, actions);
+    EXPECT_EQ(chat.problem, Problem::none);
+    const auto sent = client.send(chat.conversation, text, now, actions);
+    EXPECT_EQ(sent.problem, Problem::none);
+    id = sent.id;
+  });
+  if (said != nullptr) *said = out;
+  return id;
+}
+
+Delivery delivery(const Play& play, std::string_view to, MessageId id) {
+  return play.model().find(play.row(to), id)->delivery;
+}
+
+// Z-008.
+TEST(ClientStream, LogsInAndBeginsASession) {
+  Play play;
+  EXPECT_EQ(play.model().account().link, LinkState::connecting);
+  const auto said = play.logs_in();
+  EXPECT_THAT(said, HasSubstr("<enable xmlns='urn:xmpp:sm:3' resume='true'/>"));
+  EXPECT_THAT(said, HasSubstr("jabber:iq:roster"));
+  EXPECT_THAT(said, HasSubstr("<presence>"));
+  EXPECT_THAT(said, HasSubstr("urn:xmpp:carbons:2"));
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+  EXPECT_EQ(play.model().account().address, "julia@example.org");
+}
+
+TEST(ClientStream, SaysWhyALoginFailed) {
+  struct Case {
+    const char* condition;
+    Problem problem;
+  };
+  for (const auto& [condition, problem] :
+       {Case{"not-authorized", Problem::wrong_password}, Case{"account-disabled", Problem::account_disabled},
+        Case{"credentials-expired", Problem::password_expired},
+        Case{"temporary-auth-failure", Problem::login_failed}}) {
+    Play play;
+    play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+    play.client->secured({true, {}});
+    play.hears(tests::stream_header);
+    play.hears(
+        "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism>"
+        "</mechanisms></stream:features>");
+    EXPECT_EQ(
+        play.hears("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><" + std::string(condition) + "/></failure>"),
+        "[end]\n");
+    EXPECT_EQ(play.model().account().problem, problem) << condition;
+    EXPECT_TRUE(play.client->ended());
+    EXPECT_EQ(play.client->deadline(), xmpp::never);
+  }
+}
+
+TEST(ClientStream, SendsNoPasswordInTheClear) {
+  Play play;
+  play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+  play.client->secured({false, {}});
+  play.hears(tests::stream_header);
+  EXPECT_EQ(play.hears("<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN"
+                       "</mechanism></mechanisms></stream:features>"),
+            "[end]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::encryption_required);
+}
+
+TEST(ClientStream, AServerThatCannotBeReachedIsToldAtOnce) {
+  Play play;
+  play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+  EXPECT_EQ(play.closes(xmpp::EndReason::server_unreachable), "[end]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::server_unreachable);
+}
+
+TEST(ClientStream, AServerThatSaysNothingIsLeft) {
+  Play play;
+  play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+  EXPECT_EQ(play.waits(29s), "");
+  EXPECT_EQ(play.waits(2s), "[end]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::timed_out);
+}
+
+TEST(ClientStream, AGuestHasTheAddressItIsGiven) {
+  Play play({}, xmpp::SaslKind::anonymous);
+  EXPECT_EQ(play.model().account().address, "");
+  play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+  play.authenticates(tests::bound_features);
+  EXPECT_THAT(play.sent[0], HasSubstr("ANONYMOUS"));
+  play.answers("xmpp-bind",
+               "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>x1@guest.example.org/web</jid></bind>");
+  EXPECT_TRUE(play.model().account().guest);
+  EXPECT_EQ(play.model().account().address, "x1@guest.example.org");
+}
+
+// ---- XEP-0198
+
+TEST(ClientStream, AMessageIsSentWhenTheServerSaysSo) {
+  Play play;
+  play.logs_in();
+  const auto before =
+      std::count_if(play.sent.begin(), play.sent.end(),
+                    [](const auto& bytes) { return bytes.starts_with("<iq") || bytes.starts_with("<presence"); }) -
+      1;  // the bind is before <enable/>
+  std::string said;
+  const auto id = send(play, "romeo@example.net", "hi", &said);
+  EXPECT_THAT(said, HasSubstr("<body>hi</body>"));
+  EXPECT_THAT(said, HasSubstr("<r xmlns='urn:xmpp:sm:3'/>"));
+  EXPECT_EQ(delivery(play, "romeo@example.net", id), Delivery::waiting);
+  play.hears("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(before) + "'/>");
+  EXPECT_EQ(delivery(play, "romeo@example.net", id), Delivery::waiting);
+  play.hears("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(before + 1) + "'/>");
+  EXPECT_EQ(delivery(play, "romeo@example.net", id), Delivery::sent);
+}
+
+TEST(ClientStream, WithoutStreamManagementAMessageIsSentWhenItIsWritten) {
+  Play play;
+  play.does([](Client& client, auto now, auto& out) { client.start(now, out); });
+  play.authenticates("<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>");
+  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web</jid></bind>");
+  std::string said;
+  const auto id = send(play, "romeo@example.net", "hi", &said);
+  EXPECT_THAT(said, Not(HasSubstr("urn:xmpp:sm:3")));
+  EXPECT_EQ(delivery(play, "romeo@example.net", id), Delivery::sent);
+}
+
+// U-060: what no reader has seen stays the server's.
+TEST(ClientStream, AcknowledgesWhatAReaderHas) {
+  Play play;
+  play.logs_in();
+  play.hears(hello);
+  play.hears(hello);
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='0'/>\n");
+  play.does([](Client& client, auto now, auto& out) { client.seen(now, out); });
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
+  for (int i = 0; i < 501; ++i) play.hears("<presence from='a@b/c'/>");
+  // A server gives up on who acknowledges nothing for ever.
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='503'/>\n");
+}
+
+// U-063: the reader notices nothing.
+TEST(ClientStream, ResumesAndSendsAgainWhatWasOnItsWay) {
+  Play play;
+  play.logs_in();
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
+  const auto first = send(play, "romeo@example.net", "first");
+  EXPECT_EQ(play.closes(), "");
+  EXPECT_EQ(play.model().account().link, LinkState::reconnecting);
+  const auto second = send(play, "romeo@example.net", "second");  // written while there is no link
+  EXPECT_EQ(play.waits(1s), "[open]\n");
+  EXPECT_EQ(play.authenticates(tests::bound_features),
+            "<resume h=\"0\" previd=\"resume-me\" xmlns=\"urn:xmpp:sm:3\"/>\n");
+  // The server had everything up to "first".
+  const auto h = std::count_if(play.sent.begin(), play.sent.end(),
+                               [](const auto& bytes) {
+                                 return (bytes.starts_with("<iq") || bytes.starts_with("<presence") ||
+                                         bytes.starts_with("<message"));
+                               }) -
+                 1;
+  const auto said = play.hears("<resumed xmlns='urn:xmpp:sm:3' previd='resume-me' h='" + std::to_string(h) + "'/>");
+  EXPECT_THAT(said, HasSubstr("second"));
+  EXPECT_THAT(said, Not(HasSubstr("first")));
+  EXPECT_EQ(delivery(play, "romeo@example.net", first), Delivery::sent);
+  EXPECT_EQ(delivery(play, "romeo@example.net", second), Delivery::waiting);
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+  // What was handled but not acknowledged comes again, and is not shown twice.
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m2'><body>two</body></message>");
+  EXPECT_EQ(play.texts("romeo@example.net"), "[one]me[first]me[second][two]");
+  play.does([](Client& client, auto now, auto& out) { client.seen(now, out); });
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
+}
+
+TEST(ClientStream, TheSecondLoginIsNoWeakerThanTheFirst) {
+  Play play;
+  play.logs_in();
+  play.closes();
+  play.waits(1s);
+  play.client->secured({false, {}});
+  play.hears(tests::stream_header);
+  EXPECT_EQ(play.hears("<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN"
+                       "</mechanism></mechanisms></stream:features>"),
+            "[end]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::encryption_required);
+}
+
+TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
+  Play play;
+  play.logs_in();
+  play.answers("disco#info", "<query xmlns='http://jabber.org/protocol/disco#info'/>", "example.org");
+  play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
+             "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+  play.hears(
+      "<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body>"
+      "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='arch-1'/></message>");
+  const auto arrived = send(play, "romeo@example.net", "arrived");
+  const auto arrived_id = play.id_of("arrived");
+  const auto lost = send(play, "romeo@example.net", "lost");
+  EXPECT_THAT(play.reconnects(), HasSubstr("<resume"));
+  EXPECT_THAT(play.hears("<failed xmlns='urn:xmpp:sm:3'><item-not-found "
+                         "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"),
+              HasSubstr("xmpp-bind"));
+  const auto begun = play.answers("xmpp-bind",
+                                  "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+                                  "<jid>julia@example.org/web2</jid></bind>");
+  EXPECT_THAT(begun, HasSubstr("<after>arch-1</after>"));
+  EXPECT_THAT(begun, Not(HasSubstr("lost")));  // first the archive tells what has arrived
+  const auto query = begun.substr(begun.find("queryid=\"") + 9);
+  const auto queryid = query.substr(0, query.find('"'));
+  const auto result = [&](const std::string& id, const std::string& inner) {
+    return "<message from='julia@example.org'><result xmlns='urn:xmpp:mam:2' queryid='" + queryid + "' id='" + id +
+           "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:09Z'/>" +
+           inner + "</forwarded></result></message>";
+  };
+  play.hears(result("arch-2",
+                    "<message xmlns='jabber:client' from='julia@example.org/web' to='romeo@example.net' "
+                    "type='chat' id='" +
+                        arrived_id + "'><body>arrived</body></message>"));
+  play.hears(result("arch-3",
+                    "<message xmlns='jabber:client' from='romeo@example.net/o' to='julia@example.org' "
+                    "type='chat' id='m9'><body>missed</body></message>"));
+  const auto after = play.hears("<iq type='result' id='" + play.id_of("<after>arch-1") +
+                                "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
+  EXPECT_THAT(after, HasSubstr("lost"));
+  EXPECT_THAT(after, Not(HasSubstr("arrived")));
+  EXPECT_EQ(delivery(play, "romeo@example.net", arrived), Delivery::sent);
+  EXPECT_EQ(delivery(play, "romeo@example.net", lost), Delivery::waiting);
+  EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[missed]"));
+  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 4U);
+  EXPECT_EQ(play.row("romeo@example.net").unread, 1U);
+}
+
+TEST(ClientStream, AnImpossibleCountEndsTheStream) {
+  for (const char* bad : {"4000000000", "1000", "x", ""}) {
+    Play play;
+    play.logs_in();
+    play.hears("<a xmlns='urn:xmpp:sm:3' h='" + std::string(bad) + "'/>");
+    EXPECT_EQ(play.model().account().link, LinkState::reconnecting) << bad;
+  }
+}
+
+TEST(ClientStream, RetriesMoreAndMoreSlowlyAndThenGivesUp) {
+  Play play;
+  play.logs_in();
+  play.closes();
+  std::size_t tries = 0;
+  xmpp::Duration last{};
+  while (!play.client->ended()) {
+    const auto before = play.now;
+    const auto wait = play.client->deadline() - play.now;
+    const auto said = play.waits(wait);
+    if (said.find("[open]") != std::string::npos) {
+      ++tries;
+      last = play.now - before;
+      EXPECT_LE(last, 60s);
+      play.closes(xmpp::EndReason::server_unreachable);
+    }
+    ASSERT_LT(tries, 60U);
+  }
+  EXPECT_GT(tries, 10U);
+  EXPECT_GE(last, 30s);
+  EXPECT_EQ(play.model().account().problem, Problem::server_unreachable);
+}
+
+TEST(ClientStream, ASilentServerIsTriedOutAndThenLeft) {
+  Play play;
+  play.logs_in();
+  play.waits(59s);
+  EXPECT_THAT(play.waits(2s), HasSubstr("<r xmlns='urn:xmpp:sm:3'/>"));
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+  play.waits(20s);
+  EXPECT_EQ(play.model().account().link, LinkState::reconnecting);
+}
+
+TEST(ClientStream, AServerThatAnswersIsKept) {
+  Play play;
+  play.logs_in();
+  for (int i = 0; i < 5; ++i) {
+    play.waits(61s);
+    play.hears("<presence from='example.org'/>");
+  }
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+}
+
+TEST(ClientStream, AnotherLoginInOurPlaceIsTheEnd) {
+  Play play;
+  play.logs_in();
+  play.hears("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+  EXPECT_EQ(play.closes(xmpp::EndReason::server_error), "[end]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::replaced);
+}
+
+TEST(ClientStream, ARestartOfTheServerIsNot) {
+  Play play;
+  play.logs_in();
+  play.hears("<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+  EXPECT_EQ(play.closes(xmpp::EndReason::server_error), "");
+  EXPECT_EQ(play.model().account().link, LinkState::reconnecting);
+}
+
+TEST(ClientStream, LogsOut) {
+  Play play;
+  play.logs_in();
+  const auto said = play.does([](Client& client, auto now, auto& out) { client.log_out(now, out); });
+  EXPECT_EQ(said, "<presence type=\"unavailable\"/>\n<a xmlns='urn:xmpp:sm:3' h='0'/>\n[end]\n");
+  EXPECT_EQ(play.model().account().link, LinkState::ended);
+  EXPECT_EQ(play.hears(hello), "");
+  EXPECT_EQ(play.does([](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.start_chat("romeo@example.net", now, out).problem, Problem::offline);
+    client.log_out(now, out);
+  }),
+            "");
+}
+
+TEST(ClientStream, TheGatewayMayEndIt) {
+  Play play;
+  play.logs_in();
+  EXPECT_THAT(play.closes(xmpp::EndReason::shutdown), HasSubstr("[end]"));
+  EXPECT_EQ(play.model().account().problem, Problem::shutting_down);
+}
+
+TEST(ClientStream, WhatCannotBeKeptIsRefused) {
+  Play play;
+  play.logs_in();
+  Problem last = Problem::none;
+  int sent = 0;
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto chat = client.start_chat("romeo@example.net", now, out);
+    for (; last == Problem::none && sent < 2000; ++sent) last = client.send(chat.conversation, "x", now, out).problem;
+  });
+  EXPECT_EQ(last, Problem::offline);
+  EXPECT_GT(sent, 500);
+}
+
+// The same inputs give the same actions, byte for byte.
+TEST(ClientStream, IsDeterministic) {
+  const auto run = [] {
+    Play play;
+    play.logs_in();
+    send(play, "romeo@example.net", "hi");
+    play.reconnects();
+    return play.sent;
+  };
+  EXPECT_EQ(run(), run());
+}
+
+}  // namespace

@@ -1,0 +1,381 @@
+// Rooms and bookmarks: transcripts beside XEP-0045, 0249, 0402 and 0048.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/webclient/play.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace webclient;
+using testing::HasSubstr;
+using testing::Not;
+using tests::Play;
+
+constexpr std::string_view hall = "hall@rooms.example.org";
+
+std::string presence(std::string_view nick, std::string_view item = {}, std::string_view codes = {},
+                     std::string_view type = {}) {
+  std::string text = "<presence from='hall@rooms.example.org/" + std::string(nick) + "'";
+  if (!type.empty()) text += " type='" + std::string(type) + "'";
+  text += "><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='member' role='participant'" +
+          (item.empty() ? std::string("/>") : std::string(item));
+  for (std::size_t at = 0; at < codes.size(); at += 4) {
+    text += "<status code='" + std::string(codes.substr(at, 3)) + "'/>";
+  }
+  return text + "</x></presence>";
+}
+
+std::string say(std::string_view nick, std::string_view body, std::string_view more = {}, std::string_view id = {}) {
+  std::string text = "<message type='groupchat' from='hall@rooms.example.org/" + std::string(nick) + "'";
+  if (!id.empty()) text += " id='" + std::string(id) + "'";
+  return text + "><body>" + std::string(body) + "</body>" + std::string(more) + "</message>";
+}
+
+constexpr std::string_view old =
+    "<delay xmlns='urn:xmpp:delay' from='hall@rooms.example.org' stamp='2019-01-01T00:00:00Z'/>";
+
+class RoomsTest : public testing::Test {
+ protected:
+  RoomsTest() { play.logs_in(); }
+
+  Opened join(std::string_view address = hall, std::string_view nick = "julia", std::string_view password = {}) {
+    Opened opened;
+    said = play.does([&](Client& client, auto now, auto& out) {
+      opened = client.join_room({address, nick, password}, now, out);
+    });
+    return opened;
+  }
+  void enter() {
+    ASSERT_EQ(join().problem, Problem::none);
+    play.hears(presence("nurse"));
+    play.hears(presence("julia", {}, "110"));
+    ASSERT_EQ(room().state, RoomState::joined);
+  }
+  const Room& room() { return *play.row(hall).room; }
+  ConversationId id() { return play.row(hall).id; }
+  std::string send(std::string_view text) {
+    return play.does([&](Client& client, auto now, auto& out) {
+      EXPECT_EQ(client.send(id(), text, now, out).problem, Problem::none);
+    });
+  }
+  Play play;
+  std::string said;
+};
+
+TEST_F(RoomsTest, Joins) {
+  EXPECT_EQ(join(hall, "julia", "secret").problem, Problem::none);
+  EXPECT_THAT(said, HasSubstr("to=\"hall@rooms.example.org/julia\""));
+  EXPECT_THAT(said, HasSubstr("<password>secret</password>"));
+  EXPECT_EQ(room().state, RoomState::joining);
+  EXPECT_EQ(join().problem, Problem::busy);
+  play.hears(presence("nurse"));
+  EXPECT_EQ(room().state, RoomState::joining);
+  play.hears(presence("julia", {}, "110"));
+  EXPECT_EQ(room().state, RoomState::joined);
+  EXPECT_EQ(room().occupants.size(), 2U);
+  EXPECT_TRUE(room().occupants.at("julia").self);
+  EXPECT_EQ(room().occupants.at("nurse").affiliation, Affiliation::member);
+  play.hears(presence("nurse", {}, {}, "unavailable"));
+  EXPECT_EQ(room().occupants.size(), 1U);
+}
+
+TEST_F(RoomsTest, AddressesAndNicks) {
+  EXPECT_EQ(join("", "julia").problem, Problem::bad_address);
+  EXPECT_EQ(join("hall", "julia").problem, Problem::bad_address);  // no service is known
+  EXPECT_EQ(join("hall@rooms.example.org/x", "julia").problem, Problem::bad_address);
+  EXPECT_EQ(join(hall, "\x01").problem, Problem::bad_nick);  // nothing is left of it
+  EXPECT_EQ(join(hall, "").problem, Problem::none);
+  EXPECT_EQ(room().nick, "julia");
+  play.hears("<iq type='result' from='example.org' id='" + play.id_of("disco#items") +
+             "'><query xmlns='http://jabber.org/protocol/disco#items'><item jid='rooms.example.org'/></query></iq>");
+  play.answers("to=\"rooms.example.org\"",
+               "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='conference' type='text'/>"
+               "<feature var='http://jabber.org/protocol/muc'/></query>",
+               "rooms.example.org");
+  EXPECT_EQ(play.model().account().room_service, "rooms.example.org");
+  EXPECT_EQ(join("Kitchen", "").problem, Problem::none);
+  EXPECT_THAT(said, HasSubstr("to=\"kitchen@rooms.example.org/julia\""));
+}
+
+TEST_F(RoomsTest, SaysWhyOneCannotEnter) {
+  struct Case {
+    const char* condition;
+    Problem problem;
+  };
+  for (const auto& [condition, problem] :
+       {Case{"not-authorized", Problem::not_authorized}, Case{"forbidden", Problem::forbidden},
+        Case{"conflict", Problem::conflict}, Case{"registration-required", Problem::registration_required},
+        Case{"service-unavailable", Problem::service_unavailable}, Case{"item-not-found", Problem::item_not_found}}) {
+    ASSERT_EQ(join().problem, Problem::none);
+    play.hears("<presence type='error' from='hall@rooms.example.org/julia'><error type='auth'><" +
+               std::string(condition) + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
+    EXPECT_EQ(room().state, RoomState::outside);
+    EXPECT_EQ(room().problem, problem) << condition;
+  }
+  ASSERT_EQ(join().problem, Problem::none);
+  play.waits(59s);
+  play.hears("<presence from='example.org'/>");
+  play.waits(2s);
+  EXPECT_EQ(room().problem, Problem::remote_server_timeout);
+}
+
+TEST_F(RoomsTest, SaysWhyOneIsOut) {
+  struct Case {
+    const char* codes;
+    Problem problem;
+  };
+  for (const auto& [codes, problem] : {Case{"110 307", Problem::room_kicked}, Case{"110 301", Problem::room_banned},
+                                       Case{"110 322", Problem::room_members_only},
+                                       Case{"110 332", Problem::room_shut_down}, Case{"110", Problem::none}}) {
+    play.does([&](Client& client, auto now, auto& out) { client.join_room({hall, "julia", {}}, now, out); });
+    play.hears(presence("julia", {}, "110"));
+    play.hears(presence("nurse"));
+    play.hears(presence("julia", "><reason>spam</reason></item>", codes, "unavailable"));
+    EXPECT_EQ(room().state, RoomState::outside);
+    EXPECT_EQ(room().problem, problem) << codes;
+    EXPECT_TRUE(room().occupants.empty());
+  }
+  EXPECT_THAT(play.texts(hall), HasSubstr("julia[spam]"));
+}
+
+TEST_F(RoomsTest, MakesARoomUsable) {
+  ASSERT_EQ(join().problem, Problem::none);
+  EXPECT_THAT(play.hears(presence("julia", {}, "110 201")), HasSubstr("muc#owner"));
+}
+
+TEST_F(RoomsTest, MessagesAndOurOwnEcho) {
+  enter();
+  play.hears(say("nurse", "hello", {}, "m1"));
+  const auto sent = send("hi all");
+  EXPECT_THAT(sent, HasSubstr("type=\"groupchat\""));
+  EXPECT_THAT(sent, Not(HasSubstr("urn:xmpp:receipts")));
+  EXPECT_EQ(play.row(hall).messages.back().delivery, Delivery::waiting);
+  play.hears(say("julia", "hi all", {}, play.id_of("hi all")));
+  EXPECT_EQ(play.texts(hall), "nurse[hello]me[hi all]");
+  EXPECT_EQ(play.row(hall).messages.back().delivery, Delivery::sent);
+  EXPECT_EQ(play.row(hall).unread, 0U);  // who writes has read
+  // Another occupant cannot take our place by using our id.
+  play.hears(say("nurse", "fake", {}, play.id_of("hi all")));
+  EXPECT_EQ(play.texts(hall), "nurse[hello]me[hi all]nurse[fake]");
+}
+
+TEST_F(RoomsTest, HistoryIsNotCountedAndNotDoubled) {
+  ASSERT_EQ(join().problem, Problem::none);
+  play.hears(say("nurse", "before julia came", old, "h1"));
+  play.hears(presence("julia", {}, "110"));
+  EXPECT_EQ(play.row(hall).unread, 0U);
+  EXPECT_TRUE(play.row(hall).messages[0].delayed);
+  play.hears(say("nurse", "before julia came", old, "h1"));
+  play.hears(say("nurse", "no id", old));
+  play.hears(say("nurse", "no id", old));
+  EXPECT_EQ(play.texts(hall), "nurse[before julia came]nurse[no id]");
+  play.hears(say("nurse", "no id"));
+  EXPECT_EQ(play.row(hall).messages.size(), 3U);
+}
+
+TEST_F(RoomsTest, MentionsAreWords) {
+  enter();
+  for (const char* text : {"Julia: come", "is julia there?", "hey @JULIA"}) play.hears(say("nurse", text));
+  EXPECT_EQ(play.row(hall).mentions, 3U);
+  for (const char* text : {"juliana", "xjulia", "\xc3\xa9julia", "jul ia"}) play.hears(say("nurse", text));
+  EXPECT_EQ(play.row(hall).mentions, 3U);
+}
+
+// XEP-0308 in rooms: whoever has a nick now need not be who had it then.
+TEST_F(RoomsTest, OnlyTheSameOccupantCorrects) {
+  enter();
+  const std::string correct = "<replace xmlns='urn:xmpp:message-correct:0' id='m1'/>";
+  play.hears(say("nurse", "helo", {}, "m1"));
+  play.hears(presence("tybalt"));
+  play.hears(say("tybalt", "I am a fool", correct, "m2"));
+  EXPECT_FALSE(play.row(hall).messages[0].replaced_by);
+  play.hears(say("nurse", "hello", correct, "m3"));
+  EXPECT_EQ(play.row(hall).messages[0].replaced_by, play.row(hall).messages[2].id);
+  play.hears(presence("nurse", {}, {}, "unavailable"));
+  play.hears(presence("nurse"));  // somebody else
+  play.hears(say("nurse", "goodbye", "<replace xmlns='urn:xmpp:message-correct:0' id='m3'/>", "m4"));
+  EXPECT_FALSE(play.row(hall).messages[2].replaced_by);
+}
+
+TEST_F(RoomsTest, SubjectAndNicks) {
+  ASSERT_EQ(join().problem, Problem::none);
+  play.hears("<message type='groupchat' from='hall@rooms.example.org/nurse'><subject>The&#10;feast</subject>" +
+             std::string(old) + "</message>");
+  play.hears(presence("julia", {}, "110"));
+  EXPECT_EQ(room().subject, "The feast");
+  EXPECT_EQ(play.texts(hall), "");
+  play.hears("<message type='groupchat' from='hall@rooms.example.org/nurse'><subject>Night</subject></message>");
+  EXPECT_EQ(room().subject_by, "nurse");
+  EXPECT_EQ(play.row(hall).messages.back().notice, Notice::subject);
+  play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.set_subject(id(), "Day", now, out), Problem::none);
+    EXPECT_EQ(client.change_nick(id(), "juliet", now, out), Problem::none);
+    EXPECT_EQ(client.change_nick(id(), "\x01", now, out), Problem::bad_nick);
+  });
+  EXPECT_THAT(play.sent[play.sent.size() - 2], HasSubstr("<subject>Day</subject>"));
+  EXPECT_THAT(play.sent.back(), HasSubstr("hall@rooms.example.org/juliet"));
+  play.hears(presence("julia", " nick='juliet'/>", "303 110", "unavailable"));
+  play.hears(presence("juliet", {}, "110"));
+  EXPECT_EQ(room().nick, "juliet");
+  EXPECT_EQ(room().state, RoomState::joined);
+  EXPECT_EQ(room().occupants.size(), 1U);
+  EXPECT_EQ(play.row(hall).messages.back().notice, Notice::nick_changed);
+}
+
+TEST_F(RoomsTest, NobodyElseBecomesUs) {
+  enter();
+  play.hears(presence("mallory", {}, "110"));
+  EXPECT_EQ(room().nick, "julia");
+  EXPECT_FALSE(room().occupants.at("mallory").self);
+  play.hears(presence("mallory", {}, "110", "unavailable"));
+  EXPECT_EQ(room().state, RoomState::joined);
+  // While entering too.
+  play.hears(presence("julia", {}, "110", "unavailable"));
+  ASSERT_EQ(join().problem, Problem::none);
+  play.hears(presence("mallory", {}, "110"));
+  EXPECT_EQ(room().state, RoomState::joining);
+  // Unless the room says that it has changed the nick.
+  play.hears(presence("julia_", {}, "110 210"));
+  EXPECT_EQ(room().nick, "julia_");
+}
+
+TEST_F(RoomsTest, PrivateMessagesAreTheirOwnConversation) {
+  enter();
+  const std::string x = "<x xmlns='http://jabber.org/protocol/muc#user'/>";
+  play.hears("<message type='chat' from='hall@rooms.example.org/nurse'><body>psst</body>" + x + "</message>");
+  EXPECT_EQ(play.row("hall@rooms.example.org/nurse").kind, RowKind::occupant);
+  EXPECT_EQ(play.texts("hall@rooms.example.org/nurse"), "[psst]");
+  const auto nurse = room().occupants.at("nurse").id;
+  const auto said_now = play.does([&](Client& client, auto now, auto& out) {
+    const auto opened = client.start_private(id(), nurse, now, out);
+    EXPECT_EQ(opened.conversation, play.row("hall@rooms.example.org/nurse").id);
+    client.send(opened.conversation, "yes?", now, out);
+    EXPECT_EQ(client.start_private(id(), room().occupants.at("julia").id, now, out).problem, Problem::own_address);
+  });
+  EXPECT_THAT(said_now, HasSubstr("to=\"hall@rooms.example.org/nurse\""));
+  EXPECT_THAT(said_now, HasSubstr("type=\"chat\""));
+}
+
+TEST_F(RoomsTest, LeavesAndDoesNotTalkAfterwards) {
+  enter();
+  const auto left = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.leave_room(id(), now, out), Problem::none);
+    EXPECT_EQ(client.send(id(), "x", now, out).problem, Problem::not_joined);
+  });
+  EXPECT_THAT(left, HasSubstr("type=\"unavailable\""));
+  EXPECT_FALSE(play.row(hall).listed());
+  play.hears(say("nurse", "gone?"));
+  EXPECT_EQ(play.row(hall).messages.size(), 0U);
+}
+
+TEST_F(RoomsTest, Invitations) {
+  play.hears(
+      "<message from='hall@rooms.example.org'><x xmlns='http://jabber.org/protocol/muc#user'>"
+      "<invite from='nurse@example.net/x'><reason>a feast</reason></invite><password>p</password></x></message>");
+  ASSERT_TRUE(room().invitation);
+  EXPECT_EQ(room().invitation->from, "nurse@example.net");
+  EXPECT_EQ(room().invitation->reason, "a feast");
+  EXPECT_TRUE(play.row(hall).listed());
+  EXPECT_EQ(join().problem, Problem::none);
+  EXPECT_THAT(said, HasSubstr("<password>p</password>"));
+  EXPECT_FALSE(room().invitation);
+  play.hears(
+      "<message from='romeo@example.net/o'><x xmlns='jabber:x:conference' jid='garden@rooms.example.org' "
+      "reason='come'/></message>");
+  EXPECT_EQ(play.row("garden@rooms.example.org").room->invitation->from, "romeo@example.net");
+  const auto declined = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.decline_invitation(play.row("garden@rooms.example.org").id, now, out), Problem::none);
+  });
+  EXPECT_THAT(declined, HasSubstr("<decline"));
+  EXPECT_FALSE(play.row("garden@rooms.example.org").listed());
+}
+
+TEST_F(RoomsTest, GoesBackAfterABreak) {
+  enter();
+  play.hears(say("nurse", "hello"));
+  EXPECT_THAT(play.reconnects(), HasSubstr("<resume"));
+  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  const auto begun =
+      play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  EXPECT_THAT(begun, HasSubstr("hall@rooms.example.org/julia"));
+  EXPECT_THAT(begun, HasSubstr("since=\""));
+  EXPECT_EQ(room().state, RoomState::joining);
+}
+
+TEST_F(RoomsTest, ARoomFullOfPeopleIsBounded) {
+  enter();
+  for (int i = 0; i < 3000; ++i) play.hears(presence("crowd" + std::to_string(i)));
+  EXPECT_EQ(room().occupants.size(), play.model().bounds().occupants);
+  EXPECT_EQ(room().more_occupants, 3002U - play.model().bounds().occupants);
+}
+
+// ---- bookmarks
+
+constexpr std::string_view stored =
+    "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'>"
+    "<item id='hall@rooms.example.org'><conference xmlns='urn:xmpp:bookmarks:1' name='The hall' autojoin='true'>"
+    "<nick>jules</nick><extensions><state xmlns='http://myclient.example/bookmark/state' "
+    "minimized='true'/></extensions>"
+    "</conference></item></items></pubsub>";
+
+TEST_F(RoomsTest, BookmarksAreReadAndJoined) {
+  const auto joined = play.answers("urn:xmpp:bookmarks:1", stored);
+  EXPECT_THAT(joined, HasSubstr("to=\"hall@rooms.example.org/jules\""));
+  EXPECT_TRUE(room().bookmarked);
+  EXPECT_EQ(play.row(hall).title(), "The hall");
+  EXPECT_TRUE(play.model().account().bookmarks);
+}
+
+TEST_F(RoomsTest, BookmarksAreWrittenWithWhatOthersPutIn) {
+  play.answers("urn:xmpp:bookmarks:1", stored);
+  const auto written = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.set_bookmark(id(), {"Feast", false}, now, out), Problem::none);
+  });
+  EXPECT_THAT(written, HasSubstr("name=\"Feast\""));
+  EXPECT_THAT(written, HasSubstr("autojoin=\"false\""));
+  EXPECT_THAT(written, HasSubstr("minimized=\"true\""));
+  EXPECT_THAT(written, HasSubstr("<value>whitelist</value>"));
+  const auto removed = play.does(
+      [&](Client& client, auto now, auto& out) { EXPECT_EQ(client.remove_bookmark(id(), now, out), Problem::none); });
+  EXPECT_THAT(removed, HasSubstr("<retract"));
+  EXPECT_FALSE(room().bookmarked);
+}
+
+TEST_F(RoomsTest, OlderBookmarksAreReadAndWrittenWhereTheyAre) {
+  const auto asked = play.answers("urn:xmpp:bookmarks:1",
+                                  "<pubsub xmlns='http://jabber.org/protocol/pubsub'>"
+                                  "<items node='urn:xmpp:bookmarks:1'/></pubsub>");
+  EXPECT_THAT(asked, HasSubstr("jabber:iq:private"));
+  play.answers(
+      "jabber:iq:private",
+      "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference "
+      "jid='hall@rooms.example.org' name='Hall' autojoin='0'><nick>jules</nick></conference></storage></query>");
+  EXPECT_TRUE(room().bookmarked);
+  EXPECT_EQ(room().state, RoomState::outside);
+  const auto written = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.set_bookmark(id(), {"Hall", true}, now, out), Problem::none);
+  });
+  EXPECT_THAT(written, HasSubstr("<storage xmlns=\"storage:bookmarks\">"));
+  EXPECT_THAT(written, HasSubstr("jid=\"hall@rooms.example.org\""));
+}
+
+TEST_F(RoomsTest, BookmarksOfOtherDevicesArriveFromOurAccountOnly) {
+  const auto event = [](const char* from, const char* content) {
+    return "<message from='" + std::string(from) +
+           "' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'>"
+           "<items node='urn:xmpp:bookmarks:1'>" +
+           content + "</items></event></message>";
+  };
+  const char* item = "<item id='hall@rooms.example.org'><conference xmlns='urn:xmpp:bookmarks:1' name='Trap'/></item>";
+  play.hears(event("mallory@example.net", item));
+  EXPECT_EQ(play.model().find(hall), nullptr);
+  play.hears(event("julia@example.org", item));
+  EXPECT_TRUE(room().bookmarked);
+  play.hears(event("mallory@example.net", "<retract id='hall@rooms.example.org'/>"));
+  EXPECT_TRUE(room().bookmarked);
+  play.hears(event("julia@example.org", "<retract id='hall@rooms.example.org'/>"));
+  EXPECT_FALSE(room().bookmarked);
+}
+
+}  // namespace

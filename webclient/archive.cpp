@@ -1,0 +1,165 @@
+#include "webclient/archive.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "webclient/names.hpp"
+#include "webclient/stamp.hpp"
+#include "xmpp/names.hpp"
+
+namespace webclient {
+
+namespace {
+
+constexpr std::size_t page = 30, catch_up_page = 100;
+constexpr std::size_t max_catch_up_pages = 20;  // then the conversations load the rest when they are opened
+
+xmpp::NewElement field(const char* name, std::string_view value, bool hidden = false) {
+  auto made = xmpp::NewElement("field", ns::data_form).set("var", name);
+  if (hidden) made.set("type", "hidden");
+  made.add(xmpp::NewElement("value", ns::data_form).text(value));
+  return made;
+}
+
+xmpp::NewElement query(std::string_view id, std::string_view with) {
+  auto form = xmpp::NewElement("x", ns::data_form).set("type", "submit");
+  form.add(field("FORM_TYPE", ns::mam, true));
+  if (!with.empty()) form.add(field("with", with));
+  return xmpp::NewElement("query", ns::mam).set("queryid", id).add(std::move(form));
+}
+
+xmpp::NewElement page_of(std::size_t size, const char* direction, std::string_view from) {
+  auto set = xmpp::NewElement("set", ns::rsm).add(xmpp::NewElement("max", ns::rsm).text(std::to_string(size)));
+  set.add(xmpp::NewElement(direction, ns::rsm).text(from));
+  return set;
+}
+
+}  // namespace
+
+Archive::Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats)
+    : model_(model), wire_(wire), self_(self), chats_(chats) {}
+
+// ---- asking --------------------------------------------------------------------------------------------------------
+
+bool Archive::ask(Conversation& row, std::string_view before, Turn& turn) {
+  const auto id = wire_.new_id();
+  auto iq = xmpp::NewElement("iq").set("type", "set").add(query(id, row.address).add(page_of(page, "before", before)));
+  if (!wire_.ask(std::move(iq), {Question::archive, row.id, 0, {}, id, {}}, turn)) return false;
+  row.history.loading = true;
+  queries_[id].conversation = row.id;
+  return true;
+}
+
+void Archive::open(Conversation& row, Turn& turn) {
+  if (row.kind == RowKind::room || !model_.account().archive || row.history.known || row.history.loading) return;
+  // Before what came live, if that is in the archive.
+  const auto first =
+      std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
+  ask(row, first == row.messages.end() ? std::string_view() : std::string_view(first->archive_id), turn);
+}
+
+Problem Archive::older(Conversation& row, Turn& turn) {
+  if (row.kind == RowKind::room || !model_.account().archive) return Problem::not_supported;
+  if (row.history.loading) return Problem::busy;
+  if (row.history.complete) return Problem::nothing_older;
+  if (row.messages.size() >= model_.bounds().messages) return Problem::too_many;
+  const auto first =
+      std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
+  const auto before = first == row.messages.end() ? std::string() : first->archive_id;
+  return ask(row, before, turn) ? Problem::none : Problem::offline;
+}
+
+void Archive::catch_up(Turn& turn) {
+  if (last_id_.empty() || !model_.account().archive) return;
+  catching_up_ = true;
+  pages_ = 0;
+  ask_behind(last_id_, turn);
+}
+
+void Archive::ask_behind(std::string_view behind, Turn& turn) {
+  const auto id = wire_.new_id();
+  auto iq = xmpp::NewElement("iq").set("type", "set").add(query(id, {}).add(page_of(catch_up_page, "after", behind)));
+  catching_up_ = wire_.ask(std::move(iq), {Question::catch_up, {}, 0, {}, id, {}}, turn);
+  if (catching_up_) queries_[id];
+}
+
+// ---- results -------------------------------------------------------------------------------------------------------
+
+bool Archive::on_message(xmpp::ElementView message, Turn& turn) {
+  const auto result = message.child("result", ns::mam);
+  if (!result) return false;
+  const auto found = queries_.find(result.attribute("queryid"));
+  if (!self_.is_account(message.attribute("from")) || found == queries_.end()) return true;
+  Query& open = found->second;
+  const bool catching_up = open.conversation == ConversationId{};
+  if (++open.count > 2 * (catching_up ? catch_up_page : page)) return true;
+  const auto forwarded = result.child("forwarded", ns::forward);
+  const auto inner = forwarded.child("message", xmpp::ns::client);
+  const auto when = read_stamp(forwarded.child("delay", ns::delay).attribute("stamp"));
+  const auto id = result.attribute("id");
+  if (!inner || !when || id.empty() || id.size() > 512) return true;
+  if (catching_up) {
+    chats_.take_archived(inner, {*when, std::string(id), true}, turn);
+    note(id);
+    return true;
+  }
+  const auto* row = model_.find(open.conversation);
+  if (row == nullptr) return true;
+  if (auto older = chats_.read_archived(inner, {*when, std::string(id), false}, row->address)) {
+    open.results.push_back(std::move(*older));
+  }
+  return true;
+}
+
+void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
+  const auto found = queries_.find(asked.note);
+  if (found == queries_.end()) return;
+  auto done = std::move(found->second);
+  queries_.erase(found);
+  const auto fin = iq.child("fin", ns::mam);
+  const bool good = iq.attribute("type") == "result" && fin;
+  const bool complete = good && fin.attribute("complete") == "true";
+  if (asked.what == Question::catch_up) {
+    const auto last = fin.child("set", ns::rsm).child("last", ns::rsm).text();
+    if (good && !complete && !last.empty() && ++pages_ < max_catch_up_pages) return ask_behind(last, turn);
+    catching_up_ = false;
+    return;
+  }
+  auto* row = model_.edit(asked.conversation);
+  if (row == nullptr) return;
+  row->history.loading = false;
+  if (good) finish(std::move(done), *row, complete);
+}
+
+void Archive::finish(Query query, Conversation& row, bool complete) {
+  row.history.known = true;
+  row.history.complete = complete;
+  std::vector<std::pair<std::string, std::string>> corrections;
+  std::vector<Message> older;
+  older.reserve(query.results.size());
+  for (auto& [message, corrects] : query.results) {
+    if (!corrects.empty()) corrections.emplace_back(message.archive_id, corrects);
+    older.push_back(std::move(message));
+  }
+  model_.prepend_messages(row, std::move(older));
+  chats_.link_corrections(row, corrections);
+}
+
+void Archive::on_no_answer(const Asked& asked) {
+  queries_.erase(asked.note);
+  if (asked.what == Question::catch_up) catching_up_ = false;
+  if (auto* row = model_.edit(asked.conversation)) row->history.loading = false;
+}
+
+void Archive::note(std::string_view archive_id) {
+  if (!archive_id.empty()) last_id_ = archive_id;
+}
+
+void Archive::forget() {
+  for (const auto& [id, open] : std::exchange(queries_, {})) {
+    if (auto* row = model_.edit(open.conversation)) row->history.loading = false;
+  }
+  catching_up_ = false;
+}
+
+}  // namespace webclient

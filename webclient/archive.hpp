@@ -1,0 +1,56 @@
+// The archive of our account (XEP-0313): the newest page of a conversation when it is opened, older ones when asked
+// for, and after a break that could not be resumed everything since the last message known. Results count only from
+// our own account and only for a query that is open. Deliberately without archives of rooms: a room sends its history.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webclient/chats.hpp"
+#include "webclient/context.hpp"
+#include "webclient/wire.hpp"
+
+namespace webclient {
+
+class Archive {
+ public:
+  Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats);
+
+  // The newest page, if the archive has not been asked yet.
+  void open(Conversation& row, Turn& turn);
+  Problem older(Conversation& row, Turn& turn);
+  // Everything behind the last message that we know to be in the archive.
+  void catch_up(Turn& turn);
+
+  // A message that is a result of a query; true: taken (or thrown away as a forgery).
+  bool on_message(xmpp::ElementView message, Turn& turn);
+  void on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn);  // Question::archive, catch_up
+  void on_no_answer(const Asked& asked);
+  // Whatever has been received was in the archive with this id.
+  void note(std::string_view archive_id);
+  [[nodiscard]] bool catching_up() const { return catching_up_; }
+  // The stream is a new one: no result of the old one will come.
+  void forget();
+
+ private:
+  struct Query {
+    ConversationId conversation{};  // 0: catching up
+    std::vector<Chats::Older> results;
+    std::size_t count = 0;
+  };
+  bool ask(Conversation& row, std::string_view before, Turn& turn);
+  void ask_behind(std::string_view id, Turn& turn);
+  void finish(Query query, Conversation& row, bool complete);
+
+  ChatModel& model_;
+  Wire& wire_;
+  const Self& self_;
+  Chats& chats_;
+  std::map<std::string, Query, std::less<>> queries_;  // by queryid
+  std::string last_id_;
+  std::size_t pages_ = 0;
+  bool catching_up_ = false;
+};
+
+}  // namespace webclient

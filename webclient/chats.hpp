@@ -1,0 +1,81 @@
+// Messages between people, and private ones of rooms: live, by carbon (XEP-0280), out of the archive; receipts
+// (XEP-0184), chat states (XEP-0085), corrections (XEP-0308), errors; and what the reader writes.
+//
+// What a message claims counts only from whom it may come: carbons from our own account, receipts and corrections from
+// the other side of the same conversation, times and archive ids from our own server.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webclient/context.hpp"
+#include "webclient/message_reader.hpp"
+#include "webclient/wire.hpp"
+
+namespace webclient {
+
+// Of a message out of our archive.
+struct Archived {
+  WallTime when;
+  std::string id;
+  bool unread = false;  // it came while there was no link
+};
+
+class Chats {
+ public:
+  Chats(ChatModel& model, Wire& wire, const Self& self);
+
+  // Any message but type groupchat and those that other parts have taken.
+  void on_message(xmpp::ElementView message, Turn& turn);
+  // A message of the archive, as if it had just come, to its place. The address is the other side.
+  void take_archived(xmpp::ElementView inner, const Archived& archived, Turn& turn);
+  // The same, but not yet in the model; nothing if it is nothing to be shown, or not of `with`.
+  struct Older {
+    Message message;
+    std::string corrects;
+  };
+  [[nodiscard]] std::optional<Older> read_archived(xmpp::ElementView inner, const Archived& archived,
+                                                   std::string_view with) const;
+  // After the older ones are in: links corrections to what they correct.
+  void link_corrections(Conversation& in, const std::vector<std::pair<std::string, std::string>>& id_and_corrected);
+
+  void on_sent(const std::vector<SentMessage>& arrived);
+  void on_error(xmpp::ElementView message);  // type error; of rooms as well
+
+  // ---- commands; `now` in the reader's text is what was typed
+  struct Sent {
+    Problem problem = Problem::none;
+    MessageId id{};
+  };
+  Sent send(Conversation& to, std::string_view text, std::string_view link, Turn& turn);
+  Sent correct(Conversation& in, MessageId original, std::string_view text, Turn& turn);
+
+  void on_time(xmpp::Instant now);
+  [[nodiscard]] xmpp::Instant deadline() const;
+
+ private:
+  struct Place {
+    std::string address;
+    RowKind kind = RowKind::person;
+    bool outgoing = false;
+  };
+  [[nodiscard]] std::optional<Place> place_of(xmpp::ElementView message) const;
+  void on_carbon(xmpp::ElementView forwarded, bool sent, Turn& turn);
+  void take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn);
+  bool is_known(const Conversation& in, const Message& message) const;
+  void set_typing(Conversation& of, Typing typing, Turn& turn);
+  void send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn);
+  Sent submit(Conversation& to, std::string_view text, std::string_view link, std::string_view corrects, Turn& turn);
+
+  ChatModel& model_;
+  Wire& wire_;
+  const Self& self_;
+  std::map<ConversationId, xmpp::Instant> typing_until_;
+};
+
+// The newest in a chain of corrections that begins with the message of this id, written by the same as `by`; null if
+// there is none. A room's history names nobody who could be told from another of the same nick.
+[[nodiscard]] Message* find_corrected(ChatModel& model, Conversation& in, const Message& by, std::string_view id);
+
+}  // namespace webclient

@@ -1,0 +1,337 @@
+#include "webclient/client.hpp"
+
+#include <utility>
+
+#include "webclient/features.hpp"
+#include "webclient/names.hpp"
+#include "webclient/text.hpp"
+#include "xmpp/names.hpp"
+
+namespace webclient {
+
+Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Instant now, WallTime wall)
+    : settings_(std::move(settings)),
+      identity_(std::move(identity)),
+      model_(settings_.bounds),
+      wire_(settings_, self_),
+      roster_(model_, wire_, self_),
+      chats_(model_, wire_, self_),
+      archive_(model_, wire_, self_, chats_),
+      rooms_(model_, wire_, self_, roster_),
+      bookmarks_(model_, wire_, self_, rooms_),
+      services_(model_, wire_, self_, settings_, chats_),
+      started_(now),
+      started_wall_(wall) {
+  self_.domain = settings_.domain;
+  Account account;
+  account.guest = identity_.kind == xmpp::SaslKind::anonymous;
+  if (!account.guest) account.address = identity_.user + "@" + settings_.domain;
+  account.show = Show::online;
+  model_.set_account(std::move(account), EventKind::own_changed);
+}
+
+Client::~Client() = default;
+
+void Client::set_clock(xmpp::Instant now, WallTime wall) {
+  started_ = now;
+  started_wall_ = wall;
+}
+
+Turn Client::turn(xmpp::Instant now, xmpp::Actions& out) const {
+  return {now, started_wall_ + std::chrono::duration_cast<std::chrono::seconds>(now - started_), out};
+}
+
+void Client::seen(xmpp::Instant now, xmpp::Actions& out) {
+  auto step = turn(now, out);
+  wire_.seen(step);
+}
+
+// ---- stanzas -------------------------------------------------------------------------------------------------------
+
+void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
+  if (stanza.counts() && !wire_.received()) return;
+  const auto parsed = xmpp::ParsedElement::parse(stanza.bytes);
+  if (!parsed) return;
+  const auto root = parsed->root();
+  switch (stanza.kind) {
+    case xmpp::StanzaKind::message:
+      return on_message(root, turn);
+    case xmpp::StanzaKind::presence:
+      return on_presence(root, turn);
+    case xmpp::StanzaKind::iq:
+      return on_iq(root, turn);
+    case xmpp::StanzaKind::management:
+      return on_management(root, turn);
+    default:
+      return;
+  }
+}
+
+void Client::on_message(xmpp::ElementView message, Turn& turn) {
+  const auto type = message.attribute("type");
+  if (type == "error") return chats_.on_error(message);
+  if (archive_.on_message(message, turn)) return;
+  if (bookmarks_.on_event(message)) return;
+  archive_.note(read_archive_id(message, self_.bare));
+  if (type == "groupchat") return rooms_.on_message(message, turn);
+  if (rooms_.on_invitation(message, turn)) return;
+  chats_.on_message(message, turn);
+}
+
+void Client::on_presence(xmpp::ElementView presence, Turn& turn) {
+  const auto from = xmpp::parse_jid(presence.attribute("from"));
+  const auto* row = from ? model_.find(from->bare()) : nullptr;
+  if (row != nullptr && row->room) return rooms_.on_presence(presence, turn);
+  roster_.on_presence(presence, turn);
+}
+
+void Client::on_iq(xmpp::ElementView iq, Turn& turn) {
+  const auto type = iq.attribute("type");
+  if (type == "result" || type == "error") {
+    if (const auto asked = wire_.answered(iq)) on_answer(*asked, iq, turn);
+    return;
+  }
+  if (type != "get" && type != "set") return;
+  if (type == "set" && iq.child("query", ns::roster)) return roster_.on_push(iq, turn);
+  // Who asks more than the server takes from us gets no answer.
+  if (!wire_.full()) wire_.send(answer_question(iq, settings_, turn.wall), turn);
+}
+
+void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
+  switch (asked.what) {
+    case Question::roster:
+      return roster_.on_answer(iq, turn);
+    case Question::archive:
+    case Question::catch_up:
+      archive_.on_answer(asked, iq, turn);
+      if (!unsent_.empty() && !archive_.catching_up()) resend(turn);
+      return;
+    case Question::bookmarks:
+    case Question::private_bookmarks:
+    case Question::bookmark_edit:
+      return bookmarks_.on_answer(asked, iq, turn);
+    case Question::carbons:
+    case Question::account_features:
+    case Question::server_features:
+    case Question::server_items:
+    case Question::item_features:
+    case Question::slot:
+      return services_.on_answer(asked, iq, turn);
+    case Question::roster_edit:
+    case Question::ping:
+    case Question::room_config:
+      return;
+  }
+}
+
+void Client::on_no_answer(const Asked& asked) {
+  archive_.on_no_answer(asked);
+  services_.on_no_answer(asked);
+}
+
+// ---- commands ------------------------------------------------------------------------------------------------------
+
+Conversation* Client::edit(ConversationId id) {
+  return state_ == State::ended ? nullptr : model_.edit(id);
+}
+
+Problem Client::set_presence(Show show, std::string_view status, xmpp::Instant now, xmpp::Actions& out) {
+  if (state_ == State::ended) return Problem::offline;
+  auto step = turn(now, out);
+  roster_.set_own(show, status, step);
+  if (wire_.online()) rooms_.announce(step);
+  return Problem::none;
+}
+
+Opened Client::open_person(std::string_view address, RowKind kind, Turn& turn) {
+  if (state_ == State::ended) return {Problem::offline, {}};
+  auto* row = model_.require(address, kind);
+  if (row == nullptr) return {Problem::too_many, {}};
+  model_.set_open(*row, true);
+  archive_.open(*row, turn);
+  return {Problem::none, row->id};
+}
+
+Opened Client::start_chat(std::string_view address, xmpp::Instant now, xmpp::Actions& out) {
+  const auto jid = xmpp::parse_jid(address);
+  if (!jid || jid->local.empty()) return {Problem::bad_address, {}};
+  if (jid->bare() == self_.bare) return {Problem::own_address, {}};
+  auto step = turn(now, out);
+  return open_person(jid->bare(), RowKind::person, step);
+}
+
+Opened Client::start_private(ConversationId room, OccupantId with, xmpp::Instant now, xmpp::Actions& out) {
+  const auto* row = edit(room);
+  if (row == nullptr || !row->room) return {Problem::no_such_conversation, {}};
+  const auto* occupant = model_.find(*row, with);
+  if (occupant == nullptr) return {Problem::no_such_conversation, {}};
+  if (occupant->self) return {Problem::own_address, {}};
+  const auto jid = xmpp::parse_jid(row->address + "/" + occupant->nick);
+  if (!jid) return {Problem::bad_address, {}};
+  auto step = turn(now, out);
+  return open_person(jid->full(), RowKind::occupant, step);
+}
+
+Problem Client::open_conversation(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  model_.mark_read(*row);
+  auto step = turn(now, out);
+  if (wire_.online()) archive_.open(*row, step);
+  return Problem::none;
+}
+
+Problem Client::close_conversation(ConversationId id) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  model_.mark_read(*row);
+  model_.set_open(*row, false);
+  return Problem::none;
+}
+
+Problem Client::mark_read(ConversationId id) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  model_.mark_read(*row);
+  return Problem::none;
+}
+
+Problem Client::load_older(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return archive_.older(*row, step);
+}
+
+Chats::Sent Client::send(ConversationId to, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(to);
+  if (row == nullptr) return {Problem::no_such_conversation, {}};
+  auto step = turn(now, out);
+  return chats_.send(*row, text, {}, step);
+}
+
+Chats::Sent Client::correct(ConversationId in, MessageId message, std::string_view text, xmpp::Instant now,
+                            xmpp::Actions& out) {
+  auto* row = edit(in);
+  if (row == nullptr) return {Problem::no_such_conversation, {}};
+  auto step = turn(now, out);
+  return chats_.correct(*row, message, text, step);
+}
+
+Opened Client::add_buddy(std::string_view address, const BuddyFields& fields, xmpp::Instant now, xmpp::Actions& out) {
+  const auto jid = xmpp::parse_jid(address);
+  if (!jid || !jid->resource.empty()) return {Problem::bad_address, {}};
+  if (!wire_.online()) return {Problem::offline, {}};
+  auto step = turn(now, out);
+  const auto problem = roster_.add(*jid, fields.name, fields.groups, step);
+  const auto* row = model_.find(jid->bare());
+  return {problem, row == nullptr ? ConversationId{} : row->id};
+}
+
+Problem Client::change_buddy(ConversationId id, const BuddyFields& fields, xmpp::Instant now, xmpp::Actions& out) {
+  const auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return roster_.change(*row, fields.name, fields.groups, step);
+}
+
+Problem Client::remove_buddy(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  const auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return roster_.remove(*row, step);
+}
+
+Problem Client::answer_request(ConversationId id, bool accept, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return roster_.answer(*row, accept, step);
+}
+
+Opened Client::join_room(const RoomFields& fields, xmpp::Instant now, xmpp::Actions& out) {
+  if (state_ == State::ended) return {Problem::offline, {}};
+  std::string address = clean_label(fields.address, 3071);
+  const auto& service = model_.account().room_service;
+  if (address.find('@') == std::string::npos && !service.empty()) address += "@" + service;
+  const auto jid = xmpp::parse_jid(address);
+  if (!jid || jid->local.empty() || !jid->resource.empty()) return {Problem::bad_address, {}};
+  auto* row = model_.require(jid->bare(), RowKind::room);
+  if (row == nullptr) return {Problem::too_many, {}};
+  if (!row->room) return {Problem::not_a_room, row->id};
+  auto step = turn(now, out);
+  std::string nick(fields.nick);
+  if (nick.empty()) nick = row->room->nick;
+  if (nick.empty()) nick = self_.bare.substr(0, self_.bare.find('@'));
+  return {rooms_.join(*row, nick, fields.password, step), row->id};
+}
+
+Problem Client::leave_room(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  auto step = turn(now, out);
+  return rooms_.leave(*row, step);
+}
+
+Problem Client::change_nick(ConversationId id, std::string_view nick, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return rooms_.change_nick(*row, nick, step);
+}
+
+Problem Client::set_subject(ConversationId id, std::string_view subject, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return rooms_.set_subject(*row, subject, step);
+}
+
+Problem Client::decline_invitation(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  auto step = turn(now, out);
+  return rooms_.decline(*row, step);
+}
+
+Problem Client::set_bookmark(ConversationId id, const BookmarkFields& fields, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  auto step = turn(now, out);
+  return bookmarks_.set(*row, fields.name, fields.autojoin, step);
+}
+
+Problem Client::remove_bookmark(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(id);
+  if (row == nullptr) return Problem::no_such_conversation;
+  auto step = turn(now, out);
+  return bookmarks_.remove(*row, step);
+}
+
+UploadStart Client::start_upload(ConversationId to, const Services::File& file, xmpp::Instant now, xmpp::Actions& out) {
+  const auto* row = edit(to);
+  if (row == nullptr) return {Problem::no_such_conversation, {}};
+  if (!wire_.online()) return {Problem::offline, {}};
+  auto step = turn(now, out);
+  return services_.start_upload(*row, file, step);
+}
+
+Problem Client::finish_upload(UploadId id, bool good, xmpp::Instant now, xmpp::Actions& out) {
+  if (state_ == State::ended) return Problem::offline;
+  auto step = turn(now, out);
+  return services_.finish_upload(id, good, step);
+}
+
+Problem Client::dismiss_upload(UploadId id) {
+  if (model_.find(id) == nullptr) return Problem::no_such_upload;
+  model_.remove_upload(id);
+  return Problem::none;
+}
+
+}  // namespace webclient

@@ -1,0 +1,347 @@
+#include "webclient/rooms.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "webclient/names.hpp"
+#include "webclient/stamp.hpp"
+#include "webclient/stanza_error.hpp"
+#include "xmpp/names.hpp"
+
+namespace webclient {
+
+namespace {
+
+constexpr auto join_patience = std::chrono::seconds(60);
+constexpr const char* history_wanted = "50";
+
+bool has_status(xmpp::ElementView presence, std::string_view code) {
+  for (auto at = presence.child("x", ns::muc_user).first_child(); at; at = at.next()) {
+    if (at.is("status", ns::muc_user) && at.attribute("code") == code) return true;
+  }
+  return false;
+}
+
+Role read_role(std::string_view text) {
+  if (text == "moderator") return Role::moderator;
+  if (text == "participant") return Role::participant;
+  if (text == "visitor") return Role::visitor;
+  return Role::none;
+}
+
+Affiliation read_affiliation(std::string_view text) {
+  if (text == "owner") return Affiliation::owner;
+  if (text == "admin") return Affiliation::admin;
+  if (text == "member") return Affiliation::member;
+  if (text == "outcast") return Affiliation::outcast;
+  return Affiliation::none;
+}
+
+// Why our own presence in a room ended.
+Problem why_gone(xmpp::ElementView presence) {
+  if (presence.child("x", ns::muc_user).child("destroy", ns::muc_user)) return Problem::room_destroyed;
+  if (has_status(presence, "301")) return Problem::room_banned;
+  if (has_status(presence, "307")) return Problem::room_kicked;
+  if (has_status(presence, "321") || has_status(presence, "322")) return Problem::room_members_only;
+  if (has_status(presence, "332")) return Problem::room_shut_down;
+  return Problem::none;
+}
+
+}  // namespace
+
+Rooms::Rooms(ChatModel& model, Wire& wire, const Self& self, const Roster& roster)
+    : model_(model), wire_(wire), self_(self), roster_(roster) {}
+
+// ---- presence ------------------------------------------------------------------------------------------------------
+
+void Rooms::on_presence(xmpp::ElementView presence, Turn& turn) {
+  const auto from = xmpp::parse_jid(presence.attribute("from"));
+  auto* room = from ? model_.edit(from->bare()) : nullptr;
+  if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
+  const auto type = presence.attribute("type");
+  if (type == "error") return on_join_error(*room, presence);
+  const auto nick = clean_label(from->resource, model_.bounds().label);
+  if (nick.empty()) return;
+  if (type == "unavailable") return on_gone(*room, nick, presence, turn);
+  if (type.empty()) on_here(*room, nick, presence, turn);
+}
+
+void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence) {
+  const auto problem = problem_of(presence);
+  if (room.room->state == RoomState::joining) return outside(room, problem);
+  // Another nick was wanted and is not to be had; one is still in.
+  room.room->problem = problem;
+  model_.note(EventKind::room_changed, room.id);
+}
+
+void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn) {
+  const auto item = presence.child("x", ns::muc_user).child("item", ns::muc_user);
+  Occupant occupant;
+  occupant.nick = nick;
+  occupant.show = read_show(presence);
+  occupant.role = read_role(item.attribute("role"));
+  occupant.affiliation = read_affiliation(item.attribute("affiliation"));
+  // Where a service lets occupants write status codes, only the nick that we asked for is ours.
+  const bool wanted = nick == room.room->nick;
+  occupant.self = room.room->state == RoomState::joined
+                      ? wanted
+                      : has_status(presence, "110") && (wanted || has_status(presence, "210"));
+  const bool is_self = occupant.self;
+  model_.set_occupant(room, std::move(occupant));
+  if (!is_self) return;
+  joining_until_.erase(room.id);
+  const bool was_joined = room.room->state == RoomState::joined;
+  const bool renamed = room.room->nick != nick;
+  room.room->state = RoomState::joined;
+  room.room->nick = nick;
+  if (!was_joined || renamed) {
+    room.room->problem = Problem::none;
+    model_.note(EventKind::room_changed, room.id);
+  }
+  if (!has_status(presence, "201")) return;
+  // We have made it: without this nobody else gets in (XEP-0045 10.1.2).
+  auto form = xmpp::NewElement("x", ns::data_form).set("type", "submit");
+  auto iq =
+      xmpp::NewElement("iq").set("type", "set").add(xmpp::NewElement("query", ns::muc_owner).add(std::move(form)));
+  wire_.ask(std::move(iq), {Question::room_config, room.id, 0, room.address, {}, {}}, turn);
+}
+
+void Rooms::on_gone(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn) {
+  const auto x = presence.child("x", ns::muc_user);
+  const auto item = x.child("item", ns::muc_user);
+  const bool is_self = nick == room.room->nick;
+  if (has_status(presence, "303")) {
+    const auto new_nick = clean_label(item.attribute("nick"), model_.bounds().label);
+    model_.remove_occupant(room, nick);
+    if (new_nick.empty()) return;
+    if (is_self) room.room->nick = new_nick;
+    return notice(room, Notice::nick_changed, nick, new_nick, turn);
+  }
+  const auto reason = clean_label(item.child("reason", ns::muc_user).text(), model_.bounds().status);
+  const bool banned = has_status(presence, "301"), kicked = has_status(presence, "307");
+  if (banned || kicked) notice(room, banned ? Notice::banned : Notice::kicked, nick, reason, turn);
+  if (is_self) return outside(room, why_gone(presence));
+  model_.remove_occupant(room, nick);
+}
+
+void Rooms::outside(Conversation& room, Problem why) {
+  joining_until_.erase(room.id);
+  room.room->state = RoomState::outside;
+  room.room->problem = why;
+  model_.clear_occupants(room);
+  model_.note(EventKind::room_changed, room.id);
+}
+
+void Rooms::notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn) {
+  Message message;
+  message.direction = Direction::notice;
+  message.notice = what;
+  message.author = who;
+  message.text = std::move(text);
+  message.when = turn.wall;
+  model_.add_message(room, std::move(message));
+}
+
+// ---- messages ------------------------------------------------------------------------------------------------------
+
+void Rooms::on_message(xmpp::ElementView message, Turn& turn) {
+  const auto from = xmpp::parse_jid(message.attribute("from"));
+  auto* room = from ? model_.edit(from->bare()) : nullptr;
+  // Joining: the history comes before our own presence does, in some servers.
+  if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
+  const auto nick = clean_label(from->resource, model_.bounds().label);
+  const bool has_body = static_cast<bool>(message.child("body", xmpp::ns::client));
+  if (message.child("subject", xmpp::ns::client) && !has_body) return on_subject(*room, nick, message, turn);
+  add_message(*room, nick, message, turn);
+}
+
+void Rooms::on_subject(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn) {
+  auto subject = clean_label(message.child("subject", xmpp::ns::client).text(), model_.bounds().status);
+  if (subject == room.room->subject) return;
+  room.room->subject = subject;
+  room.room->subject_by = nick;
+  model_.note(EventKind::room_changed, room.id);
+  // The one that was there before us is no news.
+  const bool old = read_delay(message, room.address, self_.domain).has_value() || room.room->state != RoomState::joined;
+  if (!old && !nick.empty()) notice(room, Notice::subject, nick, std::move(subject), turn);
+}
+
+void Rooms::add_message(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn) {
+  const auto read = read_message(message, model_.bounds());
+  const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
+  if (!has_text || nick.empty()) return;
+  auto fields = to_model(read);
+  const auto delay = read_delay(message, room.address, self_.domain);
+  fields.when = delay.value_or(turn.wall);
+  fields.delayed = delay.has_value();
+  fields.archive_id = read_archive_id(message, room.address);
+  fields.author = nick;
+  const bool ours = nick == room.room->nick;
+  fields.direction = ours ? Direction::outgoing : Direction::incoming;
+  fields.delivery = ours ? Delivery::sent : Delivery::none;
+  const auto& occupants = room.room->occupants;
+  const auto occupant = occupants.find(nick);
+  if (occupant != occupants.end() && !fields.delayed) fields.occupant = occupant->second.id;
+  if (is_repeat(room, fields)) return;
+  // What was said before we came is there to be read, not to be counted.
+  fields.unread = !ours && !fields.delayed;
+  fields.mention = !ours && mentions(fields.text, room.room->nick);
+  const auto* old = find_corrected(model_, room, fields, read.corrects);
+  const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);
+  auto* added = model_.add_message(room, std::move(fields));
+  auto* replaced = old_id ? model_.edit(room, *old_id) : nullptr;
+  if (added != nullptr && replaced != nullptr) model_.replace(room, *replaced, *added);
+}
+
+// What we have sent comes back, and history comes again when we enter again.
+bool Rooms::is_repeat(Conversation& room, const Message& message) {
+  const auto found = std::find_if(room.messages.rbegin(), room.messages.rend(), [&](const Message& there) {
+    if (!message.archive_id.empty() && there.archive_id == message.archive_id) return true;
+    if (there.author != message.author || there.direction != message.direction) return false;
+    if (!message.wire_id.empty() && !there.wire_id.empty()) return there.wire_id == message.wire_id;
+    return message.delayed && there.text == message.text && there.when == message.when;
+  });
+  if (found == room.messages.rend()) return false;
+  if (found->archive_id.empty()) found->archive_id = message.archive_id;
+  if (found->delivery == Delivery::waiting) model_.set_delivery(room, *found, Delivery::sent);
+  return true;
+}
+
+bool Rooms::on_invitation(xmpp::ElementView message, Turn& turn) {
+  const auto mediated = message.child("x", ns::muc_user);
+  const auto invite = mediated.child("invite", ns::muc_user);
+  const auto direct = message.child("x", ns::conference);
+  if (!invite && !(direct && direct.has_attribute("jid"))) return false;
+  const auto sender = xmpp::parse_jid(message.attribute("from"));
+  const auto address = invite ? sender : xmpp::parse_jid(direct.attribute("jid"));
+  if (!sender || !address || address->local.empty()) return true;
+  const auto* known = model_.find(address->bare());
+  if (known != nullptr && (!known->room || known->room->state != RoomState::outside)) return true;
+  const auto& bounds = model_.bounds();
+  Invitation invitation;
+  const auto from = xmpp::parse_jid(invite ? invite.attribute("from") : message.attribute("from"));
+  invitation.from = from ? from->bare() : address->bare();
+  invitation.reason = clean_label(
+      invite ? invite.child("reason", ns::muc_user).text() : std::string(direct.attribute("reason")), bounds.status);
+  invitation.password =
+      invite ? mediated.child("password", ns::muc_user).text() : std::string(direct.attribute("password"));
+  if (invitation.password.size() > bounds.label) invitation.password.clear();
+  auto* room = model_.require(address->bare(), RowKind::room);
+  if (room == nullptr || !room->room) return true;
+  const auto shown = invitation.from;
+  auto reason = invitation.reason;
+  room->room->invitation = std::move(invitation);
+  model_.note(EventKind::rows_changed, room->id);
+  notice(*room, Notice::invited, shown, std::move(reason), turn);
+  return true;
+}
+
+// ---- commands ------------------------------------------------------------------------------------------------------
+
+Problem Rooms::join(Conversation& room, std::string_view nick, std::string_view password, Turn& turn) {
+  if (!room.room) return Problem::not_a_room;
+  const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
+  if (!prepared || prepared->empty()) return Problem::bad_nick;
+  if (room.room->state == RoomState::joined) return change_nick(room, *prepared, turn);
+  if (room.room->state == RoomState::joining) return Problem::busy;
+  if (!wire_.online()) return Problem::offline;
+  room.room->nick = *prepared;
+  room.room->password = password.substr(0, model_.bounds().label);
+  if (room.room->password.empty() && room.room->invitation) room.room->password = room.room->invitation->password;
+  room.room->invitation.reset();
+  model_.set_open(room, true);
+  enter(room, turn);
+  model_.note(EventKind::rows_changed, room.id);
+  return Problem::none;
+}
+
+void Rooms::enter(Conversation& room, Turn& turn) {
+  room.room->state = RoomState::joining;
+  room.room->problem = Problem::none;
+  joining_until_[room.id] = turn.now + join_patience;
+  auto x = xmpp::NewElement("x", ns::muc);
+  auto history = xmpp::NewElement("history", ns::muc).set("maxstanzas", history_wanted);
+  if (room.last != WallTime{}) history.set("since", write_stamp(room.last));
+  x.add(std::move(history));
+  if (!room.room->password.empty()) x.add(xmpp::NewElement("password", ns::muc).text(room.room->password));
+  wire_.send(roster_.own_presence(room.address + "/" + room.room->nick).add(std::move(x)), turn);
+  model_.note(EventKind::room_changed, room.id);
+}
+
+Problem Rooms::leave(Conversation& room, Turn& turn) {
+  if (!room.room) return Problem::not_a_room;
+  if (room.room->state != RoomState::outside) {
+    wire_.send(xmpp::NewElement("presence").set("to", room.address + "/" + room.room->nick).set("type", "unavailable"),
+               turn);
+  }
+  outside(room, Problem::none);
+  model_.set_open(room, false);
+  return Problem::none;
+}
+
+Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn) {
+  if (!room.room) return Problem::not_a_room;
+  if (room.room->state != RoomState::joined) return Problem::not_joined;
+  const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
+  if (!prepared || prepared->empty()) return Problem::bad_nick;
+  if (*prepared != room.room->nick) wire_.send(roster_.own_presence(room.address + "/" + *prepared), turn);
+  return Problem::none;
+}
+
+Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& turn) {
+  if (!room.room) return Problem::not_a_room;
+  if (room.room->state != RoomState::joined) return Problem::not_joined;
+  wire_.send(xmpp::NewElement("message")
+                 .set("to", room.address)
+                 .set("type", "groupchat")
+                 .set("id", wire_.new_id())
+                 .add(xmpp::NewElement("subject").text(clean_label(subject, model_.bounds().status))),
+             turn);
+  return Problem::none;
+}
+
+Problem Rooms::decline(Conversation& room, Turn& turn) {
+  if (!room.room || !room.room->invitation) return Problem::no_such_conversation;
+  auto decline = xmpp::NewElement("decline", ns::muc_user).set("to", room.room->invitation->from);
+  wire_.send(xmpp::NewElement("message")
+                 .set("to", room.address)
+                 .set("id", wire_.new_id())
+                 .add(xmpp::NewElement("x", ns::muc_user).add(std::move(decline))),
+             turn);
+  room.room->invitation.reset();
+  model_.note(EventKind::rows_changed, room.id);
+  return Problem::none;
+}
+
+void Rooms::announce(Turn& turn) {
+  for (const auto* row : model_.rows()) {
+    if (!row->room || row->room->state != RoomState::joined) continue;
+    wire_.send(roster_.own_presence(row->address + "/" + row->room->nick), turn);
+  }
+}
+
+void Rooms::rejoin(Turn& turn) {
+  for (const auto* row : model_.rows()) {
+    if (!row->room || row->room->state == RoomState::outside) continue;
+    auto* room = model_.edit(row->id);
+    model_.clear_occupants(*room);
+    enter(*room, turn);
+  }
+}
+
+void Rooms::on_time(xmpp::Instant now) {
+  for (auto at = joining_until_.begin(); at != joining_until_.end();) {
+    const auto [id, until] = *at++;
+    if (until > now) continue;
+    joining_until_.erase(id);
+    if (auto* room = model_.edit(id)) outside(*room, Problem::remote_server_timeout);
+  }
+}
+
+xmpp::Instant Rooms::deadline() const {
+  auto first = xmpp::never;
+  for (const auto& [id, until] : joining_until_) first = std::min(first, until);
+  return first;
+}
+
+}  // namespace webclient

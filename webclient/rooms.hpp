@@ -1,0 +1,57 @@
+// Rooms (XEP-0045): joining, leaving, occupants, subject, messages and mentions, and invitations (also XEP-0249).
+// A room vouches for what comes from its address: nicks, history, its errors; nothing of it counts for another room.
+// Bookmarks are in bookmarks.hpp; private messages of occupants are conversations of their own (chats.hpp).
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "webclient/chats.hpp"
+#include "webclient/context.hpp"
+#include "webclient/roster.hpp"
+#include "webclient/wire.hpp"
+
+namespace webclient {
+
+class Rooms {
+ public:
+  Rooms(ChatModel& model, Wire& wire, const Self& self, const Roster& roster);
+
+  // Of an address that is a room of the model.
+  void on_presence(xmpp::ElementView presence, Turn& turn);
+  void on_message(xmpp::ElementView message, Turn& turn);  // type groupchat
+  // An invitation in a message; true: it was one.
+  bool on_invitation(xmpp::ElementView message, Turn& turn);
+  void on_time(xmpp::Instant now);
+  [[nodiscard]] xmpp::Instant deadline() const;
+
+  // ---- commands
+  Problem join(Conversation& room, std::string_view nick, std::string_view password, Turn& turn);
+  Problem leave(Conversation& room, Turn& turn);
+  Problem change_nick(Conversation& room, std::string_view nick, Turn& turn);
+  Problem set_subject(Conversation& room, std::string_view subject, Turn& turn);
+  Problem decline(Conversation& room, Turn& turn);
+  // Our presence has changed: every room is told.
+  void announce(Turn& turn);
+  // The stream is a new one: we are in no room any more, and go back into those where we were.
+  void rejoin(Turn& turn);
+
+ private:
+  void on_join_error(Conversation& room, xmpp::ElementView presence);
+  void on_gone(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
+  void on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
+  void on_subject(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
+  void add_message(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
+  bool is_repeat(Conversation& room, const Message& message);
+  void outside(Conversation& room, Problem why);
+  void notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn);
+  void enter(Conversation& room, Turn& turn);
+
+  ChatModel& model_;
+  Wire& wire_;
+  const Self& self_;
+  const Roster& roster_;
+  std::map<ConversationId, xmpp::Instant> joining_until_;
+};
+
+}  // namespace webclient

@@ -1,0 +1,230 @@
+#include "webclient/wire.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "xmpp/names.hpp"
+
+namespace webclient {
+
+namespace {
+
+constexpr std::size_t max_questions = 256;
+constexpr std::size_t max_kept = 1000, max_kept_bytes = 1024 * 1024;
+// Without a reader the server keeps what comes, but servers give up on a client that acknowledges too little.
+constexpr std::uint32_t max_unconfirmed = 500;
+
+// FNV-1a: spreads the seed, no more.
+std::uint64_t spread(std::string_view text) {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return value;
+}
+
+}  // namespace
+
+Wire::Wire(const ClientSettings& settings, const Self& self)
+    : settings_(settings), self_(self), prefix_(settings.seed.substr(0, 24)), state_(spread(settings.seed) | 1U) {}
+
+std::string Wire::new_id() {
+  return prefix_ + "-" + std::to_string(++last_id_);
+}
+
+std::uint64_t Wire::jitter(std::uint64_t bound) {
+  // xorshift64
+  state_ ^= state_ << 13U;
+  state_ ^= state_ >> 7U;
+  state_ ^= state_ << 17U;
+  return bound == 0 ? 0 : state_ % bound;
+}
+
+// ---- sending -------------------------------------------------------------------------------------------------------
+
+void Wire::send_now(std::string_view bytes, Turn& turn) {
+  turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(bytes), 0});
+}
+
+void Wire::write(std::string_view bytes, SentMessage message, Turn& turn) {
+  const bool is_message = message.message != MessageId{};
+  if (online_) turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(bytes), 1});
+  // Presence and questions are worth keeping only for a stream that goes on.
+  if (online_ ? !managed_ : !(is_message || resumable())) return;
+  kept_bytes_ += bytes.size();
+  kept_.push_back({std::string(bytes), message});
+}
+
+void Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
+  write(stanza.bytes(), {}, turn);
+}
+
+void Wire::send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn) {
+  send_again(stanza.bytes(), message, turn);
+}
+
+void Wire::send_again(std::string_view bytes, SentMessage message, Turn& turn) {
+  write(bytes, message, turn);
+  request(turn);
+}
+
+bool Wire::ask(xmpp::NewElement iq, Asked asked, Turn& turn) {
+  if (asked_.size() >= max_questions || (!online_ && !resumable())) return false;
+  const auto id = new_id();
+  iq.set("id", id);
+  if (!asked.address.empty()) iq.set("to", asked.address);
+  asked.due = turn.now + settings_.answer_timeout;
+  asked_.emplace(id, std::move(asked));
+  send(iq, turn);
+  return true;
+}
+
+bool Wire::full() const {
+  return kept_.size() >= max_kept || kept_bytes_ >= max_kept_bytes;
+}
+
+// ---- questions -----------------------------------------------------------------------------------------------------
+
+std::optional<Asked> Wire::answered(xmpp::ElementView iq) {
+  const auto found = asked_.find(iq.attribute("id"));
+  if (found == asked_.end()) return std::nullopt;
+  const auto from = iq.attribute("from");
+  const auto& address = found->second.address;
+  // Of our own account and our own server several spellings are in use; nobody else can send any of them.
+  const bool ours = address.empty() || address == self_.bare || address == self_.domain;
+  const bool from_ours = self_.is_account(from) || from == self_.domain || from == self_.full;
+  if (ours ? !from_ours : from != address) return std::nullopt;
+  auto asked = std::move(found->second);
+  asked_.erase(found);
+  return asked;
+}
+
+std::vector<Asked> Wire::expired(xmpp::Instant now) {
+  std::vector<Asked> late;
+  for (auto at = asked_.begin(); at != asked_.end();) {
+    if (at->second.due > now) {
+      ++at;
+      continue;
+    }
+    late.push_back(std::move(at->second));
+    at = asked_.erase(at);
+  }
+  return late;
+}
+
+std::vector<Asked> Wire::forget_questions() {
+  return expired(xmpp::never);
+}
+
+xmpp::Instant Wire::deadline() const {
+  auto first = xmpp::never;
+  for (const auto& [id, asked] : asked_) first = std::min(first, asked.due);
+  return first;
+}
+
+// ---- the link and XEP-0198 -----------------------------------------------------------------------------------------
+
+void Wire::link_up() {
+  online_ = true;
+  requested_ = false;
+}
+
+void Wire::link_down() {
+  online_ = requested_ = false;
+}
+
+void Wire::enabling(Turn& turn) {
+  send_now("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", turn);
+  managed_ = true;
+  kept_.clear();
+  kept_bytes_ = 0;
+  acked_ = handled_ = confirmed_ = skip_ = 0;
+}
+
+void Wire::enabled(std::string_view id, bool resumable, std::string_view location) {
+  handled_ = confirmed_ = 0;
+  resume_id_ = resumable ? id : std::string_view();
+  location_ = location;
+}
+
+void Wire::forget_resume() {
+  resume_id_.clear();
+  location_.clear();
+  managed_ = false;
+}
+
+std::string Wire::resume_request() const {
+  return xmpp::NewElement("resume", xmpp::ns::management_3)
+      .set("previd", resume_id_)
+      .set("h", std::to_string(confirmed_))
+      .bytes();
+}
+
+std::optional<std::vector<SentMessage>> Wire::acknowledged(std::uint32_t h) {
+  const std::uint32_t newly = h - acked_;  // modulo 2^32
+  requested_ = false;
+  if (newly > kept_.size()) return std::nullopt;
+  std::vector<SentMessage> arrived;
+  for (std::uint32_t i = 0; i < newly; ++i) {
+    kept_bytes_ -= kept_.front().bytes.size();
+    if (kept_.front().message.message != MessageId{}) arrived.push_back(kept_.front().message);
+    kept_.pop_front();
+  }
+  acked_ = h;
+  return arrived;
+}
+
+std::optional<std::vector<SentMessage>> Wire::resumed(std::uint32_t h, Turn& turn) {
+  auto arrived = acknowledged(h);
+  if (!arrived) return std::nullopt;
+  skip_ = handled_ - confirmed_;
+  link_up();
+  for (const auto& kept : kept_) turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(kept.bytes), 1});
+  if (!kept_.empty()) request(turn);
+  return arrived;
+}
+
+std::vector<Wire::Unsent> Wire::take_unsent() {
+  std::vector<Unsent> unsent;
+  for (auto& kept : kept_) {
+    if (kept.message.message != MessageId{}) unsent.push_back({std::move(kept.bytes), kept.message});
+  }
+  kept_.clear();
+  kept_bytes_ = 0;
+  return unsent;
+}
+
+bool Wire::received() {
+  if (skip_ > 0) {
+    --skip_;
+    return false;
+  }
+  ++handled_;
+  if (handled_ - confirmed_ > max_unconfirmed) confirm();
+  return true;
+}
+
+void Wire::confirm() {
+  confirmed_ = handled_;
+}
+
+void Wire::seen(Turn& turn) {
+  if (confirmed_ == handled_) return;
+  const bool tell = handled_ - confirmed_ >= 100;  // otherwise when the server asks
+  confirm();
+  if (tell && online_ && managed_) acknowledge(turn);
+}
+
+void Wire::acknowledge(Turn& turn) const {
+  const auto h = std::to_string(confirmed_);
+  turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", h, "'/>"}), 0});
+}
+
+void Wire::request(Turn& turn) {
+  if (online_ && managed_ && !requested_) probe(turn);
+}
+
+void Wire::probe(Turn& turn) {
+  requested_ = true;
+  send_now("<r xmlns='urn:xmpp:sm:3'/>", turn);
+}
+
+}  // namespace webclient

@@ -1,0 +1,140 @@
+// What leaves the client, and what it waits for: ids of stanzas, questions (iq) with who may answer them and until
+// when, and XEP-0198 on both sides: what we sent and the server has not acknowledged is kept and sent again after a
+// resume; what we received is acknowledged once a reader has it (PROTOCOL U-062, U-064, Z-008).
+//
+// Counting is modulo 2^32. Without XEP-0198 nothing is kept but messages written while there is no link.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webclient/context.hpp"
+#include "webclient/ids.hpp"
+#include "xmpp/strophe_stanza.hpp"
+
+namespace webclient {
+
+enum class Question : std::uint8_t {
+  roster,
+  roster_edit,
+  carbons,
+  account_features,
+  server_features,
+  server_items,
+  item_features,
+  bookmarks,
+  private_bookmarks,
+  bookmark_edit,
+  archive,
+  catch_up,
+  slot,
+  ping,
+  room_config,
+};
+
+struct Asked {
+  Question what{};
+  ConversationId conversation{};
+  std::uint32_t item = 0;
+  std::string address;  // who is asked; empty: our own account
+  std::string note;     // whatever the asker wants to see again
+  xmpp::Instant due{};
+};
+
+// A message that has been sent, as the model knows it.
+struct SentMessage {
+  ConversationId conversation{};
+  MessageId message{};
+};
+
+class Wire {
+ public:
+  Wire(const ClientSettings& settings, const Self& self);
+
+  [[nodiscard]] std::string new_id();
+  // A number below `bound` that nobody outside can guess and that repeats with the seed.
+  [[nodiscard]] std::uint64_t jitter(std::uint64_t bound);
+
+  // ---- sending. Without a link it is kept, if it can be resumed.
+  void send(const xmpp::NewElement& stanza, Turn& turn);
+  void send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn);
+  // One that an earlier stream did not take.
+  void send_again(std::string_view bytes, SentMessage message, Turn& turn);
+  void send_now(std::string_view bytes, Turn& turn);  // login; not a stanza that counts
+  // Sets id and `to`. False: too many are open.
+  bool ask(xmpp::NewElement iq, Asked asked, Turn& turn);
+  // Too much is kept: nothing may be sent that is to be kept as well.
+  [[nodiscard]] bool full() const;
+  // Not acknowledged, or never written: in both cases sent again.
+  [[nodiscard]] std::size_t kept() const { return kept_.size(); }
+
+  // ---- questions
+  // What an iq of type result or error answers; nothing if nobody asked, or another one.
+  [[nodiscard]] std::optional<Asked> answered(xmpp::ElementView iq);
+  [[nodiscard]] std::vector<Asked> expired(xmpp::Instant now);
+  [[nodiscard]] std::vector<Asked> forget_questions();
+  [[nodiscard]] xmpp::Instant deadline() const;
+
+  // ---- the link and XEP-0198
+  void link_up();  // authenticated, and bound or resumed: stanzas may pass
+  void link_down();
+  [[nodiscard]] bool online() const { return online_; }
+  void enabling(Turn& turn);  // <enable/> is on its way: what is sent from here on counts
+  void enabled(std::string_view id, bool resumable, std::string_view location);
+  void forget_resume();  // the server knows nothing of the old stream any more
+  [[nodiscard]] bool managed() const { return managed_; }
+  [[nodiscard]] bool resumable() const { return !resume_id_.empty(); }
+  [[nodiscard]] const std::string& location() const { return location_; }
+  [[nodiscard]] std::string resume_request() const;
+
+  // <resumed h/>: drops what has arrived, sends the rest. Nothing: h is impossible.
+  [[nodiscard]] std::optional<std::vector<SentMessage>> resumed(std::uint32_t h, Turn& turn);
+  [[nodiscard]] std::optional<std::vector<SentMessage>> acknowledged(std::uint32_t h);
+  // A new stream instead of a resumed one: presence and questions mean nothing any more; messages are handed out.
+  struct Unsent {
+    std::string bytes;
+    SentMessage message;
+  };
+  [[nodiscard]] std::vector<Unsent> take_unsent();
+
+  // A stanza has come. False: it is one that was handled before the resume.
+  [[nodiscard]] bool received();
+  // A reader has everything that was received.
+  void seen(Turn& turn);
+  void acknowledge(Turn& turn) const;  // <a/>
+  void request(Turn& turn);            // <r/>, unless one is open
+  void probe(Turn& turn);              // <r/>, whether or not
+  // The server has said something: no need to try the link out.
+  void alive(xmpp::Instant now) { last_heard_ = now; }
+  [[nodiscard]] xmpp::Instant last_heard() const { return last_heard_; }
+
+ private:
+  struct Kept {
+    std::string bytes;
+    SentMessage message;  // 0: something else
+  };
+  void write(std::string_view bytes, SentMessage message, Turn& turn);
+  void confirm();
+
+  const ClientSettings& settings_;
+  const Self& self_;
+  std::string prefix_;
+  std::uint64_t last_id_ = 0, state_;
+  std::map<std::string, Asked, std::less<>> asked_;
+
+  std::deque<Kept> kept_;
+  std::size_t kept_bytes_ = 0;
+  std::string resume_id_, location_;
+  std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
+  std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
+  std::uint32_t skip_ = 0;                     // sent again after a resume though handled
+  xmpp::Instant last_heard_{};
+  bool online_ = false, managed_ = false, requested_ = false;
+};
+
+}  // namespace webclient
