@@ -1,6 +1,7 @@
 // Lends expat parsers to StreamSplitters: a parser costs some 9 kB, an idle stream must not (PROTOCOL U-018 asks for
-// a parser, HOUSE for 4 kB a session). A splitter in the middle of a stanza keeps its parser; between stanzas it may
-// be taken back at any time, because a parser that has read the same stream header can go on in its place.
+// a parser, HOUSE for 4 kB a session). A splitter keeps a parser only in the middle of a stanza: between two stanzas
+// any parser that has read the same stream header can go on in its place, and headers are as good as all alike. So a
+// shard reads nearly everything with one parser, whose tables stay in the processor's cache.
 // One per shard; it must outlive its splitters. Not a general cache: it hands out nothing but what splitters need.
 #pragma once
 #include <cstddef>
@@ -31,22 +32,16 @@ struct LentParser {
   std::string pending;                           // the bytes of a stanza that has begun, until it is complete
   std::uint64_t pending_begin = 0;
   bool swollen = false;  // its buffers have grown: not worth keeping
-
-  // The list of those that may be taken back, by the time of their last use.
-  StreamSplitter* owner = nullptr;
-  LentParser* newer = nullptr;
-  LentParser* older = nullptr;
 };
 
 class ParserPool {
  public:
-  explicit ParserPool(std::size_t max_lent = 256);
+  // `max_spare`: one for each kind of stream header that is in use at the same time would be ideal.
+  explicit ParserPool(std::size_t max_spare = 16);
   ~ParserPool();
   ParserPool(const ParserPool&) = delete;
   ParserPool& operator=(const ParserPool&) = delete;
 
-  // Parsers that are with splitters between stanzas, and unused ones that are kept.
-  [[nodiscard]] std::size_t parked() const { return parked_; }
   [[nodiscard]] std::size_t spare() const { return spare_.size(); }
 
  private:
@@ -55,18 +50,12 @@ class ParserPool {
   // A parser that stands behind the header `context`, or at the beginning of a stream if there is none.
   std::unique_ptr<LentParser> lend(const Limits& limits, const std::shared_ptr<const StreamContext>& context);
   void give_back(std::unique_ptr<LentParser> parser);
-  // From park() to unpark() the parser of the splitter may be taken away.
-  void park(StreamSplitter& splitter);
-  void unpark(LentParser& parser);
-  std::unique_ptr<LentParser> take_oldest();
+  std::unique_ptr<LentParser> choose(const Limits& limits, const std::shared_ptr<const StreamContext>& context);
 
   std::shared_ptr<const StreamContext> intern(const QualifiedName& root, RootNamespaces& namespaces);
 
-  std::size_t max_lent_;
-  std::size_t parked_ = 0;
-  LentParser* newest_ = nullptr;
-  LentParser* oldest_ = nullptr;
-  std::vector<std::unique_ptr<LentParser>> spare_;
+  std::size_t max_spare_;
+  std::vector<std::unique_ptr<LentParser>> spare_;  // the one used last at the end
   std::unordered_map<std::string, std::weak_ptr<const StreamContext>> contexts_;
 };
 

@@ -118,6 +118,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
   }
 
   void end() {
+    if (outstanding() > swollen_bytes) parser().swollen = true;
     const auto& fault = parser().reader.fault();
     if (fault) {
       out_.list.emplace_back(*fault);
@@ -161,7 +162,6 @@ StreamSplitter::~StreamSplitter() {
 
 void StreamSplitter::reset() {
   if (parser_) {
-    if (parser_->owner != nullptr) pool_.unpark(*parser_);
     parser_->context.reset();
     pool_.give_back(std::move(parser_));
   }
@@ -171,17 +171,13 @@ void StreamSplitter::reset() {
 
 void StreamSplitter::feed(std::string_view bytes, StreamEvents& out) {
   if (done_ || bytes.empty()) return;
-  if (!parser_) {
-    parser_ = pool_.lend(limits_, context_);
-  } else if (parser_->owner != nullptr) {
-    pool_.unpark(*parser_);
-  }
+  if (!parser_) parser_ = pool_.lend(limits_, context_);
   Run(*this, bytes, out).go();
   if (done_) {
     parser_->context.reset();
     pool_.give_back(std::move(parser_));
   } else if (parser_->reader.between_children()) {
-    pool_.park(*this);
+    pool_.give_back(std::move(parser_));
   }
 }
 

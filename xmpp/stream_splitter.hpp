@@ -59,7 +59,7 @@ class StreamSplitter {
   class Run;
   ParserPool& pool_;
   const Limits& limits_;
-  std::unique_ptr<LentParser> parser_;            // only while one is lent to this stream
+  std::unique_ptr<LentParser> parser_;            // only in the middle of a stanza or header
   std::shared_ptr<const StreamContext> context_;  // the header that was read; shared by all streams alike
   bool done_ = false;
 };

@@ -407,7 +407,6 @@ TEST(StreamSplitter, RefusesFloods) {
     }
     ParserPool pool;
     EXPECT_THAT(split_stream(pieces, limits, pool), ElementsAre(opened, "fault too_large")) << c.what;
-    EXPECT_EQ(pool.parked(), 0U) << c.what;
   }
 }
 
