@@ -1,6 +1,7 @@
 #include "gateway/timers.hpp"
 
 #include <algorithm>
+#include <memory>
 
 #include "gateway/clock.hpp"
 
@@ -95,15 +96,21 @@ void Timers::sink(std::size_t position) {
 }
 
 void Timers::wait_for_next() {
-  const xmpp::Instant wanted = next();
-  if (stopped_ || wanted >= waiting_for_) return;
+  if (stopped_ || heap_.empty()) return;
   // Rounded up: a timer that fires a fraction early would find nothing due and be armed a second time.
-  waiting_for_ = std::chrono::ceil<std::chrono::milliseconds>(wanted);
+  const xmpp::Instant wanted = std::chrono::ceil<std::chrono::milliseconds>(next());
+  if (wanted >= waiting_for_) return;
+  waiting_for_ = wanted;
   timer_.expires_at(waiting_for_);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;  // replaced by an earlier one, or stopped
-    waiting_for_ = xmpp::never;
-    run(steady_now());
+    {
+      // What is armed meanwhile waits for the end, which may be an exception.
+      waiting_for_ = xmpp::Instant::min();
+      const std::unique_ptr<Timers, void (*)(Timers*)> end(this,
+                                                           [](Timers* timers) { timers->waiting_for_ = xmpp::never; });
+      run(steady_now());
+    }
     wait_for_next();
   });
 }

@@ -45,6 +45,22 @@ struct TimersTest : testing::Test {
   using Fired = std::vector<std::pair<int, int>>;
 };
 
+// Each cancelled wait would come back as a handler.
+TEST_F(TimersTest, SetsTheClockOnceForDeadlinesOfOneMillisecond) {
+  const auto later =
+      std::chrono::time_point_cast<xmpp::Duration>(std::chrono::steady_clock::now()) + std::chrono::hours(1);
+  const auto begin = std::chrono::floor<milliseconds>(later);
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (int i = 1; i < 100; ++i) {
+    probes.push_back(std::make_unique<Probe>(timers, fired, i));
+    probes.back()->arm(begin + std::chrono::microseconds(10 * (i % 2 == 0 ? i : 100 - i)));
+  }
+  EXPECT_EQ(io.poll(), 0U);
+  Probe earlier(timers, fired, 0);
+  earlier.arm(begin - milliseconds(1));
+  EXPECT_EQ(io.poll(), 1U);
+}
+
 TEST_F(TimersTest, FiresInOrderAndOnlyWhatIsDue) {
   Probe a(timers, fired, 1), b(timers, fired, 2), c(timers, fired, 3);
   a.arm(at(30));
