@@ -1,37 +1,61 @@
 #include "gateway/log.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <memory>
 #include <mutex>
+#include <string_view>
 
 namespace gateway {
 
 namespace {
 
 // spdlog's own sink goes through stdio, which keeps a failed write's bytes and tries them again and again; here a line
-// is one write(2) and what cannot be written is gone.
+// is one write(2) and what cannot be written is gone. A reader that does not read must not stop a shard: the pipe or
+// socket to it is the queue, and lines that do not fit are counted instead (docs/DECISIONS.md).
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    const char* at = line.data();
-    std::size_t left = line.size();
-    while (left > 0) {
-      const ssize_t written = ::write(STDERR_FILENO, at, left);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return;
-      at += written;
-      left -= static_cast<std::size_t>(written);
+    if (lost_ > 0) {
+      spdlog::memory_buf_t note;
+      const std::string text = std::to_string(lost_) + " lines of this log were lost: it is not read fast enough";
+      formatter_->format({message.time, {}, "postern", spdlog::level::warn, text}, note);
+      if (write_line(note)) lost_ = 0;
     }
+    if (lost_ > 0 || !write_line(line)) ++lost_;
   }
   void flush_() override {}
+
+ private:
+  // False: the reader is slow. A log that has failed, a full disk for example, is not worth a word.
+  static bool write_line(spdlog::memory_buf_t& buffer) {
+    // A pipe that is writable takes this much without blocking.
+    if (buffer.size() > PIPE_BUF) {
+      buffer.resize(PIPE_BUF);
+      buffer.data()[PIPE_BUF - 1] = '\n';
+    }
+    std::string_view line(buffer.data(), buffer.size());
+    while (!line.empty()) {
+      pollfd state{STDERR_FILENO, POLLOUT, 0};
+      if (::poll(&state, 1, 0) == 0) return false;
+      const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return errno != EAGAIN;
+      line.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+
+  std::uint64_t lost_ = 0;
 };
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <regex>
 
@@ -98,6 +99,41 @@ TEST(Log, FullDeviceDoesNotThrow) {
     for (int i = 0; i < 100; ++i) spdlog::info("nobody will read this");
   });
   EXPECT_EQ(text, "");
+}
+
+// Nobody reads until everything has been logged: that took no time, the first lines are there, and the others are
+// counted.
+TEST(Log, AReaderThatStallsStopsNobody) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_GT(::fcntl(ends[1], F_SETPIPE_SZ, 16 * 1024), 0);
+  const int saved = ::dup(STDERR_FILENO);
+  ::dup2(ends[1], STDERR_FILENO);
+  start_log(LogLevel::info);
+  constexpr int lines = 1000;
+  for (int i = 0; i < lines; ++i) spdlog::info("line {} {}", i, std::string(100, 'x'));
+  spdlog::info("{}", std::string(100'000, 'y'));
+  std::array<char, 64 * 1024> buffer{};
+  const auto read_all = [&] {
+    const ssize_t got = ::read(ends[0], buffer.data(), buffer.size());
+    return std::string(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  };
+  const std::string first = read_all();
+  spdlog::info("read again");
+  spdlog::info("{}", std::string(100'000, 'z'));
+  const std::string second = read_all();
+  ::dup2(saved, STDERR_FILENO);
+  for (const int descriptor : {saved, ends[0], ends[1]}) ::close(descriptor);
+
+  const auto kept = std::count(first.begin(), first.end(), '\n');
+  EXPECT_GT(kept, 50);
+  EXPECT_NE(first.find("line " + std::to_string(kept - 1) + " "), std::string::npos);
+  EXPECT_NE(second.find(" warning " + std::to_string(lines + 1 - kept) + " lines of this log were lost"),
+            std::string::npos)
+      << second.substr(0, 200);
+  EXPECT_LT(second.find("were lost"), second.find("read again"));
+  EXPECT_EQ(std::count(second.begin(), second.end(), '\n'), 3) << "a line stays a line, however long";
+  EXPECT_LE(second.size(), 4096U + 300U);
 }
 
 TEST(Log, ClosedStandardErrorIsNotGivenToASocket) {
