@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bosh/engine.hpp"
+#include "xmpp/jid.hpp"
 
 namespace bosh {
 namespace {
@@ -83,17 +84,6 @@ std::optional<std::string> read_content(std::string_view text, const Policy& pol
   return value;
 }
 
-// B-031: a bare JID to look at; the server, not we, decides whether it is one. Empty: malformed, to be ignored.
-std::string_view read_from(std::string_view text) {
-  text = text.substr(0, text.find('/'));
-  const auto at = text.find('@');
-  if (at == std::string_view::npos || at == 0 || at + 1 == text.size() || text.size() > 2047) return {};
-  for (const char c : text)
-    if ((c >= 0 && c <= 0x20) || c == 0x7f) return {};
-  if (text.substr(0, at).find_first_of("\"&'/:<>@") != std::string_view::npos) return {};
-  return text.substr(at + 1).find_first_of("\"&'<>@") == std::string_view::npos ? text : std::string_view{};
-}
-
 // RFC 5646 in outline. Anything else is not worth a refusal, and not worth a stream error either.
 std::string_view read_lang(std::string_view text) {
   const auto fits = [](char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-'; };
@@ -143,7 +133,7 @@ std::variant<Creation, Refusal> read_creation(const Body& body, const Policy& po
   }
   creation.acks = body.ack == std::uint64_t{1};  // B-032: gloox says 0
   if (body.newkey) creation.newkey = *body.newkey;
-  if (body.from) creation.stream.from = read_from(*body.from);
+  if (body.from) creation.stream.from = xmpp::claimed_bare_jid(*body.from).value_or("");
   if (body.lang) creation.stream.lang = read_lang(*body.lang);
   creation.stream.version = body.has_version;
   return creation;

@@ -10,8 +10,8 @@
 #include <memory>
 #include <optional>
 
-#include "gateway/domain_name.hpp"
 #include "gateway/log.hpp"
+#include "xmpp/jid.hpp"
 
 namespace gateway {
 
@@ -143,8 +143,8 @@ bool certificate_matches(const CertificateNames& names, std::string_view name, b
   if (const auto address = literal(name)) {
     return std::find(names.addresses.begin(), names.addresses.end(), address->to_string()) != names.addresses.end();
   }
-  const auto ascii = to_a_labels(name);
-  const auto prepared = prepare_domain(name);
+  const auto ascii = xmpp::domain_to_ascii(name);
+  const auto prepared = xmpp::prepare_domain(name);
   if (!ascii || !prepared) return false;
   const auto any = [](const std::vector<std::string>& list, auto matches) {
     return std::any_of(list.begin(), list.end(), matches);
@@ -152,7 +152,8 @@ bool certificate_matches(const CertificateNames& names, std::string_view name, b
   const auto by_dns = [&](const std::string& presented) { return dns_matches(presented, *ascii); };
   if (any(names.dns, by_dns)) return true;
   if (any(names.srv, [&](const std::string& presented) { return srv_matches(presented, *ascii); })) return true;
-  if (any(names.xmpp, [&](const std::string& presented) { return prepare_domain(presented) == prepared; })) return true;
+  if (any(names.xmpp, [&](const std::string& presented) { return xmpp::prepare_domain(presented) == prepared; }))
+    return true;
   return allow_common_name && !names.has_alternative_names && any(names.common, by_dns);
 }
 

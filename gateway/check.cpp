@@ -18,11 +18,11 @@
 #include "gateway/certificate.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/config_rules.hpp"
-#include "gateway/domain_name.hpp"
 #include "gateway/log.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/sockets.hpp"
 #include "gateway/tls.hpp"
+#include "xmpp/jid.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
@@ -413,8 +413,8 @@ int check_domain(const Config& config, std::string_view name, std::ostream& out)
   if (domain != nullptr) {
     report.good("config", safe_text(name) + " is served" + (domain->name == name ? "" : " as " + domain->name));
   } else {
-    const auto prepared = prepare_domain(name);
-    if (!prepared || !to_a_labels(*prepared)) {
+    const auto prepared = xmpp::prepare_domain(name);
+    if (!prepared || !xmpp::domain_to_ascii(*prepared)) {
       report.bad("config", safe_text(name) + " is not a domain", "write it like example.org, without a port");
       return 1;
     }

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "gateway/config_rules.hpp"
-#include "gateway/domain_name.hpp"
+#include "xmpp/jid.hpp"
 
 namespace gateway {
 
@@ -30,7 +30,7 @@ std::optional<Domains::Found> Domains::find_prepared(std::string_view name) cons
 Domains::Found Domains::find(std::string_view to) const {
   // Nearly all clients send the prepared form; preparing it again costs more than the lookup.
   if (const auto found = find_prepared(to)) return *found;
-  if (const auto prepared = prepare_domain(to)) {
+  if (const auto prepared = xmpp::prepare_domain(to)) {
     if (const auto found = find_prepared(*prepared)) return *found;
   }
   return {};

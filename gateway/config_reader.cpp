@@ -11,7 +11,7 @@
 #include "gateway/config.hpp"
 #include "gateway/config_options.hpp"
 #include "gateway/config_rules.hpp"
-#include "gateway/domain_name.hpp"
+#include "xmpp/jid.hpp"
 
 namespace gateway {
 
@@ -140,7 +140,7 @@ class Section {
   void ascii_domain(std::string_view key, std::string& value) {
     const toml::node* const node = find(key);
     if (node == nullptr) return;
-    const auto ascii = to_a_labels(prepared(key, *node));
+    const auto ascii = xmpp::domain_to_ascii(prepared(key, *node));
     if (!ascii) no_host(key, *node);
     value = *ascii;
   }
@@ -267,7 +267,7 @@ class Section {
   }
 
   std::string prepared(std::string_view key, const toml::node& node) const {
-    const auto result = prepare_domain(string(key, node));
+    const auto result = xmpp::prepare_domain(string(key, node));
     if (!result) no_host(key, node);
     return *result;
   }

@@ -10,8 +10,8 @@
 #include <set>
 #include <string>
 
-#include "gateway/domain_name.hpp"
 #include "gateway/tls.hpp"
+#include "xmpp/jid.hpp"
 
 namespace gateway::rules {
 
@@ -132,7 +132,7 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     const auto colon = text.find(':');
     has_port = colon != text.npos;
     if (has_port) port = text.substr(colon + 1);
-    const auto host = to_a_labels(text.substr(0, colon));
+    const auto host = xmpp::domain_to_ascii(text.substr(0, colon));
     if (!host) return {};
     result.host = *host;
   }
@@ -169,7 +169,7 @@ void finish(Listen& listen, const Place& place) {
 }
 
 void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
-  const auto ascii = to_a_labels(domain.name);
+  const auto ascii = xmpp::domain_to_ascii(domain.name);
   if (!ascii) fail(place("name"), quote(domain.name) + " is no host name", "write the domain of the users' addresses");
   domain.ascii_name = *ascii;
   if (domain.expected_name.empty()) domain.expected_name = domain.ascii_name;

@@ -1,4 +1,5 @@
 #include "gateway/dns_message.hpp"
+#include "xmpp/jid.hpp"
 
 #include <ares.h>
 
@@ -6,8 +7,6 @@
 #include <limits>
 #include <memory>
 #include <string>
-
-#include "gateway/domain_name.hpp"
 
 namespace gateway {
 
@@ -80,7 +79,7 @@ bool read_record(Cursor& cursor, SrvAnswer& answer) {
   }
   if (target.empty()) {
     answer.records.push_back(record);
-  } else if (const auto host = to_a_labels(target)) {
+  } else if (const auto host = xmpp::domain_to_ascii(target)) {
     record.target = *host;
     answer.records.push_back(record);
   }

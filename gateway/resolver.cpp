@@ -13,8 +13,8 @@
 #include "gateway/clock.hpp"
 #include "gateway/dns_channel.hpp"
 #include "gateway/dns_message.hpp"
-#include "gateway/domain_name.hpp"
 #include "gateway/srv.hpp"
+#include "xmpp/jid.hpp"
 
 namespace gateway {
 
@@ -399,7 +399,7 @@ Resolver::Lookup Resolver::resolve_redirect(const Domain& domain, std::string_vi
     callback(literal_resolution(*address, port != 0 ? port : default_port(domain.tls), domain.tls, wanted.policy));
     return Lookup::none;
   }
-  const auto name = to_a_labels(host);
+  const auto name = xmpp::domain_to_ascii(host);
   if (!name) return refuse("not a host name");
   const Question question = port != 0 ? Question::host : Question::service;
   return state_->ask({question, *name}, std::move(wanted), std::move(callback));

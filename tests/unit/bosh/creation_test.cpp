@@ -181,6 +181,7 @@ TEST_F(CreationTest, KeepsAWellFormedFrom) {
   const std::pair<const char*, const char*> cases[] = {
       {"juliet@example.org", "juliet@example.org"},
       {"juliet@example.org/balcony", "juliet@example.org"},
+      {"Juliet@EXAMPLE.org", "juliet@example.org"},
       {"example.org", ""},
       {"@example.org", ""},
       {"juliet@", ""},

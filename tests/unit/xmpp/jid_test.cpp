@@ -116,7 +116,11 @@ TEST(Jid, ConvertsDomainsToALabels) {
             "xn--bcher-kva.example");
   EXPECT_EQ(shown(domain_to_ascii("XN--Bcher-KVA.example")), "xn--bcher-kva.example");
   EXPECT_EQ(shown(domain_to_ascii("\xE4\xBE\x8B\xE3\x80\x82\xE4\xBE\x8B")),
-            "xn--fsq.xn--fsq");  // ideographic full stop
+            "xn--fsq.xn--fsq");                                                        // ideographic full stop
+  EXPECT_EQ(shown(domain_to_ascii("bu\u0308cher.example")), "xn--bcher-kva.example");  // decomposed
+  EXPECT_EQ(shown(domain_to_ascii("\uFF45\uFF58ample.org")), "example.org");           // full width
+  EXPECT_EQ(shown(domain_to_ascii("example.org\uFF1A5222")), nothing);                 // becomes a colon
+  EXPECT_EQ(shown(domain_to_ascii(std::string("example\0.org", 12))), nothing);
   EXPECT_EQ(shown(domain_to_ascii("[2001:DB8::1]")), "[2001:db8::1]");
   EXPECT_EQ(shown(domain_to_ascii("a\xE2\x80\x8B"
                                   "b")),
