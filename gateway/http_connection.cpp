@@ -16,6 +16,7 @@ namespace {
 
 // How long a peer may take to read our last answer and close, once we have closed our side.
 constexpr xmpp::Duration drain_time = std::chrono::seconds(2);
+constexpr std::string_view http_version = "HTTP/1.1 ";  // every answer begins with it
 constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -38,6 +39,7 @@ void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::
   if (!stream_.watch(shard_.poller(), *this)) return close();
   accept_request(head, body);
   if (!closed_ && !left_over.empty()) take(left_over);
+  if (!closed_ && stream_.has_buffered()) on_readable();
 }
 
 // ---- readiness -----------------------------------------------------------------------------------------------------
@@ -46,7 +48,7 @@ void HttpConnection::on_ready(Ready ready) {
   if (handshaking_) return continue_handshake();
   if (half_closed_ && ready.error) return close();
   if (ready.read || ready.error) on_readable();
-  if (!closed_ && outbox_.pending() > 0) {
+  if (!closed_ && blocked_) {
     const std::size_t before = outbox_.pending();
     const auto result = outbox_.flush(stream_);
     if (outbox_.pending() < before) set_deadline(shard_.config().limits.write_timeout);
@@ -197,6 +199,17 @@ void HttpConnection::end_of_input() {
   if (!last_request_) return close();
   half_closed_ = true;
   stream_.want_read(false);  // the end would be reported again and again
+  probe();
+}
+
+// A proxy that speaks HTTP/1.0 to us closes both halves when its browser goes, which looks the same. What every answer
+// begins with tells them apart before a stanza is at stake: who has closed both halves resets the connection at once,
+// who waits for the answer has got the beginning of it.
+void HttpConnection::probe() {
+  if (waiting_.front().answered || outbox_.pending() > 0) return;
+  answer_begun_ = true;
+  outbox_.add(http_version);
+  after_write(outbox_.flush(stream_));
 }
 
 // ---- writing -------------------------------------------------------------------------------------------------------
@@ -229,32 +242,34 @@ void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
   write_response_head(head, ResponseHead{answer.status, answer.content_type, body.size(), answer.fields, coding, cors,
                                          negotiable, request.http10, request.close});
   if (request.head_only) body = {};
-  if (index == 0) {
-    const std::array<std::string_view, 2> parts{head, body};
-    const auto result = outbox_.write(stream_, parts);
-    pop_front();
-    after_write(write_ready(result));
-  } else {
+  if (request.close) last_request_ = true;
+  if (index != 0) {
     request.bytes.reserve(head.size() + body.size());
     request.bytes.append(head).append(body);
+    return;
   }
+  outbox_.add(std::string_view(head).substr(std::exchange(answer_begun_, false) ? http_version.size() : 0));
+  outbox_.add(body);
+  pop_front();
+  // Answers that were ready before their turn.
+  while (!waiting_.empty() && waiting_.front().answered && !last_answered_) {
+    outbox_.add(waiting_.front().bytes);
+    pop_front();
+  }
+  if (!blocked_ && !shard_.poller().put_off(*this)) on_round_end();
+}
+
+void HttpConnection::on_round_end() {
+  if (!closed_ && !write_failed_ && outbox_.pending() > 0) after_write(outbox_.flush(stream_));
 }
 
 void HttpConnection::pop_front() {
   if (waiting_.front().close) last_answered_ = true;
-  unsent_for_ = waiting_.front().session;
+  const SessionId session = waiting_.front().session;
+  unsent_ = session == unsent_for_ ? unsent_ + 1 : 1;
+  unsent_for_ = session;
   waiting_.erase(waiting_.begin());
   first_ = (first_ + 1) & sequence_mask;
-}
-
-// Answers that were ready before their turn.
-Outbox::Result HttpConnection::write_ready(Outbox::Result result) {
-  while (!waiting_.empty() && waiting_.front().answered && !last_answered_) {
-    const std::array<std::string_view, 1> parts{waiting_.front().bytes};
-    result = outbox_.write(stream_, parts);
-    pop_front();
-  }
-  return result;
 }
 
 void HttpConnection::after_write(Outbox::Result result) {
@@ -262,6 +277,7 @@ void HttpConnection::after_write(Outbox::Result result) {
     case Outbox::Result::done:
       stream_.want_write(false);
       blocked_ = false;
+      unsent_ = 0;
       if (last_answered_) {
         drain();
       } else {
@@ -275,10 +291,10 @@ void HttpConnection::after_write(Outbox::Result result) {
       blocked_ = true;
       return stream_.want_write(result == Outbox::Result::wait_write);
     case Outbox::Result::failed:
-      // The read side reports the loss. Closing here would call into the session in the middle of its step.
+      // The read side reports the loss, after what the peer may have sent before. Closing here would call into the
+      // session in the middle of its step.
       write_failed_ = true;
-      if (half_closed_) set_deadline(xmpp::Duration::zero());
-      return;
+      return set_deadline(half_closed_ ? xmpp::Duration::zero() : drain_time);
   }
 }
 
@@ -301,8 +317,8 @@ void HttpConnection::close() {
   shard_.connection_closed(peer_);
   parser_.reset();
   // An answer that is not out completely has not arrived either.
-  if (outbox_.pending() > 0 || write_failed_) {
-    shard_.request_gone(unsent_for_, make_request_id(id_, (first_ - 1) & sequence_mask));
+  for (std::uint32_t i = unsent_; i > 0; --i) {
+    shard_.request_gone(unsent_for_, make_request_id(id_, (first_ - i) & sequence_mask));
   }
   outbox_.clear();
   const auto lost = std::exchange(waiting_, {});
@@ -337,7 +353,7 @@ void HttpConnection::set_deadline(xmpp::Duration from_now) {
 }
 
 void HttpConnection::arm_deadline() {
-  if (closed_ || draining_ || outbox_.pending() > 0 || parser_) return;  // their own deadline runs
+  if (closed_ || draining_ || write_failed_ || outbox_.pending() > 0 || parser_) return;  // their own deadline runs
   if (waiting_.empty()) {
     set_deadline(shard_.config().limits.keepalive_timeout);
   } else {

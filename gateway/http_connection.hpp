@@ -98,6 +98,7 @@ class HttpConnection final : public Timed, private Watcher {
 
   void on_timer(xmpp::Instant now) override;
   void on_ready(Ready ready) override;
+  void on_round_end() override;
   void continue_handshake();
   void on_readable();
   void take(std::string_view bytes);
@@ -107,8 +108,8 @@ class HttpConnection final : public Timed, private Watcher {
   void refuse_unparsable(boost::system::error_code code);
   void refuse(Refusal refusal);
   void end_of_input();
+  void probe();
   void pop_front();
-  Outbox::Result write_ready(Outbox::Result result);
   void after_write(Outbox::Result result);
   void drain();
   void set_deadline(xmpp::Duration from_now);
@@ -124,7 +125,8 @@ class HttpConnection final : public Timed, private Watcher {
   std::vector<Waiting> waiting_;           // in order; the first has sequence number first_
   std::uint32_t first_ = 0;
   Outbox outbox_;
-  SessionId unsent_for_;                              // whose answer is the last in outbox_
+  SessionId unsent_for_;                              // whose answers are the last in outbox_ ...
+  std::uint32_t unsent_ = 0;                          // ... and how many they are
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
   bool handshaking_ = false;
@@ -134,6 +136,7 @@ class HttpConnection final : public Timed, private Watcher {
   bool last_request_ = false;   // the answer to the newest request ends the connection
   bool last_answered_ = false;  // and it has been given
   bool half_closed_ = false;    // the peer will send nothing more, but may be listening (E-35)
+  bool answer_begun_ = false;   // by probe()
   bool write_failed_ = false;   // the peer is gone; the read side will say so
   bool draining_ = false;       // our side is closed; what still comes is thrown away
   bool closed_ = false;

@@ -176,7 +176,7 @@ void Link::on_ready(Ready ready) {
       return continue_handshake();
     case State::up:
       if (ready.read || ready.error) on_readable();
-      if (state_ == State::up) flush();
+      if (state_ == State::up && blocked_) send();
       return;
     default:
       return;
@@ -223,7 +223,15 @@ void Link::write(std::string_view bytes) {
 
 void Link::flush() {
   if (state_ != State::up || outbox_.pending() == 0) return;
-  switch (outbox_.flush(*stream_)) {
+  if (blocked_) return report_congestion();
+  if (!shard_.poller().put_off(*this)) send();
+}
+
+void Link::send() {
+  if (state_ != State::up || outbox_.pending() == 0) return;
+  const auto result = outbox_.flush(*stream_);
+  blocked_ = result == Outbox::Result::wait_write || result == Outbox::Result::wait_read;
+  switch (result) {
     case Outbox::Result::done:
       stream_->want_write(false);
       break;
@@ -268,7 +276,7 @@ void Link::report_later(Report report) {
 void Link::drop_stream() {
   outbox_.clear();
   stream_.reset();
-  paused_ = congested_ = false;
+  paused_ = congested_ = blocked_ = false;
 }
 
 void Link::close() {

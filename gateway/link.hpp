@@ -55,7 +55,7 @@ class Link final : public Timed, private Watcher {
   // STARTTLS: after the server said proceed.
   void start_tls();
 
-  void write(std::string_view bytes);  // queued; goes out with flush()
+  void write(std::string_view bytes);  // queued; goes out after flush()
   void flush();
   void pause_reading(bool pause);
   // Ends everything without a further callback.
@@ -76,7 +76,9 @@ class Link final : public Timed, private Watcher {
   [[nodiscard]] bool prepare_handshake();
   void continue_handshake();
   void on_ready(Ready ready) override;
+  void on_round_end() override { send(); }
   void on_readable();
+  void send();
   void report_congestion();
   template <typename Report>
   void report_later(Report report);
@@ -95,6 +97,7 @@ class Link final : public Timed, private Watcher {
   xmpp::TlsMode plain_mode_ = xmpp::TlsMode::starttls;  // of a connection that is not encrypted from the beginning
   bool direct_tls_ = false;
   bool paused_ = false, congested_ = false;
+  bool blocked_ = false;  // unsent bytes wait for the socket
 };
 
 }  // namespace gateway

@@ -1,7 +1,9 @@
 #include "gateway/poller.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace gateway {
 
@@ -43,6 +45,23 @@ void Poller::remove(int descriptor, Watcher& watcher) {
   for (std::size_t i = next_; i < end_; ++i) {
     if (batch_[i].data.ptr == &watcher) batch_[i].data.ptr = nullptr;
   }
+  std::replace(put_off_.begin(), put_off_.end(), &watcher, static_cast<Watcher*>(nullptr));
+}
+
+bool Poller::put_off(Watcher& watcher) {
+  if (!in_round_) return false;
+  if (put_off_.empty() || put_off_.back() != &watcher) put_off_.push_back(&watcher);
+  return true;
+}
+
+void Poller::end_round() {
+  // By index: what is put off meanwhile belongs to this round too.
+  for (std::size_t i = 0; i < put_off_.size(); ++i) {
+    Watcher* const watcher = std::exchange(put_off_[i], nullptr);
+    if (watcher != nullptr) watcher->on_round_end();
+  }
+  put_off_.clear();
+  in_round_ = false;
 }
 
 void Poller::wait() {
@@ -58,6 +77,7 @@ void Poller::dispatch() {
   const int count = ::epoll_wait(set_.native_handle(), batch_.data(), static_cast<int>(batch_.size()), 0);
   if (count <= 0) return;
   end_ = static_cast<std::size_t>(count);
+  in_round_ = true;
   for (next_ = 0; next_ < end_;) {
     const epoll_event event = batch_[next_++];
     if (event.data.ptr == nullptr) continue;
@@ -66,6 +86,7 @@ void Poller::dispatch() {
                     (event.events & (EPOLLERR | EPOLLHUP)) != 0});
   }
   end_ = 0;
+  end_round();
 }
 
 }  // namespace gateway

@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <vector>
 
 namespace gateway {
 
@@ -24,6 +25,8 @@ struct Ready {
 class Watcher {
  public:
   virtual void on_ready(Ready ready) = 0;
+  // What it has put off (Poller::put_off); perhaps more than once.
+  virtual void on_round_end() {}
 
  protected:
   ~Watcher() = default;
@@ -41,13 +44,22 @@ class Poller {
   // Nothing more is reported to `watcher`, not even what is known already.
   void remove(int descriptor, Watcher& watcher);
 
+  // While a round of readiness is being told: `watcher` is called once more at its end. Writes are put off that far:
+  // what several steps have for one socket goes out in one call, and the processes on the other side, which a write
+  // wakes up, find more than one thing to do. False outside of a round: then there is nothing to wait for.
+  [[nodiscard]] bool put_off(Watcher& watcher);
+  // After an exception in the middle of a round: does what was put off.
+  void end_round();
+
  private:
   void wait();
   void dispatch();
 
   boost::asio::posix::stream_descriptor set_;
-  std::array<epoll_event, 256> batch_{};
+  std::array<epoll_event, 128> batch_{};
   std::size_t next_ = 0, end_ = 0;  // of the batch being told
+  std::vector<Watcher*> put_off_;
+  bool in_round_ = false;
 };
 
 }  // namespace gateway

@@ -71,6 +71,7 @@ void Shard::run() {
       actions_.clear();
       session_actions_.clear();
       stream_events_.clear();
+      boost::asio::post(io_, [this] { poller_.end_round(); });
     }
   }
 }
