@@ -10,6 +10,7 @@
 namespace xmpp {
 namespace {
 
+constexpr std::string_view none_text = " xmlns=''";
 constexpr std::string_view client_text = " xmlns='jabber:client'";
 
 bool is_streams(StanzaKind kind) {
@@ -242,7 +243,7 @@ void RootNamespaces::declare(std::string_view prefix, std::string_view uri, bool
 
 void RootNamespaces::clear() {
   default_uri.clear();
-  default_text = declaration_text({}, {});
+  default_text = none_text;
   prefixes.clear();
 }
 
