@@ -33,7 +33,7 @@ bool PushEngine::is_displaced(std::string_view window) const {
 
 void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out) {
   append_end(bytes, stream.shown != ConversationId{});
-  out.push_back(Chunk{stream.request, std::move(bytes), true});
+  out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
 void PushEngine::displace_oldest(std::vector<Chunk>& out) {
@@ -54,7 +54,7 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   }
   if (streams_.size() >= policy_.streams) displace_oldest(out);
   Stream& stream = streams_.emplace_back();
-  stream.request = wish.request;
+  stream.connection = wish.connection;
   stream.shown = wish.shown;
   stream.nonce = wish.page.nonce;
   stream.window = wish.window;
@@ -70,18 +70,17 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   std::string bytes = pages.stream(wish.page, view, shown);
   append_keep_alive(bytes, stream.nonce, stream.beat);
   stream.bytes = bytes.size();
-  out.push_back(Chunk{stream.request, std::move(bytes), false});
+  out.push_back(Chunk{stream.connection, std::move(bytes), false});
 }
 
-void PushEngine::on_writable(xmpp::RequestId request, const View& view, xmpp::Instant now, std::vector<Chunk>& out) {
+void PushEngine::on_unsent(xmpp::ConnectionRef connection, std::size_t bytes) {
   for (auto& stream : streams_) {
-    if (stream.request == request) stream.writable = true;
+    if (stream.connection == connection) stream.writable = bytes == 0;
   }
-  on_change(view, now, out);
 }
 
-void PushEngine::on_gone(xmpp::RequestId request) {
-  std::erase_if(streams_, [&](const Stream& stream) { return stream.request == request; });
+void PushEngine::on_gone(xmpp::ConnectionRef connection) {
+  std::erase_if(streams_, [&](const Stream& stream) { return stream.connection == connection; });
 }
 
 void PushEngine::close_all(std::vector<Chunk>& out) {
@@ -95,7 +94,7 @@ void PushEngine::on_change(const View& view, xmpp::Instant now, std::vector<Chun
     if (stream.writable) produce(stream, view, now, out);
   }
   for (std::size_t i = before; i < out.size(); ++i) {
-    if (out[i].last) on_gone(out[i].request);
+    if (out[i].last) on_gone(out[i].connection);
   }
 }
 
@@ -222,8 +221,7 @@ void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, st
   }
   if (bytes.empty()) return;
   stream.bytes += bytes.size();
-  stream.writable = false;
-  out.push_back(Chunk{stream.request, std::move(bytes), false});
+  out.push_back(Chunk{stream.connection, std::move(bytes), false});
 }
 
 // When the stream is to end, if no message comes before that.
@@ -246,13 +244,20 @@ bool PushEngine::due_for_renewal(const Stream& stream, xmpp::Instant now) const 
   return renewal_at(stream) <= now;
 }
 
-xmpp::Instant PushEngine::deadline() const {
+xmpp::Instant PushEngine::deadline(const Journal& journal) const {
   xmpp::Instant at = xmpp::never;
   for (const auto& stream : streams_) {
-    if (!stream.writable) continue;  // nothing can be sent anyway
+    if (!stream.writable) continue;                          // nothing can be sent anyway
+    if (stream.next < journal.next()) return stream.opened;  // a chunk was full: at once
     at = std::min({at, stream.last_beat + policy_.keep_alive, renewal_at(stream)});
   }
   return at;
+}
+
+bool PushEngine::is_up_to_date(const Journal& journal) const {
+  return !streams_.empty() && std::all_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+    return stream.writable && stream.next >= journal.next();
+  });
 }
 
 std::vector<ConversationId> PushEngine::shown() const {

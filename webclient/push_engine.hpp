@@ -38,14 +38,14 @@ struct PushPolicy {
 };
 
 struct StreamWish {
-  xmpp::RequestId request{};
+  xmpp::ConnectionRef connection{};
   ConversationId shown{};  // 0: the list
   StreamPage page;
   std::string window;  // names the frame that asks, to tell it from others
 };
 
 struct Chunk {
-  xmpp::RequestId request{};
+  xmpp::ConnectionRef connection{};
   std::string bytes;
   bool last = false;
 };
@@ -58,15 +58,16 @@ class PushEngine {
   [[nodiscard]] bool is_displaced(std::string_view window) const;
 
   void open(const StreamWish& wish, const View& view, Pages& pages, xmpp::Instant now, std::vector<Chunk>& out);
-  // Everything given for this stream is out.
-  void on_writable(xmpp::RequestId request, const View& view, xmpp::Instant now, std::vector<Chunk>& out);
-  void on_gone(xmpp::RequestId request);
-  // The journal may have grown.
+  // So many bytes of what was given for this stream have not left; while there are any, nothing more is given.
+  void on_unsent(xmpp::ConnectionRef connection, std::size_t bytes);
+  void on_gone(xmpp::ConnectionRef connection);
+  // The journal may have grown, or deadline() has come.
   void on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out);
-  void on_time(const View& view, xmpp::Instant now, std::vector<Chunk>& out) { on_change(view, now, out); }
   // Every stream ends; what it loads then tells why.
   void close_all(std::vector<Chunk>& out);
-  [[nodiscard]] xmpp::Instant deadline() const;
+  [[nodiscard]] xmpp::Instant deadline(const Journal& journal) const;
+  // Somebody looks, and has been given everything.
+  [[nodiscard]] bool is_up_to_date(const Journal& journal) const;
 
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
   // The conversations that somebody looks at just now.
@@ -74,14 +75,14 @@ class PushEngine {
 
  private:
   struct Stream {
-    xmpp::RequestId request{};
+    xmpp::ConnectionRef connection{};
     ConversationId shown{};
     std::string nonce, window;
     std::uint64_t next = 0;  // event of the journal
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;
     WallTime last_day{};
-    bool writable = false, beat = false;
+    bool writable = true, beat = false;
     bool renew_soon = false, renew_later = false;
   };
   struct Changes;

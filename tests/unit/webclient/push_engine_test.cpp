@@ -29,12 +29,12 @@ class PushEngineTest : public testing::Test {
   xmpp::Instant now{seconds(1000)};
   std::uint64_t last = 0;
 
-  static std::string request(std::uint64_t number) { return std::to_string(number); }
+  static std::string connection(std::uint64_t number) { return std::to_string(number); }
 
   // The first chunk of a new stream; further requests are numbered from 1.
   std::string open(ConversationId shown, const std::string& window = "w") {
     StreamWish wish;
-    wish.request = xmpp::RequestId{++last};
+    wish.connection = xmpp::ConnectionRef{++last};
     wish.shown = shown;
     wish.window = window;
     wish.page.nonce = "N";
@@ -43,20 +43,23 @@ class PushEngineTest : public testing::Test {
     engine.open(wish, view, pages, now, out);
     others.assign(out.begin(), out.end() - 1);
     EXPECT_FALSE(out.back().last);
+    engine.on_unsent(out.back().connection, 1);
     return out.back().bytes;
   }
+  // Nothing leaves at once.
   std::string told(const std::vector<Chunk>& chunks) {
     std::string all;
     for (const auto& chunk : chunks) {
-      all += "[" + std::to_string(static_cast<std::uint64_t>(chunk.request)) + (chunk.last ? " last] " : "] ") +
+      engine.on_unsent(chunk.connection, chunk.bytes.size());
+      all += "[" + std::to_string(static_cast<std::uint64_t>(chunk.connection)) + (chunk.last ? " last] " : "] ") +
              chunk.bytes;
     }
     return all;
   }
+  // What a stream is given once everything before has left.
   std::string writable(std::uint64_t number) {
-    std::vector<Chunk> out;
-    engine.on_writable(xmpp::RequestId{number}, view, now, out);
-    return told(out);
+    engine.on_unsent(xmpp::ConnectionRef{number}, 0);
+    return change();
   }
   std::string change() {
     std::vector<Chunk> out;
@@ -66,7 +69,7 @@ class PushEngineTest : public testing::Test {
   std::string time(xmpp::Duration step) {
     now += step;
     std::vector<Chunk> out;
-    engine.on_time(view, now, out);
+    engine.on_change(view, now, out);
     return told(out);
   }
   std::vector<Chunk> others;
@@ -155,9 +158,9 @@ TEST_F(PushEngineTest, GroupsMessagesByFifty) {
 
 TEST_F(PushEngineTest, KeepsAlive) {
   open(bob.id);
-  EXPECT_EQ(engine.deadline(), xmpp::never);
+  EXPECT_EQ(engine.deadline(model.journal()), xmpp::never);
   writable(1);
-  EXPECT_EQ(engine.deadline(), now + seconds(15));
+  EXPECT_EQ(engine.deadline(model.journal()), now + seconds(15));
   EXPECT_EQ(time(seconds(14)), "");
   EXPECT_EQ(time(seconds(1)), "[1] <style nonce=\"N\">#rc{animation-name:kb}</style>\n");
   EXPECT_EQ(time(seconds(20)), "");  // the reader does not read: nothing piles up
@@ -172,7 +175,7 @@ TEST_F(PushEngineTest, RenewsAtAQuietMomentWhenThePageIsLong) {
   for (int i = 0; i < 4; ++i) model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(writable(1), Not(HasSubstr("last")));
   writable(1);
-  EXPECT_EQ(engine.deadline(), now + seconds(3));
+  EXPECT_EQ(engine.deadline(model.journal()), now + seconds(3));
   EXPECT_EQ(time(seconds(2)), "");
   EXPECT_THAT(time(seconds(1)), testing::StartsWith("[1 last] "));
 }
@@ -206,7 +209,7 @@ TEST_F(PushEngineTest, RenewsForANewRowButNotInARush) {
   writable(1);
   sample::buddy(model, "dave@example.org", "Dave");
   EXPECT_EQ(change(), "");
-  EXPECT_EQ(engine.deadline(), now + seconds(1));
+  EXPECT_EQ(engine.deadline(model.journal()), now + seconds(1));
   EXPECT_THAT(time(seconds(1)), HasSubstr("[1 last]"));
 }
 
@@ -215,7 +218,7 @@ TEST_F(PushEngineTest, RenewsForAStatusTextWhenItDisturbsNobody) {
   writable(1);
   model.note(EventKind::status_changed, carol.id);
   change();
-  EXPECT_EQ(engine.deadline(), now + seconds(15));
+  EXPECT_EQ(engine.deadline(model.journal()), now + seconds(15));
   now += seconds(14);
   model.add_message(bob, sample::incoming("still talking"));
   change();
@@ -230,7 +233,7 @@ TEST_F(PushEngineTest, EndsTheOldestOfTooManyAndSaysSo) {
   EXPECT_THAT(others, IsEmpty());
   open(ConversationId{}, "w5");
   ASSERT_EQ(others.size(), 1u);
-  EXPECT_EQ(others[0].request, xmpp::RequestId{1});
+  EXPECT_EQ(others[0].connection, xmpp::ConnectionRef{1});
   EXPECT_TRUE(others[0].last);
   EXPECT_TRUE(engine.is_displaced("w1"));
   EXPECT_FALSE(engine.is_displaced("w2"));
@@ -241,7 +244,7 @@ TEST_F(PushEngineTest, TakesASecondRequestOfAWindowForItsReload) {
   for (int i = 1; i <= 4; ++i) open(bob.id, "w" + std::to_string(i));
   open(bob.id, "w3");
   ASSERT_EQ(others.size(), 1u);
-  EXPECT_EQ(others[0].request, xmpp::RequestId{3});
+  EXPECT_EQ(others[0].connection, xmpp::ConnectionRef{3});
   EXPECT_FALSE(engine.is_displaced("w3"));
   EXPECT_EQ(engine.size(), 4u);
 }
@@ -250,7 +253,7 @@ TEST_F(PushEngineTest, TellsWhatIsLookedAt) {
   open(ConversationId{}, "a");
   open(carol.id, "b");
   EXPECT_THAT(engine.shown(), testing::ElementsAre(carol.id));
-  engine.on_gone(xmpp::RequestId{2});
+  engine.on_gone(xmpp::ConnectionRef{2});
   EXPECT_THAT(engine.shown(), IsEmpty());
 }
 

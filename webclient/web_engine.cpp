@@ -1,0 +1,111 @@
+#include "webclient/web_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace webclient {
+
+namespace {
+
+constexpr std::size_t remembered_forms = 128;
+// So long the session answers why it has ended.
+constexpr xmpp::Duration epilogue = std::chrono::minutes(2);
+
+}  // namespace
+
+WebEngine::WebEngine(std::unique_ptr<Client> client, const PushPolicy& policy, Pages& pages, WebSettings settings,
+                     xmpp::Instant now)
+    : client_(std::move(client)), push_(policy), pages_(&pages), settings_(std::move(settings)), last_use_(now) {}
+
+void WebEngine::opened(const xmpp::StreamOpened& stream, xmpp::Instant now, xmpp::Actions& out) {
+  client_->opened(stream, now, out);
+}
+
+void WebEngine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
+  client_->deliver(stanza, now, out);
+}
+
+void WebEngine::close(xmpp::EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
+  client_->close(reason, text, now, out);
+  show(now, out);
+}
+
+void WebEngine::log_out(xmpp::Instant now, xmpp::Actions& out) {
+  client_->log_out(now, out);
+  show(now, out);
+}
+
+void WebEngine::on_time(xmpp::Instant now, xmpp::Actions& out) {
+  if (client_->deadline() <= now) client_->on_time(now, out);
+  if (!client_->ended() && push_.size() == 0 && now >= last_use_ + settings_.linger) {
+    client_->close(xmpp::EndReason::inactivity, "no window is open", now, out);
+  }
+  if (ended_at_ != xmpp::never && now >= ended_at_ + epilogue && !forgotten_) {
+    forgotten_ = true;
+    out.list.emplace_back(xmpp::Forget{});
+  }
+  show(now, out);
+}
+
+xmpp::Instant WebEngine::deadline() const {
+  if (forgotten_) return xmpp::never;
+  if (ended_at_ != xmpp::never) return std::min(ended_at_ + epilogue, push_.deadline(model().journal()));
+  xmpp::Instant at = std::min(client_->deadline(), push_.deadline(model().journal()));
+  if (push_.size() == 0) at = std::min(at, last_use_ + settings_.linger);
+  return at;
+}
+
+void WebEngine::on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now, xmpp::Actions& out) {
+  push_.on_unsent(connection, bytes);
+  if (bytes == 0) show(now, out);
+}
+
+void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions&) {
+  push_.on_gone(connection);
+  last_use_ = now;
+}
+
+void WebEngine::open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out) {
+  used(now);
+  if (wish.shown != ConversationId{}) (void)client_->open_conversation(wish.shown, now, out);
+  push_.open(wish, view(), *pages_, now, chunks_);
+  show(now, out);
+}
+
+void WebEngine::seen(xmpp::Instant now, xmpp::Actions& out) {
+  if (!client_->ended()) client_->seen(now, out);
+}
+
+void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
+  if (ended_at_ == xmpp::never && client_->ended()) ended_at_ = now;
+  for (const ConversationId id : push_.shown()) {
+    const Conversation* shown = model().find(id);
+    if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id);
+  }
+  push_.on_change(view(), now, chunks_);
+  hand_out(out);
+  if (push_.is_up_to_date(model().journal())) seen(now, out);
+}
+
+void WebEngine::hand_out(xmpp::Actions& out) {
+  for (const Chunk& chunk : chunks_) {
+    out.list.emplace_back(xmpp::Push{chunk.connection, out.arena.store(chunk.bytes)});
+    if (chunk.last) out.list.emplace_back(xmpp::CloseConnection{chunk.connection, 0});
+  }
+  chunks_.clear();
+}
+
+bool WebEngine::take_once(std::string_view once) {
+  if (once.empty() || std::find(sent_forms_.begin(), sent_forms_.end(), once) != sent_forms_.end()) return false;
+  sent_forms_.emplace_back(once);
+  if (sent_forms_.size() > remembered_forms) sent_forms_.pop_front();
+  return true;
+}
+
+void WebEngine::set_reader(Reader reader, xmpp::Instant now, xmpp::Actions& out) {
+  settings_.reader = std::move(reader);
+  push_.close_all(chunks_);  // they load themselves anew, in the new language
+  show(now, out);
+}
+
+}  // namespace webclient

@@ -1,0 +1,80 @@
+// The PUSH binding: one reader's chat without scripts. Puts together the client, which talks XMPP, and the endless
+// pages, which show what it knows; and keeps what is the reader's own: language, zone, how long to stay after the last
+// window has closed (PROTOCOL Z-009), which messages were sent already (a form that is sent twice, Z-005).
+//
+//   shell ─► commands, streams ─► WebEngine ─► Client ─► server
+//   shell ◄─ pushes            ◄─ PushEngine ◄─ ChatModel ◄┘
+//
+// It deliberately knows no cookie, path or form: the shell does. After its end it stays a while, to say why.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webclient/client.hpp"
+#include "webclient/push_engine.hpp"
+#include "xmpp/binding.hpp"
+
+namespace webclient {
+
+struct WebSettings {
+  Reader reader;
+  xmpp::Duration linger = std::chrono::minutes(10);
+  TokenFor token;  // for the forms of this session
+};
+
+class WebEngine {
+ public:
+  // `pages` outlives it.
+  WebEngine(std::unique_ptr<Client> client, const PushPolicy& policy, Pages& pages, WebSettings settings,
+            xmpp::Instant now);
+
+  // ---- the binding contract
+  void start(xmpp::Instant now, xmpp::Actions& out) { client_->start(now, out); }
+  void secured(xmpp::SaslChannel channel) { client_->secured(std::move(channel)); }
+  void opened(const xmpp::StreamOpened& stream, xmpp::Instant now, xmpp::Actions& out);
+  void deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out);
+  void delivered_all(xmpp::Instant now, xmpp::Actions& out) { show(now, out); }
+  void close(xmpp::EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out);
+  void congested(bool, xmpp::Instant, xmpp::Actions&) {}  // a person writes: the bounds of the client suffice
+  void on_time(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] xmpp::Instant deadline() const;
+  void on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now, xmpp::Actions& out);
+  void on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out);
+
+  // ---- for the shell
+  void open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out);
+  // The reader has asked for something: the session is in use.
+  void used(xmpp::Instant now) { last_use_ = now; }
+  // A static page with everything there is has been written.
+  void seen(xmpp::Instant now, xmpp::Actions& out);
+  // To be called after commands, which may have changed the model.
+  void show(xmpp::Instant now, xmpp::Actions& out);
+  void log_out(xmpp::Instant now, xmpp::Actions& out);
+  // False: this form has been sent before.
+  [[nodiscard]] bool take_once(std::string_view once);
+
+  [[nodiscard]] Client& client() { return *client_; }
+  [[nodiscard]] const ChatModel& model() const { return client_->model(); }
+  [[nodiscard]] const Reader& reader() const { return settings_.reader; }
+  void set_reader(Reader reader, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] View view() const { return View{client_->model(), settings_.reader, settings_.token}; }
+  [[nodiscard]] bool is_displaced(std::string_view window) const { return push_.is_displaced(window); }
+
+ private:
+  void hand_out(xmpp::Actions& out);
+
+  std::unique_ptr<Client> client_;
+  PushEngine push_;
+  Pages* pages_;
+  WebSettings settings_;
+  std::vector<Chunk> chunks_;  // of one step
+  std::deque<std::string> sent_forms_;
+  xmpp::Instant last_use_, ended_at_ = xmpp::never;
+  bool forgotten_ = false;
+};
+
+}  // namespace webclient
