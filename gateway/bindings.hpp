@@ -5,9 +5,10 @@
 #include <variant>
 
 #include "bosh/engine.hpp"
+#include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
-using Binding = std::variant<bosh::Engine>;
+using Binding = std::variant<bosh::Engine, xmpp::WsEngine>;
 
 }  // namespace gateway

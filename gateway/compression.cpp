@@ -107,7 +107,7 @@ Coding request_coding(std::string_view content_encoding) {
   return coding;
 }
 
-// The four zlib streams, made when first needed: one that compresses takes 256 kB.
+// The zlib streams, made when first needed: one that compresses takes 256 kB.
 struct Codec::Streams {
   struct Deflater {
     z_stream stream{};
@@ -133,7 +133,7 @@ struct Codec::Streams {
       return made;
     }
   };
-  Deflater gzip, deflate;
+  Deflater gzip, deflate, message;
   Inflater inflater;
 };
 
@@ -209,6 +209,60 @@ Codec::Outcome Codec::decompress(Coding coding, std::string_view bytes, std::siz
   if (outcome == Outcome::malformed && coding == Coding::deflate) outcome = attempt(raw_window);
   if (outcome != Outcome::ok) out.resize(before);
   return outcome;
+}
+
+// What every message ends with and none carries: an empty stored block, by which the compressor comes to a byte's end.
+constexpr std::string_view message_end("\x00\x00\xff\xff", 4);
+
+bool Codec::deflate_message(std::string_view bytes, std::string& out) {
+  if (bytes.size() <= message_end.size() || bytes.size() > std::numeric_limits<uInt>::max() / 2) return false;
+  auto& deflater = streams_->message;
+  if (!deflater.ready(level_, raw_window)) return false;
+  const std::size_t before = out.size();
+  // Room for what goes away again at the end; more would not be smaller.
+  out.resize(before + bytes.size() - 1 + message_end.size());
+  set_input(deflater.stream, bytes);
+  set_output(deflater.stream, out, before);
+  const int status = deflate(&deflater.stream, Z_SYNC_FLUSH);
+  if (status != Z_OK || deflater.stream.avail_in > 0 || deflater.stream.avail_out == 0) {
+    out.resize(before);
+    return false;
+  }
+  out.resize(before + deflater.stream.total_out - message_end.size());
+  return true;
+}
+
+Codec::Outcome Codec::inflate_message(std::string_view bytes, std::size_t limit, std::string& out) {
+  constexpr std::size_t step = 16 * 1024;
+  if (bytes.size() > std::numeric_limits<uInt>::max()) return Outcome::too_large;
+  const std::size_t before = out.size();
+  std::size_t used = before;
+  const auto fail = [&](Outcome outcome) {
+    out.resize(before);
+    return outcome;
+  };
+  z_stream& stream = streams_->inflater.stream;
+  if (!streams_->inflater.ready(raw_window)) return fail(Outcome::malformed);
+  bool ended = false;  // by a final block, behind which a client puts one empty byte (RFC 7692 7.2.3.4)
+  for (const std::string_view part : {bytes, message_end}) {
+    set_input(stream, part);
+    while (!ended) {
+      const std::size_t room = std::min(step, limit + 1 - (used - before));
+      out.resize(used + room);
+      set_output(stream, out, used);
+      const int status = inflate(&stream, Z_SYNC_FLUSH);
+      used = out.size() - stream.avail_out;
+      if (used - before > limit) return fail(Outcome::too_large);
+      ended = status == Z_STREAM_END;
+      if (!ended && status != Z_OK && status != Z_BUF_ERROR) return fail(Outcome::malformed);
+      if (!ended && stream.avail_out > 0) break;  // all input is used up
+    }
+    if (!ended) continue;
+    if (stream.avail_in > 1) return fail(Outcome::malformed);
+    break;
+  }
+  out.resize(used);
+  return Outcome::ok;
 }
 
 }  // namespace gateway

@@ -1,6 +1,7 @@
 // HTTP content codings (RFC 9110 8.4, 12.5.3; PROTOCOL H-007...H-009): answers by Accept-Encoding, requests by
-// Content-Encoding with a hard bound on what comes out. One Codec a shard: its memory is used again for every message.
-// gzip and deflate only; no streaming, since answers are complete when they are sent.
+// Content-Encoding with a hard bound on what comes out; and the messages of permessage-deflate (RFC 7692, W-004).
+// One Codec a shard: its memory is used again for every message. gzip and deflate only; no streaming, since answers
+// are complete when they are sent, and no context from one WebSocket message to the next.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,10 @@ class Codec {
   enum class Outcome : std::uint8_t { ok, too_large, malformed };
   // Appends at most `limit` bytes to `out`; anything but ok leaves `out` as before.
   [[nodiscard]] Outcome decompress(Coding coding, std::string_view bytes, std::size_t limit, std::string& out);
+
+  // One message of permessage-deflate without context takeover (RFC 7692 7.2). The same promises.
+  [[nodiscard]] bool deflate_message(std::string_view bytes, std::string& out);
+  [[nodiscard]] Outcome inflate_message(std::string_view bytes, std::size_t limit, std::string& out);
 
  private:
   struct Streams;

@@ -19,6 +19,7 @@
 #include "xmpp/limits.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/time.hpp"
+#include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
@@ -148,9 +149,17 @@ struct CompressionConfig {
   std::uint32_t level = 3;
 };
 
+struct WebSocketConfig {
+  std::vector<std::string> origins = {"*"};  // W-003
+  bool compression = true;                   // permessage-deflate (W-004)
+  std::uint32_t compression_min_bytes = 512;
+  xmpp::WsPolicy policy;
+};
+
 struct PathsConfig {
   // Without trailing slash; each is served with and without one (H-018).
   std::vector<std::string> bosh = {"/http-bind", "/bosh", "/JHB"};
+  std::vector<std::string> websocket = {"/xmpp-websocket", "/ws"};  // may be empty
 };
 
 struct Config {
@@ -159,6 +168,7 @@ struct Config {
   std::vector<Listen> listen;
   Domains domains;
   bosh::Policy bosh;
+  WebSocketConfig websocket;
   LimitsConfig limits;
   CorsConfig cors;
   CompressionConfig compression;

@@ -85,6 +85,7 @@ void visit(Visitor& v, Domain& c) {
 template <class Visitor>
 void visit(Visitor& v, PathsConfig& c) {
   v.texts("bosh", c.bosh);
+  v.texts("websocket", c.websocket);
 }
 
 template <class Visitor>
@@ -118,6 +119,20 @@ void visit(Visitor& v, bosh::Policy& c) {
   v.choice("legacy_errors", c.legacy_errors, legacy_errors);
   v.texts("content_types", c.content_types);
   v.flag("offer_gzip_requests", c.offer_gzip_requests);
+}
+
+template <class Visitor>
+void visit(Visitor& v, WebSocketConfig& c) {
+  v.texts("origins", c.origins);
+  v.time("ping_interval", c.policy.ping_interval, seconds(0), hours(1));
+  v.integer("max_missed_pings", c.policy.max_missed_pings, 1, 100);
+  v.time("stall_timeout", c.policy.stall_timeout, seconds(0), hours(1));
+  v.bytes("queue_high", c.policy.queue_high, 16 * kib, 256 * mib);
+  v.bytes("queue_low", c.policy.queue_low, 0, 256 * mib);
+  v.bytes("queue_cap", c.policy.queue_cap, 64 * kib, 1024 * mib);
+  v.text("see_other_uri", c.policy.see_other_uri);
+  v.flag("compression", c.compression);
+  v.bytes("compression_min_bytes", c.compression_min_bytes, 0, 1 * mib);
 }
 
 template <class Visitor>

@@ -87,6 +87,11 @@ class Printer {
   void server(std::string_view key, const std::string& host, std::uint16_t port) {
     text(key, host.empty() ? host : rules::host_port(host, port));
   }
+  void text(std::string_view key, const std::string& value) {
+    // Not given: shown all the same, as a reminder that there is such an option.
+    if (value.empty()) out_ += "# ";
+    line(key, quoted(value));
+  }
 
  private:
   void line(std::string_view key, std::string_view value) {
@@ -94,11 +99,6 @@ class Printer {
     out_ += " = ";
     out_ += value;
     out_ += '\n';
-  }
-  void text(std::string_view key, const std::string& value) {
-    // Not given: shown all the same, as a reminder that there is such an option.
-    if (value.empty()) out_ += "# ";
-    line(key, quoted(value));
   }
 
   std::string& out_;
@@ -155,6 +155,10 @@ class Collector {
     add(key);
   }
   template <class... Rest>
+  void text(std::string_view key, Rest&&...) {
+    add(key);
+  }
+  template <class... Rest>
   void texts(std::string_view key, Rest&&...) {
     add(key);
   }
@@ -196,6 +200,7 @@ std::string print_config(const Config& config) {
   for (const auto& domain : config.domains.all()) print(printer, "[[domain]]", domain);
   print(printer, "[paths]", config.paths);
   print(printer, "[bosh]", config.bosh);
+  print(printer, "[websocket]", config.websocket);
   print(printer, "[limits]", config.limits);
   print(printer, "[cors]", config.cors);
   print(printer, "[compression]", config.compression);
@@ -214,6 +219,7 @@ std::vector<std::string> option_names() {
   collect("domain", Domain{});
   collect("paths", PathsConfig{});
   collect("bosh", bosh::Policy{});
+  collect("websocket", WebSocketConfig{});
   collect("limits", LimitsConfig{});
   collect("cors", CorsConfig{});
   collect("compression", CompressionConfig{});

@@ -134,6 +134,9 @@ class Section {
     value = (std::filesystem::absolute(std::filesystem::path(file_)).parent_path() / path).lexically_normal().string();
   }
 
+  void text(std::string_view key, std::string& value) {
+    if (const toml::node* const node = find(key)) value = string(key, *node);
+  }
   void domain(std::string_view key, std::string& value) {
     if (const toml::node* const node = find(key)) value = prepared(key, *node);
   }
@@ -304,6 +307,7 @@ class Document {
     reject_unknown_tables();
     read_one("limits", config.limits);
     read_one("bosh", config.bosh);
+    read_one("websocket", config.websocket);
     read_one("cors", config.cors);
     read_one("compression", config.compression);
     read_one("paths", config.paths);
@@ -315,8 +319,8 @@ class Document {
 
  private:
   void reject_unknown_tables() const {
-    const std::set<std::string, std::less<>> known = {"server", "listen", "domain", "paths",
-                                                      "bosh",   "limits", "cors",   "compression"};
+    const std::set<std::string, std::less<>> known = {"server",    "listen", "domain", "paths",      "bosh",
+                                                      "websocket", "limits", "cors",   "compression"};
     for (const auto& [key, node] : root_) {
       if (known.contains(key.str())) continue;
       const std::string close = nearest(key.str(), known);

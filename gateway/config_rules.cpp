@@ -188,13 +188,51 @@ void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
   domain.stream.max_bytes_to_server = limits.from_client.max_bytes - wrapper;
 }
 
-void finish(bosh::Policy& policy, const Place& place) {
+namespace {
+
+template <typename Policy>
+void check_queue_marks(const Policy& policy, const Place& place) {
   if (policy.queue_low >= policy.queue_high) {
     fail(place("queue_low"), "queue_low is not below queue_high", "let reading go on well below where it stops");
   }
   if (policy.queue_high >= policy.queue_cap) {
     fail(place("queue_high"), "queue_high is not below queue_cap", "let reading stop well before the session ends");
   }
+}
+
+void check_origins(const std::vector<std::string>& origins, const Place& place) {
+  const bool star = std::find(origins.begin(), origins.end(), "*") != origins.end();
+  if (star && origins.size() > 1) {
+    fail(place("origins"), "\"*\" stands beside other origins", "keep either \"*\" or the list");
+  }
+  for (const auto& origin : origins) {
+    if (origin != "*" && !is_origin(origin)) {
+      fail(place("origins"), quote(origin) + " is not an origin",
+           "write scheme and host in lower case, without a path: \"https://chat.example.org\"");
+    }
+  }
+}
+
+// H-018. `example` is what the cure shows.
+void check_paths(std::vector<std::string>& paths, std::string_view option, std::string_view example,
+                 const Place& place) {
+  for (auto& path : paths) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    const auto fits = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("/-._~!$&'()*+,;=:@").find(c) != std::string_view::npos;
+    };
+    if (path.size() < 2 || path[0] != '/' || path.find("//") != path.npos ||
+        !std::all_of(path.begin(), path.end(), fits)) {
+      fail(place(option), quote(path) + " is not a path", "write it like " + quote(example));
+    }
+  }
+}
+
+}  // namespace
+
+void finish(bosh::Policy& policy, const Place& place) {
+  check_queue_marks(policy, place);
   if (policy.max_requests <= policy.max_hold) {
     fail(place("max_requests"), "max_requests is not above max_hold", "one request more than are held must be allowed");
   }
@@ -216,41 +254,39 @@ void finish(LimitsConfig& limits, const Place&) {
 }
 
 void finish(CorsConfig& cors, const Place& place) {
-  const bool star = std::find(cors.origins.begin(), cors.origins.end(), "*") != cors.origins.end();
-  if (star && cors.origins.size() > 1) {
-    fail(place("origins"), "\"*\" stands beside other origins", "keep either \"*\" or the list");
-  }
-  if (star && cors.credentials) {
+  check_origins(cors.origins, place);
+  if (cors.any_origin() && cors.credentials) {
     fail(place("credentials"), "credentials = true cannot go together with every origin",
          "list the origins that may send cookies");
-  }
-  for (const auto& origin : cors.origins) {
-    if (origin != "*" && !is_origin(origin)) {
-      fail(place("origins"), quote(origin) + " is not an origin",
-           "write scheme and host in lower case, without a path: \"https://chat.example.org\"");
-    }
   }
   for (const auto& header : cors.headers) {
     if (!is_token(header)) fail(place("headers"), quote(header) + " is not a header field name", "correct the name");
   }
 }
 
+void finish(WebSocketConfig& websocket, const Place& place) {
+  check_origins(websocket.origins, place);
+  check_queue_marks(websocket.policy, place);
+  const std::string_view uri = websocket.policy.see_other_uri;
+  // W-028: only to equal or better security, and clients cannot know how they came here through a proxy.
+  if (!uri.empty() && !uri.starts_with("wss://") && !uri.starts_with("https://")) {
+    fail(place("see_other_uri"), quote(uri) + " is not a secure address",
+         "write it like \"wss://other.example.org/xmpp-websocket\"");
+  }
+}
+
 void finish(PathsConfig& paths, const Place& place) {
   if (paths.bosh.empty()) fail(place("bosh"), "no path is left for BOSH", "write bosh = [\"/http-bind\"]");
+  check_paths(paths.bosh, "bosh", "/http-bind", place);
+  check_paths(paths.websocket, "websocket", "/xmpp-websocket", place);
+  // One path may serve both: only a WebSocket asks for an upgrade.
   std::set<std::string_view> seen;
-  for (auto& path : paths.bosh) {
-    while (path.size() > 1 && path.back() == '/') path.pop_back();
-    const auto fits = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             std::string_view("/-._~!$&'()*+,;=:@").find(c) != std::string_view::npos;
-    };
-    if (path.size() < 2 || path[0] != '/' || path.find("//") != path.npos ||
-        !std::all_of(path.begin(), path.end(), fits)) {
-      fail(place("bosh"), quote(path) + " is not a path", "write it like \"/http-bind\"");
-    }
-  }
   for (const auto& path : paths.bosh) {
     if (!seen.insert(path).second) fail(place("bosh"), quote(path) + " is given twice", "remove one");
+  }
+  seen.clear();
+  for (const auto& path : paths.websocket) {
+    if (!seen.insert(path).second) fail(place("websocket"), quote(path) + " is given twice", "remove one");
   }
 }
 

@@ -27,6 +27,7 @@ void finish(ServerConfig& server, const Place& place);
 void finish(Listen& listen, const Place& place);
 void finish(Domain& domain, const LimitsConfig& limits, const Place& place);
 void finish(bosh::Policy& policy, const Place& place);
+void finish(WebSocketConfig& websocket, const Place& place);
 void finish(LimitsConfig& limits, const Place& place);
 void finish(CorsConfig& cors, const Place& place);
 void finish(PathsConfig& paths, const Place& place);

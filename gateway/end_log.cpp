@@ -63,6 +63,10 @@ std::string counts_of(const bosh::Engine& engine) {
                      counters.to_server, counters.to_client);
 }
 
+std::string counts_of(const xmpp::WsEngine& engine) {
+  return fmt::format("WebSocket, to server {}, to client {}", engine.counters().to_server, engine.counters().to_client);
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

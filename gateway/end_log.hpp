@@ -6,6 +6,7 @@
 #include "bosh/engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/time.hpp"
+#include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
@@ -21,6 +22,7 @@ struct EndedSession {
 };
 
 [[nodiscard]] std::string counts_of(const bosh::Engine& engine);
+[[nodiscard]] std::string counts_of(const xmpp::WsEngine& engine);
 
 void log_session_end(const EndedSession& session);
 

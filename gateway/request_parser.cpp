@@ -128,6 +128,21 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       append_list(head_.rfc7239_forwarded, value);
       head_.forwarded = true;
       break;
+    case http::field::upgrade:
+      append_list(upgrade_fields().to, value);
+      break;
+    case http::field::sec_websocket_key:
+      append_list(upgrade_fields().key, value);
+      break;
+    case http::field::sec_websocket_version:
+      append_list(upgrade_fields().version, value);
+      break;
+    case http::field::sec_websocket_protocol:
+      append_list(upgrade_fields().protocols, value);
+      break;
+    case http::field::sec_websocket_extensions:
+      append_list(upgrade_fields().extensions, value);
+      break;
     default:
       // Beast knows neither of these by number.
       if (iequals(name_text, "X-Forwarded-For")) {
@@ -140,8 +155,13 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
   }
 }
 
+UpgradeFields& RequestParser::upgrade_fields() {
+  return head_.upgrade ? *head_.upgrade : head_.upgrade.emplace();
+}
+
 void RequestParser::on_header_impl(error_code& error) {
   head_.keep_alive = keep_alive();
+  if (head_.upgrade) head_.upgrade->asked = upgrade();
   if (!head_.http10 && !has_host_) error = http::error::bad_field;  // RFC 9112 3.2
 }
 

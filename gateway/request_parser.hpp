@@ -5,6 +5,7 @@
 #pragma once
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,13 @@
 namespace gateway {
 
 enum class Method : std::uint8_t { get, head, post, options, other };
+
+// What a request for a WebSocket says. Fields that come twice are joined, which makes a key or version invalid.
+struct UpgradeFields {
+  bool asked = false;  // Connection lists upgrade
+  std::string to;      // the Upgrade field
+  std::string key, version, protocols, extensions;
+};
 
 struct RequestHead {
   Method method = Method::other;
@@ -28,6 +36,7 @@ struct RequestHead {
   std::string accept_encoding;
   // All fields of the name, joined with ", " in their order. They mean nothing unless the peer is a trusted proxy.
   std::string x_forwarded_for, x_forwarded_proto, rfc7239_forwarded;
+  std::optional<UpgradeFields> upgrade;  // if there is an Upgrade or Sec-WebSocket-* field
 };
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
@@ -59,6 +68,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::size_t on_chunk_body_impl(std::uint64_t remaining, string_view_t data, error_code& error) override;
   void on_finish_impl(error_code&) override {}
 
+  UpgradeFields& upgrade_fields();
   [[nodiscard]] bool is_folded(std::string_view name, std::string_view value) const;
 
   RequestHead head_;

@@ -33,6 +33,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "Request Timeout";
     case 413:
       return "Content Too Large";
+    case 426:
+      return "Upgrade Required";
     case 431:
       return "Request Header Fields Too Large";
     case 503:

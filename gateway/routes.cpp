@@ -7,6 +7,8 @@
 #include "gateway/info_page.hpp"
 #include "gateway/log.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/ws_entry.hpp"
+#include "gateway/ws_handshake.hpp"
 
 namespace gateway {
 
@@ -52,9 +54,11 @@ void serve_page(const Shard& shard, HttpConnection& connection, const Request& r
 
 }  // namespace
 
-Routes::Routes(const Config& config) : bosh_paths_(config.paths.bosh), cors_(config.cors) {}
+Routes::Routes(const Config& config)
+    : bosh_paths_(config.paths.bosh), websocket_paths_(config.paths.websocket), cors_(config.cors) {}
 
-Routes::Endpoint Routes::find(std::string_view target, bool private_listener) const {
+Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) const {
+  std::string_view target = head.target;
   // Absolute form, as a client sends it to what it takes for a proxy (RFC 9112 3.2.2).
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!target.starts_with(scheme)) continue;
@@ -68,15 +72,25 @@ Routes::Endpoint Routes::find(std::string_view target, bool private_listener) co
     if (target == "/readyz") return Endpoint::readyz;
     return Endpoint::none;
   }
-  const bool known = std::find(bosh_paths_.begin(), bosh_paths_.end(), target) != bosh_paths_.end();
-  return known ? Endpoint::bosh : Endpoint::none;
+  const auto is_one_of = [target](const std::vector<std::string>& paths) {
+    return std::find(paths.begin(), paths.end(), target) != paths.end();
+  };
+  const bool websocket = is_one_of(websocket_paths_);
+  if (websocket && asks_for_websocket(head)) return Endpoint::websocket;
+  if (is_one_of(bosh_paths_)) return Endpoint::bosh;
+  return websocket ? Endpoint::websocket : Endpoint::none;
 }
 
 void Routes::serve(Shard& shard, HttpConnection& connection, const Request& request) const {
-  const Endpoint endpoint = find(request.head.target, request.peer.private_listener);
+  const Endpoint endpoint = find(request.head, request.peer.private_listener);
   const Method method = request.head.method;
   if (endpoint == Endpoint::none) {
     return say(connection, request, 404, "There is nothing at this path.\n");
+  }
+  if (endpoint == Endpoint::websocket) {
+    if (asks_for_websocket(request.head)) return serve_upgrade(shard, connection, request);
+    if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);  // W-002
+    return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
   }
   if (endpoint == Endpoint::bosh) {
     if (method == Method::post) return serve_bosh(shard, connection, request);
@@ -103,7 +117,7 @@ void Routes::refuse(Shard& shard, HttpConnection& connection, const Request& req
   switch (refusal) {
     case Refusal::body_too_large:
       spdlog::info("request of {} refused: body larger than max_body_bytes", peer);
-      if (find(request.head.target, request.peer.private_listener) == Endpoint::bosh) {
+      if (find(request.head, request.peer.private_listener) == Endpoint::bosh) {
         return refuse_bosh(shard, connection, request, bosh::Condition::policy_violation, true);  // H-014
       }
       return say(connection, request, 413, "The body is too large.\n", {}, true);

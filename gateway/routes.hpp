@@ -1,5 +1,5 @@
 // From a request to who answers it: the paths, the methods, and what a BOSH request needs before a session sees it
-// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201). Holds no state of a request or session.
+// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201, W-002). Holds no state of a request or session.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -26,11 +26,12 @@ class Routes {
   [[nodiscard]] const Cors& cors() const { return cors_; }
 
  private:
-  enum class Endpoint : std::uint8_t { none, bosh, healthz, readyz };
+  // A path may be for both: only who asks for an upgrade wants the second.
+  enum class Endpoint : std::uint8_t { none, bosh, websocket, healthz, readyz };
 
-  [[nodiscard]] Endpoint find(std::string_view target, bool private_listener) const;
+  [[nodiscard]] Endpoint find(const RequestHead& head, bool private_listener) const;
 
-  std::vector<std::string> bosh_paths_;
+  std::vector<std::string> bosh_paths_, websocket_paths_;
   Cors cors_;
 };
 

@@ -206,7 +206,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
             shard_.reply(what);
           } else if constexpr (std::is_same_v<What, xmpp::Push>) {
-            push(what, i + 1 < asked.list.size() && std::holds_alternative<xmpp::Push>(asked.list[i + 1]), now);
+            push(what, now);
           } else if constexpr (std::is_same_v<What, xmpp::CloseConnection>) {
             shard_.at_connection(what.connection, [&](auto& connection) {
               if constexpr (requires { connection.finish(what.code); }) connection.finish(what.code);
@@ -248,12 +248,12 @@ void SessionHost::carry_out(xmpp::Instant now) {
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
 
-void SessionHost::push(const xmpp::Push& push, bool more, xmpp::Instant now) {
+void SessionHost::push(const xmpp::Push& push, xmpp::Instant now) {
   std::size_t left = 0;
   shard_.at_connection(push.connection, [&](auto& connection) {
-    if constexpr (requires { connection.push(push.bytes, more); }) left = connection.push(push.bytes, more);
+    if constexpr (requires { connection.push(push.bytes); }) left = connection.push(push.bytes);
   });
-  if (left > 0 && !more) tell_unsent(push.connection, left, now);
+  if (left > 0) tell_unsent(push.connection, left, now);
 }
 
 void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {

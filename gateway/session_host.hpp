@@ -90,7 +90,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void carry_out(xmpp::Instant now);
   [[nodiscard]] xmpp::Actions& actions();
   void apply(xmpp::Instant now);  // the shard's SessionActions
-  void push(const xmpp::Push& push, bool more, xmpp::Instant now);
+  void push(const xmpp::Push& push, xmpp::Instant now);
   void tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now);
   void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
   void finish(const xmpp::EndSession& end, xmpp::Instant now);

@@ -41,6 +41,7 @@ Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
       setup_(std::move(setup)),
       resolver_(io_, setup_->config.server),
       body_reader_(setup_->config.limits.from_client, setup_->config.bosh.strict_text),
+      framing_reader_(setup_->config.limits.from_client),
       codec_(static_cast<int>(setup_->config.compression.level)) {}
 
 Shard::~Shard() = default;

@@ -25,7 +25,9 @@
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/timers.hpp"
+#include "gateway/ws_connection.hpp"
 #include "xmpp/binding.hpp"
+#include "xmpp/framing.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
@@ -53,13 +55,13 @@ struct Moved {
 // The kinds of connections: what a slot of the shard holds. A new kind is constructed with (Shard&, ConnectionId,
 // AnyStream, const Peer&), says with writing() whether something unsent keeps a draining shard alive, reports its end
 // with connection_closed() and erase_connection_later(), and is named here. One whose binding pushes has
-//   std::size_t push(std::string_view, bool more)   takes one message or chunk; `more`: another follows at once, so it
-//                                                   need not leave alone. Returns what has not left, all in all
+//   std::size_t push(std::string_view)              takes one message or chunk, to be written at the end of the round;
+//                                                   returns what the peer has kept waiting by then, all in all
 //   void finish(std::uint16_t code)                 says good-bye once everything has left
 //   void pause(bool)                                stops and goes on reading from the client
 // and, where the binding asks for signs of life, ping(token).
 // An HttpConnection becomes another kind by HttpConnection::leave() and add_connection<Kind>().
-using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>>;
+using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>, std::unique_ptr<WsConnection>>;
 
 class Shard {
  public:
@@ -100,6 +102,7 @@ class Shard {
   [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
   [[nodiscard]] std::string& head_buffer() { return head_buffer_; }
   [[nodiscard]] bosh::BodyReader& body_reader() { return body_reader_; }
+  [[nodiscard]] xmpp::FramingReader& framing_reader() { return framing_reader_; }
   [[nodiscard]] xmpp::ParserPool& parser_pool() { return parser_pool_; }
   [[nodiscard]] xmpp::StreamEvents& stream_events() { return stream_events_; }
   [[nodiscard]] xmpp::Actions& actions() { return actions_; }
@@ -159,6 +162,7 @@ class Shard {
   Resolver resolver_;
   xmpp::ParserPool parser_pool_;
   bosh::BodyReader body_reader_;
+  xmpp::FramingReader framing_reader_;
   Codec codec_;
   xmpp::StreamEvents stream_events_;
   xmpp::Actions actions_;

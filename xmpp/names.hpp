@@ -21,6 +21,7 @@ inline constexpr std::string_view compress_feature = "http://jabber.org/features
 inline constexpr std::string_view management_2 = "urn:xmpp:sm:2";
 inline constexpr std::string_view management_3 = "urn:xmpp:sm:3";
 inline constexpr std::string_view limits = "urn:xmpp:stream-limits:0";
+inline constexpr std::string_view framing = "urn:ietf:params:xml:ns:xmpp-framing";
 inline constexpr std::string_view httpbind = "http://jabber.org/protocol/httpbind";
 inline constexpr std::string_view xbosh = "urn:xmpp:xbosh";
 inline constexpr std::string_view xml = "http://www.w3.org/XML/1998/namespace";

@@ -24,8 +24,10 @@ enum class StanzaKind : std::uint8_t {
   starttls,       // urn:ietf:params:xml:ns:xmpp-tls starttls
   tls_proceed,
   tls_failure,
-  compress,    // XEP-0138 compress
-  management,  // XEP-0198 elements that are not stanzas: enable, enabled, r, a, resume, ...
+  compress,      // XEP-0138 compress
+  management,    // XEP-0198 elements that are not stanzas: enable, enabled, r, a, resume, ...
+  framing_open,  // RFC 7395 open and close: only between a browser and us
+  framing_close,
   other,
 };
 

@@ -48,6 +48,12 @@ StanzaKind tls_kind(std::string_view local) {
   return StanzaKind::other;
 }
 
+StanzaKind framing_kind(std::string_view local) {
+  if (local == "open") return StanzaKind::framing_open;
+  if (local == "close") return StanzaKind::framing_close;
+  return StanzaKind::other;
+}
+
 StanzaKind kind_of(std::string_view uri, std::string_view local) {
   if (uri == ns::client) return client_kind(local);
   if (uri == ns::streams) {
@@ -57,6 +63,7 @@ StanzaKind kind_of(std::string_view uri, std::string_view local) {
   if (uri == ns::sasl2) return local == "success" ? StanzaKind::sasl2_success : StanzaKind::sasl2;
   if (uri == ns::tls) return tls_kind(local);
   if (uri == ns::management_3 || uri == ns::management_2) return StanzaKind::management;
+  if (uri == ns::framing) return framing_kind(local);
   if (uri == ns::compress && local == "compress") return StanzaKind::compress;
   return StanzaKind::other;
 }

@@ -18,6 +18,7 @@ import { exchange, HttpConnection, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { StropheNode } from './lib/strophe.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { open_element, WebSocketClient } from './lib/websocket.mjs';
 
 const stock = { nginx: (port) => Nginx.stock(port), haproxy: (port) => Haproxy.stock(port) };
 const recommended = { nginx: (port, tls) => Nginx.recommended(port, tls), haproxy: (port, tls) => Haproxy.recommended(port, tls) };
@@ -202,6 +203,22 @@ for (const [name, start] of Object.entries(recommended)) {
         { connection: via('127.0.0.21') });
       assert.match(page.text, /127\.0\.0\.21/);
       assert.match(page.text, /https/);
+    });
+
+    it('a WebSocket goes through: handshake, messages, the address of the client, its loss', async () => {
+      const client = await WebSocketClient.open(world.proxy.port,
+        { connection: via('127.0.0.24'), fields: { Host: 'chat.example.org', 'X-Forwarded-For': '192.0.2.1' } });
+      client.send(open_element());
+      const stream = await world.fake.accept();
+      assert.match(await client.message(), /^<open /);
+      assert.match(await client.message(), /^<stream:features /);
+      client.send(message('hello'));
+      assert.match(await stream.element(), /hello/);
+      stream.send(from_server('hi'));
+      assert.match(await client.message(), /<body>hi<\/body>/);
+      client.reset();
+      await stream.event('close');
+      await world.postern.child.line(/session \S+ of 127\.0\.0\.24 .*: connection to the client lost; WebSocket/);
     });
 
     it('a browser that goes away is noticed: the message waits for its next request (E-08)', async () => {

@@ -1,9 +1,9 @@
-// Strophe.js in headless Chromium over BOSH to real servers. The page comes from another origin than the gateway, so every
+// Strophe.js in headless Chromium over BOSH and WebSocket to real servers. The page comes from another origin than the gateway, so every
 // request passes CORS, the first one with a preflight; once page and gateway share an origin, behind nginx.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from './lib/certs.mjs';
-import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { bindings, chat_scenarios } from './lib/chat_scenarios.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { Chromium } from './lib/chromium.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
@@ -22,11 +22,13 @@ describe('Chromium', () => {
   after(() => stop_all(browser, site));
 
   for (const kind of servers) {
-    chat_scenarios({
-      client_name: 'Strophe.js in Chromium, cross-origin,', kind,
-      open: (url) => browser.open({ origin: site.origin, url }),
-      features: { exact_text: true, relogins: 3 },
-    });
+    for (const binding of Object.keys(bindings)) {
+      chat_scenarios({
+        client_name: 'Strophe.js in Chromium, cross-origin,', kind, binding,
+        open: (url) => browser.open({ origin: site.origin, url }),
+        features: { exact_text: true, relogins: 3 },
+      });
+    }
   }
 
   describe('one origin for page and gateway', () => {

@@ -50,6 +50,7 @@ export class Postern {
     this.port = listeners[0].port;
     this.path = '/http-bind';
     this.url = `${listeners[0].origin}${this.path}`;
+    this.websocket_url = `${listeners[0].origin.replace('http', 'ws')}/xmpp-websocket`;
   }
 
   get log() {

@@ -78,6 +78,7 @@ export class StropheNode {
 
   // A poll that the gateway holds: sent, and not answered at once.
   async held_request() {
+    if (this.url.startsWith('ws')) return;
     await until(() => this.network.in_flight === 1, 5000, 'one request is held');
   }
 
@@ -103,6 +104,7 @@ export class StropheNode {
 
   // Closes the tab without a word.
   async close() {
+    this.client.connection?._proto.socket?.terminate();
     if (this.client.connection) this.client.forget();
     this.network.unload();
   }

@@ -13,6 +13,7 @@ export function postern_only(reason) {
 class ModBosh {
   constructor(server) {
     this.url = server.bosh_url;
+    this.websocket_url = server.bosh_url.replace('http', 'ws').replace('http-bind', 'xmpp-websocket');
     this.port = server.http_port;
     this.path = '/http-bind';
   }

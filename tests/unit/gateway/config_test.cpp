@@ -48,6 +48,8 @@ TEST(Config, Defaults) {  // PROTOCOL 0.1, HOUSE
   EXPECT_GE(config.limits.from_server.max_bytes, 2u * 1024 * 1024);  // E-33
   EXPECT_TRUE(config.cors.any_origin());
   EXPECT_EQ(config.paths.bosh, (std::vector<std::string>{"/http-bind", "/bosh", "/JHB"}));
+  EXPECT_EQ(config.paths.websocket, (std::vector<std::string>{"/xmpp-websocket", "/ws"}));
+  EXPECT_EQ(config.websocket.origins, std::vector<std::string>{"*"});
   const Domain& domain = config.domains.all().at(0);
   EXPECT_EQ(domain.tls, xmpp::TlsMode::starttls);
   EXPECT_FALSE(domain.static_server());
@@ -225,6 +227,13 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
       {d + "[paths]\nbosh = [\"http-bind\"]\n", "p.toml:4: \"http-bind\" is not a path", "/http-bind"},
       {d + "[paths]\nbosh = [\"/a?b\"]\n", "p.toml:4: \"/a?b\" is not a path", "/http-bind"},
       {d + "[paths]\nbosh = [\"/a\", \"/a/\"]\n", "p.toml:4: \"/a\" is given twice", "remove one"},
+      {d + "[paths]\nwebsocket = [\"/a\", \"/a/\"]\n", "p.toml:4: \"/a\" is given twice", "remove one"},
+      {d + "[paths]\nwebsocket = [\"ws\"]\n", "p.toml:4: \"ws\" is not a path", "/xmpp-websocket"},
+      {d + "[websocket]\norigins = [\"a.example\"]\n", "p.toml:4: \"a.example\" is not an origin", "scheme"},
+      {d + "[websocket]\nqueue_low = 262144\n", "p.toml:4: queue_low is not below queue_high", "well below"},
+      {d + "[websocket]\nqueue_high = 8388608\n", "p.toml:4: queue_high is not below queue_cap", "well before"},
+      {d + "[websocket]\nsee_other_uri = \"ws://a.example/ws\"\n", "p.toml:4: \"ws://a.example/ws\" is not a secure",
+       "wss://"},
       {d + "[compression]\nlevel = 10\n", "p.toml:4: [compression] level = 10 is out of range", "from 1 to 9"},
   };
   for (const auto& row : table) {

@@ -1,0 +1,125 @@
+#include "gateway/ws_entry.hpp"
+
+#include <openssl/rand.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "gateway/client_of.hpp"
+#include "gateway/clock.hpp"
+#include "gateway/log.hpp"
+#include "gateway/session_host.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/ws_connection.hpp"
+#include "gateway/ws_handshake.hpp"
+#include "xmpp/jid.hpp"
+#include "xmpp/stream_error.hpp"
+#include "xmpp/ws_engine.hpp"
+
+namespace gateway {
+
+namespace {
+
+using Condition = xmpp::StreamCondition;
+
+constexpr std::string_view plain_text = "text/plain; charset=utf-8";
+
+std::uint64_t random_number() {
+  std::uint64_t value = 0;
+  auto* const bytes = reinterpret_cast<unsigned char*>(&value);
+  if (RAND_bytes(bytes, sizeof value) != 1) throw std::runtime_error("no random numbers");
+  return value;
+}
+
+void log_refusal(const Client& client, std::string_view what) {
+  spdlog::info("request of {} refused: {}", client.address.to_string(), what);
+}
+
+// W-022.
+void refuse(Shard& shard, WsConnection& connection, Condition condition, std::string_view why) {
+  log_refusal(connection.client(), why);
+  const bool elsewhere = condition == Condition::system_shutdown;
+  const auto& policy = shard.config().websocket.policy;
+  const auto words = xmpp::refuse_open({}, random_number(), condition,
+                                       elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{});
+  connection.push(words.open);
+  connection.push(words.error);
+  connection.push(words.close);
+  connection.finish(static_cast<std::uint16_t>(elsewhere ? xmpp::WsClose::going_away : xmpp::WsClose::normal));
+}
+
+xmpp::StreamRequest stream_request(const xmpp::OpenElement& open) {
+  xmpp::StreamRequest request;
+  request.lang = open.lang;
+  request.from = xmpp::claimed_bare_jid(open.from).value_or(std::string());
+  request.version = open.version;
+  return request;
+}
+
+void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open) {
+  const Config& config = shard.config();
+  if (shard.draining()) return refuse(shard, connection, Condition::system_shutdown, "shutting down");
+  const std::string& to = open.to.empty() ? config.server.default_domain : open.to;
+  if (to.empty()) return refuse(shard, connection, Condition::improper_addressing, "no domain given");
+  const auto found = config.domains.find(to);
+  if (found.standing == Domains::Standing::removed) {
+    return refuse(shard, connection, Condition::host_gone, "domain no longer served");
+  }
+  if (found.standing == Domains::Standing::unknown) {
+    return refuse(shard, connection, Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
+  }
+  const Client client = connection.client();
+  const auto full =
+      shard.admission().session_started(address_key(client.address), *found.domain, config.limits, steady_now());
+  if (!full.empty()) return refuse(shard, connection, Condition::policy_violation, full);
+  const Sid sid = shard.mint_sid();
+  xmpp::WsEngine engine(config.websocket.policy, found.domain->name, {connection.ref(), random_number()}, steady_now());
+  SessionHost& host = shard.create_session(
+      sid.secret,
+      SessionStart{
+          *found.domain, write_sid(sid), std::move(engine), stream_request(open), {client.address, client.secure}});
+  connection.belongs_to(host.id());
+  host.enter<xmpp::WsEngine>(
+      [](xmpp::WsEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.on_open(now, out); });
+}
+
+}  // namespace
+
+void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& request) {
+  const Client client = client_of(request, shard.config());
+  auto answer = answer_handshake(request.head, shard.config().websocket);
+  if (const auto* refusal = std::get_if<HandshakeRefusal>(&answer)) {
+    log_refusal(client, refusal->text.substr(0, refusal->text.find('\n')));
+    Answer refused;
+    refused.status = refusal->status;
+    refused.content_type = plain_text;
+    refused.body = refusal->text;
+    refused.fields = refusal->fields;
+    return connection.answer(sequence_of(request.id), refused);
+  }
+  connection.leave([&shard, client, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
+    AnyStream stream(left.parts.descriptor, std::move(left.parts.ssl));
+    shard.add_connection<WsConnection>(std::move(stream), left.peer).start(handshake, client, std::move(left.unread));
+  });
+}
+
+void open_session(Shard& shard, WsConnection& connection, const std::variant<xmpp::Framed, xmpp::Fault>& message) {
+  if (const auto* fault = std::get_if<xmpp::Fault>(&message)) {
+    return refuse(shard, connection, xmpp::condition_of(fault->kind).value_or(Condition::bad_format), fault->text);
+  }
+  const auto& framed = std::get<xmpp::Framed>(message);
+  switch (framed.kind) {
+    case xmpp::Framed::Kind::nothing:
+      return;
+    case xmpp::Framed::Kind::open:
+      return open(shard, connection, framed.open);
+    case xmpp::Framed::Kind::close:
+      connection.push(xmpp::framing_close);
+      return connection.finish(static_cast<std::uint16_t>(xmpp::WsClose::normal));
+    case xmpp::Framed::Kind::element:
+      return refuse(shard, connection, Condition::bad_format, "a first message that is not <open/>");  // W-023
+  }
+}
+
+}  // namespace gateway

@@ -1,0 +1,118 @@
+#include "gateway/ws_handshake.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/core/string.hpp>
+#include <stdexcept>
+
+namespace gateway {
+
+namespace {
+
+using boost::beast::iequals;
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::string_view next_item(std::string_view& list, char separator) {
+  const auto end = list.find(separator);
+  const auto item = trimmed(list.substr(0, end));
+  list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
+  return item;
+}
+
+template <typename Same>
+bool lists(std::string_view list, std::string_view wanted, Same same) {
+  while (!list.empty()) {
+    if (same(next_item(list, ','), wanted)) return true;
+  }
+  return false;
+}
+
+// 16 bytes in base64.
+bool is_key(std::string_view key) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t digits = 22;
+  return key.size() == digits + 2 && key.substr(digits) == "==" &&
+         key.substr(0, digits).find_first_not_of(alphabet) == std::string_view::npos;
+}
+
+// We keep no window between messages and ask the same of the client, so every offer fits that asks for nothing else.
+// A smaller window towards the client would need a compressor of its own.
+bool fits(std::string_view parameters) {
+  while (!parameters.empty()) {
+    std::string_view value = next_item(parameters, ';');
+    const std::string_view name = next_item(value, '=');
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+    const bool flag = iequals(name, "server_no_context_takeover") || iequals(name, "client_no_context_takeover");
+    if (flag && value.empty()) continue;
+    if (iequals(name, "client_max_window_bits")) continue;
+    if (iequals(name, "server_max_window_bits") && value == "15") continue;
+    return false;
+  }
+  return true;
+}
+
+bool allowed(std::string_view origin, const WebSocketConfig& config) {
+  if (origin.empty()) return true;  // not a browser: it could claim any
+  return std::any_of(config.origins.begin(), config.origins.end(),
+                     [origin](const std::string& known) { return known == "*" || known == origin; });
+}
+
+}  // namespace
+
+bool asks_for_websocket(const RequestHead& head) {
+  return head.method == Method::get && !head.http10 && head.upgrade && head.upgrade->asked &&
+         lists(head.upgrade->to, "websocket", [](auto a, auto b) { return iequals(a, b); });
+}
+
+std::variant<WsHandshake, HandshakeRefusal> answer_handshake(const RequestHead& head, const WebSocketConfig& config) {
+  const UpgradeFields& fields = *head.upgrade;
+  if (fields.version != "13") {
+    return HandshakeRefusal{426, "Only version 13 of WebSocket is spoken here.\n",
+                            "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"};
+  }
+  if (!is_key(fields.key)) return HandshakeRefusal{400, "Sec-WebSocket-Key is not 16 bytes in base64.\n", {}};
+  if (!lists(fields.protocols, "xmpp", [](auto a, auto b) { return a == b; })) {
+    return HandshakeRefusal{400, "The subprotocol xmpp is needed (RFC 7395).\n", {}};
+  }
+  if (!allowed(head.origin, config)) return HandshakeRefusal{403, "This origin may not open a WebSocket here.\n", {}};
+  WsHandshake handshake;
+  handshake.deflate = config.compression && offers_deflate(fields.extensions);
+  handshake.response =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+      accept_key(fields.key) + "\r\nSec-WebSocket-Protocol: xmpp\r\n";
+  if (handshake.deflate) {
+    handshake.response +=
+        "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n";
+  }
+  handshake.response += "\r\n";
+  return handshake;
+}
+
+std::string accept_key(std::string_view key) {
+  const std::string joined = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(joined.data(), joined.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) {
+    throw std::runtime_error("no SHA-1");
+  }
+  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> text{};
+  const int length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(size));
+  return {text.begin(), text.begin() + length};
+}
+
+bool offers_deflate(std::string_view extensions) {
+  while (!extensions.empty()) {
+    std::string_view offer = next_item(extensions, ',');
+    if (iequals(next_item(offer, ';'), "permessage-deflate") && fits(offer)) return true;
+  }
+  return false;
+}
+
+}  // namespace gateway

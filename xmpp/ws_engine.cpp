@@ -1,0 +1,300 @@
+#include "xmpp/ws_engine.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "xmpp/raw_element.hpp"
+#include "xmpp/stream_error.hpp"
+
+namespace xmpp {
+namespace {
+
+std::string made_up_id(std::uint64_t random) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), random, 16).ptr;
+  return {digits.data(), end};
+}
+
+bool is_true(const std::optional<std::string>& value) {
+  return value == "true" || value == "1";
+}
+
+// XEP-0198 5: <resumed/>, or <enabled/> that says so.
+bool may_be_resumed(std::string_view element) {
+  const auto tag = read_start_tag(element, 0);
+  if (!tag) return false;
+  const auto name = split_name(tag->name).local;
+  return name == "resumed" || (name == "enabled" && is_true(attribute(*tag, "resume")));
+}
+
+// XEP-0388 with XEP-0386: the same, inside <success/> or inside its <bound/>.
+bool success_may_be_resumed(std::string_view success) {
+  const auto children = read_children(success);
+  if (!children) return false;
+  return std::any_of(children->list.begin(), children->list.end(), [](const RawElement& child) {
+    if (child.uri == ns::management_3) return may_be_resumed(child.bytes);
+    if (child.local != "bound") return false;
+    const auto inner = read_children(child.bytes);
+    return inner && std::any_of(inner->list.begin(), inner->list.end(), [](const RawElement& grandchild) {
+             return grandchild.uri == ns::management_3 && may_be_resumed(grandchild.bytes);
+           });
+  });
+}
+
+StreamCondition violation_condition(WsClose code) {
+  switch (code) {
+    case WsClose::too_big:
+      return StreamCondition::policy_violation;
+    case WsClose::bad_data:
+      return StreamCondition::unsupported_encoding;
+    default:
+      return StreamCondition::bad_format;
+  }
+}
+
+std::string_view violation_text(WsClose code) {
+  switch (code) {
+    case WsClose::too_big:
+      return "a message larger than allowed";
+    case WsClose::bad_data:
+      return "a message that is not UTF-8";
+    case WsClose::unacceptable:
+      return "a binary message";
+    default:
+      return "not a WebSocket frame that may come here";
+  }
+}
+
+}  // namespace
+
+OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
+                        std::string_view see_other_uri) {
+  return {write_open({from, made_up_id(random), {}, {}}), write_framed_error(condition), write_close(see_other_uri)};
+}
+
+WsEngine::WsEngine(const WsPolicy& policy, std::string_view domain, WsIdentity identity, Instant now)
+    : policy_(&policy),
+      domain_(domain),
+      identity_(identity),
+      taken_at_(now),
+      ping_at_(policy.ping_interval == Duration::zero() ? never : now + policy.ping_interval) {}
+
+// ---- from the client -----------------------------------------------------------------------------------------------
+
+void WsEngine::on_open(Instant /*now*/, Actions& out) {
+  out.list.emplace_back(OpenLink{});
+}
+
+void WsEngine::on_message(const Framed& message, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  switch (message.kind) {
+    case Framed::Kind::nothing:
+      return;
+    case Framed::Kind::open:
+      return restart(message.open, out);
+    case Framed::Kind::close:
+      say_close({}, WsClose::normal, out);
+      return finish(EndReason::client_terminated, {}, {}, out);
+    case Framed::Kind::element:
+      return forward(message.element, out);
+  }
+}
+
+// W-029.
+void WsEngine::restart(const OpenElement& open, Actions& out) {
+  if (!restart_due_) {
+    return end_with(
+        {EndReason::protocol_fault, StreamCondition::bad_format, "an <open/> that nothing called for", WsClose::normal},
+        out);
+  }
+  restart_due_ = false;
+  out.list.emplace_back(RestartStream{out.arena.store(open.lang)});
+}
+
+void WsEngine::forward(const Stanza& element, Actions& out) {
+  switch (element.kind) {
+    case StanzaKind::starttls:  // W-032: was not offered, and is between the gateway and the server
+      return push("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", out);
+    case StanzaKind::compress:
+      return push("<failure xmlns='http://jabber.org/protocol/compress'><setup-failed/></failure>", out);
+    case StanzaKind::stream_error:  // its last word
+      say_close({}, WsClose::normal, out);
+      return finish(EndReason::client_terminated, {}, "with a stream error", out);
+    case StanzaKind::features:
+      return end_with({EndReason::protocol_fault, StreamCondition::bad_format, "an element that only a server sends",
+                       WsClose::normal},
+                      out);
+    default:
+      ++counters_.to_server;
+      out.list.emplace_back(ToServer{element.bytes, element.counts() ? 1U : 0U});
+  }
+}
+
+void WsEngine::on_fault(const Fault& fault, Instant /*now*/, Actions& out) {
+  const auto condition = condition_of(fault.kind).value_or(StreamCondition::bad_format);
+  end_with({EndReason::protocol_fault, condition, fault.text, WsClose::normal}, out);
+}
+
+// W-013: with the error and <close/>, because a client that resumes would send the same message again and again.
+void WsEngine::on_violation(WsClose code, Instant /*now*/, Actions& out) {
+  const auto reason = code == WsClose::too_big ? EndReason::policy : EndReason::protocol_fault;
+  end_with({reason, violation_condition(code), violation_text(code), code}, out);
+}
+
+void WsEngine::on_pong(std::uint64_t token, Actions& out) {
+  if (state_ == State::over || token <= acknowledged_ || token > delivered_) return;
+  acknowledged_ = token;
+  out.list.emplace_back(AcknowledgedUpTo{token});
+}
+
+void WsEngine::on_lost(ConnectionRef, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  finish(EndReason::client_lost, {}, {}, out);
+}
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  state_ = State::open;
+  push(out.arena.store(
+           write_open({stream.from.empty() ? domain_ : stream.from, stream.id, stream.version, stream.lang})),
+       out);
+}
+
+void WsEngine::deliver(const Stanza& stanza, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  if (state_ == State::opening) opened({}, {}, out);  // W-022: an error instead of a header
+  switch (stanza.kind) {
+    case StanzaKind::features:
+      had_features_ = true;
+      break;
+    case StanzaKind::sasl_success:
+      restart_due_ = true;
+      break;
+    case StanzaKind::sasl2_success:
+      resumable_ = success_may_be_resumed(stanza.bytes);
+      break;
+    case StanzaKind::management:
+      if (may_be_resumed(stanza.bytes)) resumable_ = true;
+      break;
+    case StanzaKind::stream_error:
+      error_said_ = true;
+      break;
+    default:
+      break;
+  }
+  ++counters_.to_client;
+  if (stanza.counts()) ++delivered_;
+  push(stanza.bytes, out);
+}
+
+void WsEngine::congested(bool is, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  if (is) {
+    out.list.emplace_back(PauseClient{identity_.connection});
+  } else {
+    out.list.emplace_back(ResumeClient{identity_.connection});
+  }
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+void WsEngine::close(EndReason reason, std::string_view text, Instant /*now*/, Actions& out) {
+  if (state_ == State::over) return;
+  switch (reason) {
+    case EndReason::server_closed:
+      say_close({}, WsClose::normal, out);
+      return finish(reason, {}, text, out);
+    case EndReason::server_error:
+      if (!error_said_) break;
+      say_close({}, WsClose::normal, out);
+      return finish(reason, {}, text, out);
+    case EndReason::shutdown:
+      return end_with({reason, StreamCondition::system_shutdown, text, WsClose::going_away}, out);
+    case EndReason::overload:
+      return end_with({reason, StreamCondition::resource_constraint, text, WsClose::try_again_later}, out);
+    case EndReason::internal_error:
+      return end_with({reason, StreamCondition::internal_server_error, text, WsClose::internal_error}, out);
+    case EndReason::policy:
+      return end_with({reason, StreamCondition::policy_violation, text, WsClose::policy}, out);
+    case EndReason::inactivity:
+    case EndReason::never_used:
+      return end_with({reason, StreamCondition::connection_timeout, text, WsClose::normal}, out);
+    default:
+      break;
+  }
+  end_with({reason, StreamCondition::remote_connection_failed, text, WsClose::normal}, out);  // W-034
+}
+
+void WsEngine::end_with(const Ending& ending, Actions& out) {
+  if (state_ == State::over) return;
+  if (state_ == State::opening) {
+    push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}})), out);
+  }
+  push(out.arena.store(write_framed_error(ending.condition)), out);
+  // Clients look for it until they have seen features; afterwards they compare <close/> literally (W-025, W-028).
+  const bool elsewhere = ending.reason == EndReason::shutdown && !had_features_;
+  say_close(elsewhere ? std::string_view(policy_->see_other_uri) : std::string_view{}, ending.code, out);
+  resumable_ = resumable_ && ending.reason != EndReason::protocol_fault && ending.reason != EndReason::policy;
+  finish(ending.reason, wire_name(ending.condition), ending.text, out);
+}
+
+void WsEngine::say_close(std::string_view see_other_uri, WsClose code, Actions& out) const {
+  push(out.arena.store(write_close(see_other_uri)), out);
+  out.list.emplace_back(CloseConnection{identity_.connection, static_cast<std::uint16_t>(code)});
+}
+
+void WsEngine::finish(EndReason reason, std::string_view condition, std::string_view text, Actions& out) {
+  const bool left_open = reason == EndReason::client_lost || reason == EndReason::shutdown;
+  state_ = State::over;
+  out.list.emplace_back(EndSession{reason, condition, text, resumable_ && left_open});
+  out.list.emplace_back(Forget{});
+}
+
+// The client is not there, or not as far as anybody could tell: it is told nothing.
+void WsEngine::give_up(EndReason reason, std::string_view text, Actions& out) {
+  out.list.emplace_back(CloseConnection{identity_.connection, static_cast<std::uint16_t>(WsClose::policy)});
+  finish(reason, {}, text, out);
+}
+
+// ---- flow and time -------------------------------------------------------------------------------------------------
+
+void WsEngine::on_unsent(ConnectionRef, std::size_t bytes, Instant now, Actions& out) {
+  if (state_ == State::over) return;
+  if (bytes < unsent_ || unsent_ == 0) taken_at_ = now;
+  unsent_ = bytes;
+  if (bytes > policy_->queue_cap) return give_up(EndReason::client_lost, "the client reads too slowly", out);
+  if (!server_paused_ && bytes >= policy_->queue_high) {
+    server_paused_ = true;
+    out.list.emplace_back(PauseServer{});
+  } else if (server_paused_ && bytes <= policy_->queue_low) {
+    server_paused_ = false;
+    out.list.emplace_back(ResumeServer{});
+  }
+}
+
+Instant WsEngine::stall_deadline() const {
+  return unsent_ == 0 || policy_->stall_timeout == Duration::zero() ? never : taken_at_ + policy_->stall_timeout;
+}
+
+Instant WsEngine::deadline() const {
+  return state_ == State::over ? never : std::min(ping_at_, stall_deadline());
+}
+
+void WsEngine::on_time(Instant now, Actions& out) {
+  if (state_ == State::over) return;
+  if (now >= stall_deadline()) return give_up(EndReason::client_lost, "the client reads nothing any more", out);
+  if (now < ping_at_) return;
+  if (misses_ >= policy_->max_missed_pings) return give_up(EndReason::client_lost, "no answer to pings", out);
+  ++misses_;
+  ping_at_ = now + policy_->ping_interval;
+  out.list.emplace_back(Ping{identity_.connection, delivered_});
+}
+
+void WsEngine::push(std::string_view bytes, Actions& out) const {
+  out.list.emplace_back(Push{identity_.connection, bytes});
+}
+
+}  // namespace xmpp

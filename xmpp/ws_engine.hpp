@@ -1,0 +1,137 @@
+// The WebSocket engine: RFC 7395 for one session and its one connection, as a pure state machine (PROTOCOL W-010 ...
+// W-035, E-41 ... E-45). The contract is in binding.hpp.
+//
+//   on_open ─► opening ──opened()──► open ──<close/>, error, loss──► over
+//                                     │ ▲
+//                 <success/> then <open/> (W-029)
+//
+// It knows elements and time. It deliberately does not know frames, masks and control codes beyond their number (that
+// is the connection's business), nor what a <message/> says. XEP-0198 of the client passes through (W-033); the engine
+// only watches whether a stream may be resumed, since that decides how it ends (W-027).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "xmpp/binding.hpp"
+#include "xmpp/fault.hpp"
+#include "xmpp/framing.hpp"
+#include "xmpp/names.hpp"
+#include "xmpp/stanza.hpp"
+#include "xmpp/stream_splitter.hpp"
+#include "xmpp/time.hpp"
+
+namespace xmpp {
+
+// What the operator decides; the same for all sessions of a configuration. Defaults are those of conf/postern.toml.
+struct WsPolicy {
+  Duration ping_interval = std::chrono::seconds(30);  // W-030; 0: no pings
+  std::uint32_t max_missed_pings = 2;
+  std::size_t queue_high = 256 * 1024;      // bytes the client has not taken: stop reading from the server ...
+  std::size_t queue_low = 64 * 1024;        // ... go on
+  std::size_t queue_cap = 8 * 1024 * 1024;  // end the session
+  Duration stall_timeout = std::chrono::seconds(60);  // W-035: nothing taken for so long; 0: no limit
+  std::string see_other_uri;                          // W-028: where clients go when the gateway stops; may be empty
+};
+
+// Close codes of RFC 6455 7.4.1 that this binding uses.
+enum class WsClose : std::uint16_t {
+  normal = 1000,
+  going_away = 1001,
+  protocol_error = 1002,
+  unacceptable = 1003,
+  bad_data = 1007,
+  policy = 1008,
+  too_big = 1009,
+  internal_error = 1011,
+  try_again_later = 1013,
+};
+
+// Facts that only the shell knows, fixed when the session begins.
+struct WsIdentity {
+  ConnectionRef connection;
+  std::uint64_t random;  // makes up a stream id where the server has not given one (W-022)
+};
+
+// For the one log line of a session's end.
+struct WsCounters {
+  std::uint64_t to_server = 0, to_client = 0;  // elements forwarded
+};
+
+// W-022, W-023, W-028: what refuses a stream that was never opened towards a server, in this order, each a message.
+struct OpenRefusal {
+  std::string open, error, close;
+};
+[[nodiscard]] OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
+                                      std::string_view see_other_uri);
+
+class WsEngine {
+ public:
+  // `policy` and `domain` must outlive the engine.
+  WsEngine(const WsPolicy& policy, std::string_view domain, WsIdentity identity, Instant now);
+
+  // The first <open/>, for a domain that is served.
+  void on_open(Instant now, Actions& out);
+  // Every later message.
+  void on_message(const Framed& message, Instant now, Actions& out);
+  // A message that is no XMPP (E-44).
+  void on_fault(const Fault& fault, Instant now, Actions& out);
+  // A frame that is no WebSocket, not text, not UTF-8 or too large; `code` says which (W-012, W-013, W-014).
+  void on_violation(WsClose code, Instant now, Actions& out);
+  // Whatever came from the client, also in part: it lives.
+  void on_heard() { misses_ = 0; }
+  void on_pong(std::uint64_t token, Actions& out);
+
+  // Contract of binding.hpp.
+  void opened(const StreamOpened& stream, Instant now, Actions& out);
+  void deliver(const Stanza& stanza, Instant now, Actions& out);
+  void delivered_all(Instant, Actions&) {}  // every message has left at once
+  void close(EndReason reason, std::string_view text, Instant now, Actions& out);
+  void congested(bool is, Instant now, Actions& out);
+  void on_unsent(ConnectionRef, std::size_t bytes, Instant now, Actions& out);
+  void on_lost(ConnectionRef, Instant now, Actions& out);
+  void on_time(Instant now, Actions& out);
+  [[nodiscard]] Instant deadline() const;
+
+  [[nodiscard]] const WsCounters& counters() const { return counters_; }
+
+ private:
+  enum class State : std::uint8_t { opening, open, over };
+
+  struct Ending {
+    EndReason reason;
+    StreamCondition condition;
+    std::string_view text;
+    WsClose code;
+  };
+  void forward(const Stanza& element, Actions& out);
+  void restart(const OpenElement& open, Actions& out);
+  void note_management(const Stanza& stanza);
+  void push(std::string_view bytes, Actions& out) const;
+  // <open/> if there was none, the error, <close/>, the end.
+  void end_with(const Ending& ending, Actions& out);
+  void say_close(std::string_view see_other_uri, WsClose code, Actions& out) const;
+  void finish(EndReason reason, std::string_view condition, std::string_view text, Actions& out);
+  void give_up(EndReason reason, std::string_view text, Actions& out);
+  [[nodiscard]] Instant stall_deadline() const;
+
+  const WsPolicy* policy_;
+  std::string_view domain_;
+  WsIdentity identity_;
+  WsCounters counters_;
+  std::uint64_t delivered_ = 0;     // stanzas that XEP-0198 counts, pushed
+  std::uint64_t acknowledged_ = 0;  // of them, provably received
+  std::size_t unsent_ = 0;
+  Instant taken_at_;  // when the client last took something, while unsent_ is above 0
+  Instant ping_at_;
+  std::uint32_t misses_ = 0;  // pings since the client was last heard
+  State state_ = State::opening;
+  bool restart_due_ : 1 = false;  // SASL has succeeded, the client's <open/> is due
+  bool had_features_ : 1 = false;
+  bool resumable_ : 1 = false;  // the client has negotiated XEP-0198 with resumption
+  bool server_paused_ : 1 = false;
+  bool error_said_ : 1 = false;  // the server's <stream:error/> has been passed on
+};
+
+}  // namespace xmpp
