@@ -1,0 +1,64 @@
+// Clients that bring their own stream management, over WebSocket to real servers: the chat scenarios, and the promise of W-027: a
+// connection that breaks costs nothing, because the client resumes.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Buddy } from './lib/buddy.mjs';
+import { Authority } from './lib/certs.mjs';
+import { chat_scenarios } from './lib/chat_scenarios.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { servers } from './lib/servers.mjs';
+import { start_gateway } from './lib/target.mjs';
+import { XmppClient } from './lib/xmpp_client.mjs';
+
+const clients = { '@xmpp/client': XmppClient };
+
+for (const kind of servers) {
+  for (const [client_name, Client] of Object.entries(clients)) {
+    chat_scenarios({ client_name, kind, binding: 'WebSocket', open: (url) => Client.open({ url }) });
+  }
+}
+
+for (const kind of servers) {
+  for (const [client_name, Client] of Object.entries(clients)) {
+    describe(`${client_name} resumes with ${kind.server_name} (W-027, E-41)`, () => {
+      const world = {};
+      before(async () => {
+        const authority = await Authority.create();
+        world.server = await kind.start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
+        world.gateway = await start_gateway(world.server);
+        world.buddy = await Buddy.connect(world.server, 'bob');
+        world.buddy.presence({ status: 'here' });
+      });
+      after(() => stop_all(world.buddy, world.gateway, world.server));
+
+      it('after its connection broke; what was sent meanwhile arrives once, and nobody saw it leave', async () => {
+        const client = await Client.open({ url: world.gateway.websocket_url });
+        await client.connect(world.server.jid('alice'), world.server.password('alice'));
+        const { jid } = await client.status('connected');
+        await client.call('presence', {});
+        await world.buddy.event('presence', (event) => event.from === jid && event.type === undefined);
+        for (let round = 0; round < 3; round++) {
+          world.buddy.message(jid, `before ${round}`);
+          await client.event('message', (event) => event.body === `before ${round}`);
+          client.cut();
+          await client.status('disconnected');
+          await world.gateway.child.line(/connection to the client lost; WebSocket/, 5000, world.gateway.child.lines.length - 3);
+          world.buddy.message(jid, `while away ${round}`);
+          await client.resume();
+          await client.status('resumed');
+          assert.equal((await client.event('message')).body, `while away ${round}`);
+          await client.call('message', world.buddy.jid, `back ${round}`);
+          assert.equal((await world.buddy.event('message', (event) => event.from === jid)).body, `back ${round}`);
+        }
+        const seen = world.buddy.events.peek((event) => event.event === 'presence' && event.from === jid);
+        assert.deepEqual(seen.filter((event) => event.type === 'unavailable'), []);
+        await client.call('disconnect');
+        await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable');
+        await client.close();
+      });
+    });
+  }
+}
+
+leave_nothing_behind();
