@@ -216,7 +216,7 @@ for (const [name, start] of Object.entries(recommended)) {
       assert.match(await stream.element(), /hello/);
       stream.send(from_server('hi'));
       assert.match(await client.message(), /<body>hi<\/body>/);
-      client.reset();
+      client.destroy();
       await stream.event('close');
       await world.postern.child.line(/session \S+ of 127\.0\.0\.24 .*: connection to the client lost; WebSocket/);
     });
