@@ -1,6 +1,6 @@
 #!/bin/bash
-# The shell under ThreadSanitizer: the gateway's unit tests, and the probes of the running binary, which has a shard per core. Not
-# the load test: what it bounds in time takes the sanitizer several times as long.
+# The shell under ThreadSanitizer: the gateway's unit tests, and the probes and the load test of the running binary, which has a
+# shard per core. With patience: the sanitizer takes several times as long.
 set -euo pipefail
 build=$2
 if [ ! -x "$build/gateway/postern" ]; then
@@ -9,4 +9,5 @@ if [ ! -x "$build/gateway/postern" ]; then
   exit 77
 fi
 export TSAN_OPTIONS="halt_on_error=1 exitcode=99 second_deadlock_stack=1"
-exec ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(unit\.gateway|e2e\.(probe_|scripted|shutdown))'
+export POSTERN_E2E_PATIENCE=5
+exec ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(unit\.gateway|e2e\.(probe_|scripted|shutdown|load))'
