@@ -6,6 +6,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <cassert>
 #include <stdexcept>
 #include <utility>
 
@@ -140,6 +141,7 @@ void Shard::reply(const xmpp::Reply& reply) {
 }
 
 void Shard::request_gone(SessionId session, xmpp::RequestId request) {
+  assert(actions_.list.empty());  // else the step that is being carried out would be carried out twice
   if (SessionHost* const host = sessions_.find(session)) host->gone(request);
 }
 
