@@ -392,6 +392,22 @@ describe('the end', () => {
     stream.send(from_server('next'));
     assert.deepEqual(texts_in(await session.ask()), ['next']);
   });
+
+  // What stock nginx does when its browser goes: it closes, which at first looks like a half-close.
+  for (const version of ['1.0', '1.1']) {
+    it(`E-08, E-35 HTTP/${version} with one request a connection: who has closed altogether is told from who listens`, async () => {
+      const { session, stream } = await bench.pair();
+      const connection = await bench.connect();
+      connection.write(post('/http-bind', session.text({}, message('here')), { version, fields: { Connection: 'close' } }));
+      await stream.element();
+      await bench.round_trip();
+      connection.destroy();
+      await bench.round_trip();
+      stream.send(from_server('for the new page'));
+      await bench.round_trip();
+      assert.deepEqual(texts_in(await session.ask({ payload: message('back') })), ['for the new page']);
+    });
+  }
 });
 
 leave_nothing_behind();
