@@ -322,7 +322,10 @@ void Rooms::announce(Turn& turn) {
 
 void Rooms::rejoin(Turn& turn) {
   for (const auto* row : model_.rows()) {
-    if (!row->room || row->room->state == RoomState::outside) continue;
+    if (!row->room) continue;
+    // A server that is going down takes its rooms down first.
+    const bool was_in = row->room->state != RoomState::outside || row->room->problem == Problem::room_shut_down;
+    if (!was_in) continue;
     auto* room = model_.edit(row->id);
     model_.clear_occupants(*room);
     enter(*room, turn);

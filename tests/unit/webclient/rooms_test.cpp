@@ -303,6 +303,23 @@ TEST_F(RoomsTest, GoesBackAfterABreak) {
   EXPECT_EQ(room().state, RoomState::joining);
 }
 
+TEST_F(RoomsTest, GoesBackAfterARestartOfTheServer) {
+  enter();
+  play.hears(presence("julia", {}, "110 332", "unavailable"));
+  EXPECT_EQ(room().problem, Problem::room_shut_down);
+  play.reconnects();
+  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  EXPECT_EQ(room().state, RoomState::joining);
+  // From one that was left on purpose one stays away.
+  play.does([&](Client& client, auto now, auto& out) { client.leave_room(id(), now, out); });
+  play.hears("<enabled xmlns='urn:xmpp:sm:3' id='resume-me' resume='true'/>");
+  play.reconnects();
+  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  EXPECT_EQ(room().state, RoomState::outside);
+}
+
 TEST_F(RoomsTest, ARoomFullOfPeopleIsBounded) {
   enter();
   for (int i = 0; i < 3000; ++i) play.hears(presence("crowd" + std::to_string(i)));
