@@ -38,7 +38,8 @@ bool names_foreign_charset(std::string_view content_type) {
 
 }  // namespace
 
-RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes) {
+RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
+    : max_header_bytes_(max_header_bytes) {
   eager(true);
   header_limit(max_header_bytes);
   if (max_body_bytes == 0) {
@@ -49,8 +50,22 @@ RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_b
 }
 
 std::size_t RequestParser::parse(std::string_view input, boost::system::error_code& error) {
+  // Beast asserts that a last chunk comes in pieces of at least so many bytes. No chunked body ends with fewer.
+  constexpr std::size_t least_end = 5;
+  if (is_header_done() && chunked() && input.size() < least_end) {
+    error = http::error::need_more;
+    return 0;
+  }
   input_ = input;
-  return put(boost::asio::const_buffer(input.data(), input.size()), error);
+  const bool in_header = !is_header_done();
+  const std::size_t used = put(boost::asio::const_buffer(input.data(), input.size()), error);
+  if (error != http::error::need_more) return used;
+  // Beast's limit is for what it has not used up yet: a header that comes field by field never reaches it, and neither
+  // do the extension of a chunk and the trailer, which it wants to see whole.
+  if (in_header) header_bytes_ += used;
+  const std::size_t waiting = input.size() - used;
+  if ((is_header_done() ? waiting : header_bytes_ + waiting) > max_header_bytes_) error = http::error::header_limit;
+  return used;
 }
 
 void RequestParser::keep_body() {
@@ -92,6 +107,9 @@ bool RequestParser::is_folded(std::string_view name, std::string_view value) con
 }
 
 void RequestParser::on_field_impl(http::field name, string_view_t name_text, string_view_t value, error_code& error) {
+  // A field of the trailer: proxies pass it on as it is, so it must not count for one that a proxy has set, nor after
+  // the request has been judged by its header (RFC 9110 6.5.1).
+  if (is_header_done()) return;
   if (is_folded(name_text, value)) {
     error = http::error::bad_obs_fold;
     return;

