@@ -20,6 +20,10 @@ constexpr std::size_t swollen_bytes = 32 * 1024;
 // expat remembers every name it has seen until it is freed, and the names are the browser's to choose.
 constexpr std::uint64_t renew_after = 128 * 1024;
 
+// A prefix of the root that children use is declared again on each of them: a few bytes of a browser could become a
+// thousand for the server. This many times the limit is more than honest documents of many tiny children need.
+constexpr std::size_t most_growth = 8;
+
 constexpr std::string_view white = " \t\r\n";
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -63,6 +67,7 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   std::size_t begin = 0;  // of the document, in the positions of the reader
   bool wrapped = false;
   Fragment* out = nullptr;
+  std::size_t stored_bytes = 0;  // of the children so far
   // Declarations for the prefixes of the root that have none: expat reads them, the document does not have them.
   std::vector<std::string> unbound;
   std::string inserted;
@@ -76,6 +81,7 @@ struct FragmentSplitter::State final : XmlReader::Sink {
       wrapped = true;
     }
     out->clear();
+    stored_bytes = 0;
     begin = static_cast<std::size_t>(reader->fed());
     reader->next_document(adopt_from);
     feed(document, false);
@@ -87,6 +93,7 @@ struct FragmentSplitter::State final : XmlReader::Sink {
     wrapped = false;
     reader->reset(limits, XmlReader::Scope::document, adopt_from);
     out->clear();
+    stored_bytes = 0;
     begin = 0;
     feed(document.substr(0, inserted_at), false);
     feed(inserted, false);
@@ -137,7 +144,12 @@ struct FragmentSplitter::State final : XmlReader::Sink {
                                        static_cast<std::size_t>(payload.end - payload.begin));
     const auto stored = make_self_contained(payload, reader->namespaces(), reader->uses(), {}, bytes, out->arena);
     if (const auto* fault = std::get_if<Fault>(&stored)) return reader->fail(fault->kind, fault->text);
-    out->children.push_back({std::get<std::string_view>(stored), payload.kind, payload.type});
+    const auto child = std::get<std::string_view>(stored);
+    stored_bytes += child.size();
+    if (stored_bytes > most_growth * limits.max_bytes) {
+      return reader->fail(FaultKind::too_large, "the namespaces of the root make its children too long");
+    }
+    out->children.push_back({child, payload.kind, payload.type});
   }
 
   void on_root_end() override {}

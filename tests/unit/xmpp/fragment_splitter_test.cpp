@@ -256,6 +256,21 @@ TEST(FragmentSplitter, RefusesFloods) {
 }
 
 // One splitter serves all documents of a shard: nothing of one may be seen in the next.
+// B-008, B-011: what fix-up adds is bounded by the limit on what was sent.
+TEST(FragmentSplitter, DeclaresNoPrefixWithoutEnd) {
+  Limits limits;
+  limits.max_bytes = 20'000;
+  const auto body = [](unsigned children) {
+    std::string text = "<body xmlns='http://jabber.org/protocol/httpbind' xmlns:p='" + std::string(500, 'u') + "'>";
+    for (unsigned i = 0; i < children; ++i) text += "<p:a/>";
+    return text + "</body>";
+  };
+  EXPECT_EQ(split(body(100), limits).size(), 101);
+  EXPECT_THAT(split(body(1000), limits), ElementsAre("fault too_large"));
+  FragmentSplitter splitter(limits);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(split(body(100), splitter).size(), 101) << "each document has its own bound";
+}
+
 TEST(FragmentSplitter, IsUsedAgain) {
   const Limits limits;
   FragmentSplitter splitter(limits);
