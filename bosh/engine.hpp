@@ -94,6 +94,8 @@ class Engine {
   [[nodiscard]] xmpp::Instant deadline() const;
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
+  [[nodiscard]] std::size_t held_bytes() const { return queue_.bytes() + window_.held_bytes(); }
 
  private:
   struct Greeting;   // what only the creation answer says; gone once it is given

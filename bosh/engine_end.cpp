@@ -219,7 +219,8 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
   server_paused_ = false;
   std::vector<Future>().swap(window_.futures());
   if (tombstone_->told) queue_.clear();
-  if (tombstone_->vanished) window_.forget_answers();
+  // Who is ended because there is no memory left must not keep any.
+  if (tombstone_->vanished || ending.reason == EndReason::overload) window_.forget_answers();
   out.list.emplace_back(xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text});
 }
 

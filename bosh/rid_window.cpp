@@ -109,6 +109,13 @@ void RidWindow::drop_text_above(std::size_t limit) {
   }
 }
 
+std::size_t RidWindow::held_bytes() const {
+  std::size_t total = 0;
+  for (const auto& exchange : exchanges_) total += exchange.answer.size();
+  for (const auto& future : futures_) total += future.body->bytes();
+  return total;
+}
+
 std::uint64_t RidWindow::delivered_up_to(Rid rid) const {
   if (rid + 1 == base_) return trimmed_delivered_;
   if (rid < base_ || rid >= first_held()) return 0;

@@ -45,6 +45,7 @@ class StoredBody {
   StoredBody(const StoredBody&) = delete;
   StoredBody& operator=(const StoredBody&) = delete;
   [[nodiscard]] const Body& body() const { return body_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
 
  private:
   std::string bytes_;
@@ -95,6 +96,8 @@ class RidWindow {
   void trim(bool acks, Rid acked);
   // Drops the text of the oldest answers, never that of the newest, until all together are below `limit`.
   void drop_text_above(std::size_t limit);
+  // Of answers and of requests ahead of a gap.
+  [[nodiscard]] std::size_t held_bytes() const;
   // What was handed out up to the answer of `rid`; 0 if that is not known any more.
   [[nodiscard]] std::uint64_t delivered_up_to(Rid rid) const;
   void forget_answers();  // of a session that shall look as if it had never been (XEP-0124 10)

@@ -115,7 +115,9 @@ class Domains {
 struct LimitsConfig {
   std::uint32_t max_sessions = no_limit;
   std::uint32_t max_sessions_per_address = 500;  // offices and schools share one address
-  std::uint32_t max_unauthenticated_sessions = no_limit;
+  std::uint32_t max_unauthenticated_sessions = 10000;
+  std::uint32_t max_unauthenticated_bytes = 64 * 1024;               // from one browser that has not logged in
+  xmpp::Duration unauthenticated_timeout = std::chrono::minutes(5);  // from the creation; nothing extends it
   std::uint32_t max_connections = no_limit;
   std::uint32_t max_connections_per_address = 1000;
   std::uint32_t session_starts_per_minute_per_address = 600;
@@ -129,6 +131,8 @@ struct LimitsConfig {
   xmpp::Duration tcp_user_timeout = std::chrono::seconds(30);   // H-023
   std::uint32_t max_header_bytes = 16 * 1024;
   std::uint32_t max_pipelined = 8;  // H-011
+
+  std::uint64_t max_buffered_bytes = 1024 * 1024 * 1024;  // of the process; each shard has an equal share
 
   xmpp::Limits from_client;  // max_body_bytes is its max_bytes
   xmpp::Limits from_server = {.max_bytes = 4 * 1024 * 1024, .max_elements = 256 * 1024};  // E-33

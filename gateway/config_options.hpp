@@ -140,6 +140,8 @@ void visit(Visitor& v, LimitsConfig& c) {
   v.count("max_sessions", c.max_sessions);
   v.count("max_sessions_per_address", c.max_sessions_per_address);
   v.count("max_unauthenticated_sessions", c.max_unauthenticated_sessions);
+  v.bytes("max_unauthenticated_bytes", c.max_unauthenticated_bytes, 4 * kib, 64 * mib);
+  v.time("unauthenticated_timeout", c.unauthenticated_timeout, seconds(1), hours(1));
   v.count("max_connections", c.max_connections);
   v.count("max_connections_per_address", c.max_connections_per_address);
   v.count("session_starts_per_minute_per_address", c.session_starts_per_minute_per_address);
@@ -154,6 +156,7 @@ void visit(Visitor& v, LimitsConfig& c) {
   // RFC 6120 13.12: no server may allow less than 10 000 bytes a stanza, and the <body/> around it needs room too.
   v.bytes("max_body_bytes", c.from_client.max_bytes, 16 * kib, 64 * mib);
   v.integer("max_pipelined", c.max_pipelined, 1, 1000);
+  v.bytes("max_buffered_bytes", c.max_buffered_bytes, 1 * mib, std::uint64_t{1024} * 1024 * mib);
   v.integer("max_depth", c.from_client.max_depth, 8, 10000);
   v.integer("max_attributes", c.from_client.max_attributes, 16, 10000);
   v.bytes("max_name_bytes", c.from_client.max_name_bytes, 128, 64 * kib);

@@ -4,6 +4,7 @@
 #include <boost/beast/http/error.hpp>
 #include <utility>
 
+#include "bosh/condition.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/config.hpp"
 #include "gateway/response_head.hpp"
@@ -24,7 +25,9 @@ constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 HttpConnection::HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
     : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
 
-HttpConnection::~HttpConnection() = default;
+HttpConnection::~HttpConnection() {
+  shard_.note_buffered(buffered_, 0);
+}
 
 void HttpConnection::start() {
   const auto& limits = shard_.config().limits;
@@ -37,6 +40,7 @@ void HttpConnection::start() {
 void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::string_view left_over) {
   stream_.want_read(true);
   if (!stream_.watch(shard_.poller(), *this)) return close();
+  const auto step = shard_.step_of(id_);
   accept_request(head, body);
   if (!closed_ && !left_over.empty()) take(left_over);
   if (!closed_ && stream_.has_buffered()) on_readable();
@@ -45,6 +49,12 @@ void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::
 // ---- readiness -----------------------------------------------------------------------------------------------------
 
 void HttpConnection::on_ready(Ready ready) {
+  const auto step = shard_.step_of(id_);
+  serve_ready(ready);
+  note_buffered();
+}
+
+void HttpConnection::serve_ready(Ready ready) {
   if (handshaking_) return continue_handshake();
   if (half_closed_ && ready.error) return close();
   if (ready.read || ready.error) on_readable();
@@ -246,7 +256,7 @@ void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
   if (index != 0) {
     request.bytes.reserve(head.size() + body.size());
     request.bytes.append(head).append(body);
-    return;
+    return note_buffered();
   }
   outbox_.add(std::string_view(head).substr(std::exchange(answer_begun_, false) ? http_version.size() : 0));
   outbox_.add(body);
@@ -260,7 +270,33 @@ void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
 }
 
 void HttpConnection::on_round_end() {
+  const auto step = shard_.step_of(id_);
   if (!closed_ && !write_failed_ && outbox_.pending() > 0) after_write(outbox_.flush(stream_));
+  note_buffered();
+}
+
+void HttpConnection::session_failed(SessionId session) {
+  for (std::size_t i = 0; i < waiting_.size();) {
+    // Marked as answered and without bytes: that was being done when it failed.
+    if (!waiting_[i].bytes.empty() || waiting_[i].session != session) {
+      ++i;
+      continue;
+    }
+    waiting_[i].answered = false;
+    Answer answer;
+    answer.content_type = bosh::default_content_type;
+    answer.body = bosh::terminal_body(bosh::Condition::internal_server_error);
+    answer.close = true;
+    this->answer(static_cast<std::uint32_t>(first_ + i) & sequence_mask, answer);
+    i = 0;  // what is answered in its turn is gone
+  }
+  on_round_end();  // there may be no end of the round any more
+}
+
+void HttpConnection::note_buffered() {
+  std::size_t bytes = unparsed_.size() + outbox_.pending() + (parser_ ? parser_->kept_bytes() : 0);
+  for (const auto& request : waiting_) bytes += request.bytes.size();
+  shard_.note_buffered(buffered_, bytes);
 }
 
 void HttpConnection::pop_front() {
@@ -321,7 +357,9 @@ void HttpConnection::close() {
     shard_.request_gone(unsent_for_, make_request_id(id_, (first_ - i) & sequence_mask));
   }
   outbox_.clear();
+  unparsed_ = {};
   const auto lost = std::exchange(waiting_, {});
+  note_buffered();
   for (std::size_t i = 0; i < lost.size(); ++i) {
     const auto sequence = static_cast<std::uint32_t>(first_ + i) & sequence_mask;
     shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
@@ -362,6 +400,7 @@ void HttpConnection::arm_deadline() {
 }
 
 void HttpConnection::on_timer(xmpp::Instant now) {
+  const auto step = shard_.step_of(id_);
   if (deadline_ == xmpp::never) return;
   if (now < deadline_) return arm(deadline_);
   if (parser_ && waiting_.empty() && !draining_ && outbox_.pending() == 0) {

@@ -80,6 +80,11 @@ class HttpConnection final : public Timed, private Watcher {
   };
   void leave(std::function<void(Left)> take);
 
+  // A session is no more, by a fault of ours: its requests are answered so.
+  void session_failed(SessionId session);
+  // Bytes kept: of unfinished requests, of answers that are not out.
+  [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
+
   // Closes at once, reporting requests that wait as gone.
   void close();
   // An answer is on its way.
@@ -99,6 +104,8 @@ class HttpConnection final : public Timed, private Watcher {
   void on_timer(xmpp::Instant now) override;
   void on_ready(Ready ready) override;
   void on_round_end() override;
+  void serve_ready(Ready ready);
+  void note_buffered();
   void continue_handshake();
   void on_readable();
   void take(std::string_view bytes);
@@ -129,6 +136,7 @@ class HttpConnection final : public Timed, private Watcher {
   std::uint32_t unsent_ = 0;                          // ... and how many they are
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
+  std::uint32_t buffered_ = 0;  // as it was told to the shard
   bool handshaking_ = false;
   bool blocked_ = false;  // an answer waits for the peer to read
   bool parsing_ = false;

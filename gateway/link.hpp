@@ -57,6 +57,7 @@ class Link final : public Timed, private Watcher {
 
   void write(std::string_view bytes);  // queued; goes out after flush()
   void flush();
+  [[nodiscard]] std::size_t unsent() const { return outbox_.pending(); }
   void pause_reading(bool pause);
   // Ends everything without a further callback.
   void close();

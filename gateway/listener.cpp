@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "gateway/clock.hpp"
@@ -23,6 +24,7 @@ using ReusePort = boost::asio::detail::socket_option::boolean<SOL_SOCKET, SO_REU
 constexpr int backlog = 4096;           // the kernel cuts it to somaxconn
 constexpr int accepted_in_one_go = 64;  // then the connections that exist get their turn
 constexpr auto back_off_time = std::chrono::milliseconds(100);
+constexpr auto log_interval = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -64,32 +66,40 @@ void Listener::accept_some() {
       if (errno == ECONNABORTED || errno == EINTR) continue;  // gone before we came to it
       return back_off(errno);
     }
-    backing_off_ = false;
-    AnyStream stream(descriptor);
-    const Peer peer{unmapped(from.address()), tls_ != nullptr, private_};
-    const auto& limits = shard_.config().limits;
-    if (!private_) {
-      const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
-      if (!why.empty()) {
-        spdlog::debug("connection of {} refused: {}", peer.address.to_string(), why);
-        continue;
-      }
+    try {
+      if (!take(AnyStream(descriptor), from.address())) return back_off(ENOMEM);
+    } catch (const std::bad_alloc&) {
+      return back_off(ENOMEM);  // an exception that left this function would leave the shard deaf
     }
-    prepare_socket(descriptor, limits.tcp_user_timeout);
-    SslPtr ssl = tls_ ? tls_->create() : nullptr;
-    if (tls_ && (!ssl || !stream.start_tls(std::move(ssl)))) {
-      shard_.connection_closed(peer);
-      return back_off(ENOMEM);
-    }
-    shard_.accepted(std::move(stream), peer);
   }
   wait();
 }
 
+// False when there is no memory for it. A connection that is not admitted is closed with its stream.
+bool Listener::take(AnyStream stream, const boost::asio::ip::address& from) {
+  const Peer peer{unmapped(from), tls_ != nullptr, private_};
+  const auto& limits = shard_.config().limits;
+  if (!private_) {
+    const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
+    if (!why.empty()) {
+      spdlog::debug("connection of {} refused: {}", peer.address.to_string(), why);
+      return true;
+    }
+  }
+  prepare_socket(stream.descriptor(), limits.tcp_user_timeout);
+  SslPtr ssl = tls_ ? tls_->create() : nullptr;
+  if (!tls_ || (ssl && stream.start_tls(std::move(ssl)))) return shard_.accepted(std::move(stream), peer);
+  shard_.connection_closed(peer);
+  return false;
+}
+
 // Out of descriptors or memory: the connections wait in the backlog, and accepting again at once would only spin.
 void Listener::back_off(int error) {
-  if (!backing_off_) spdlog::error("cannot accept connections: {}; trying again", std::strerror(error));
-  backing_off_ = true;
+  const auto now = steady_now();
+  if (now >= complain_again_) {
+    complain_again_ = now + log_interval;
+    spdlog::error("cannot accept connections: {}; trying again", std::strerror(error));
+  }
   pause_.expires_after(back_off_time);
   pause_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) accept_some();

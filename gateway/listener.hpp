@@ -30,6 +30,7 @@ class Listener {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
   void wait();
   void accept_some();
+  [[nodiscard]] bool take(AnyStream stream, const boost::asio::ip::address& from);
   void back_off(int error);
 
   Shard& shard_;
@@ -37,7 +38,7 @@ class Listener {
   const std::shared_ptr<const ServerTls> tls_;
   Acceptor acceptor_;
   boost::asio::steady_timer pause_;
-  bool backing_off_ = false;
+  xmpp::Instant complain_again_{};  // when the next failure may be logged
 };
 
 }  // namespace gateway

@@ -1,6 +1,7 @@
 #include "gateway/session_host.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -41,13 +42,22 @@ SessionHost::SessionHost(Shard& shard, SetupPtr setup, SessionStart start)
       session_(domain_.stream, std::move(start.stream), created_),
       splitter_(shard.parser_pool(), setup_->config.limits.from_server) {}
 
+SessionHost::~SessionHost() {
+  shard_.note_buffered(buffered_, 0);
+}
+
 // ---- from the browser ----------------------------------------------------------------------------------------------
 
 xmpp::Actions& SessionHost::actions() {
   return shard_.actions();
 }
 
+Step<SessionId> SessionHost::step() const {
+  return shard_.step_of(id_);
+}
+
 void SessionHost::gone(xmpp::RequestId request) {
+  const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) {
     if constexpr (requires { engine.on_gone(request, now, actions()); }) engine.on_gone(request, now, actions());
@@ -56,6 +66,7 @@ void SessionHost::gone(xmpp::RequestId request) {
 }
 
 void SessionHost::lost(xmpp::ConnectionRef connection) {
+  const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) {
     if constexpr (requires { engine.on_lost(connection, now, actions()); }) engine.on_lost(connection, now, actions());
@@ -64,6 +75,7 @@ void SessionHost::lost(xmpp::ConnectionRef connection) {
 }
 
 void SessionHost::unsent(xmpp::ConnectionRef connection, std::size_t bytes) {
+  const auto entered = step();
   const auto now = steady_now();
   tell_unsent(connection, bytes, now);
   carry_out(now);
@@ -79,6 +91,7 @@ void SessionHost::tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes,
 
 void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
   if (ended_) return;
+  const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) { engine.close(reason, text, now, actions()); });
   carry_out(now);
@@ -87,6 +100,7 @@ void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
 // ---- from the server -----------------------------------------------------------------------------------------------
 
 void SessionHost::on_link_up(xmpp::TlsMode tls) {
+  const auto entered = step();
   const auto now = steady_now();
   encrypted_ = tls == xmpp::TlsMode::direct;
   session_.link_up(tls, now, shard_.session_actions());
@@ -95,6 +109,7 @@ void SessionHost::on_link_up(xmpp::TlsMode tls) {
 }
 
 void SessionHost::on_link_encrypted() {
+  const auto entered = step();
   const auto now = steady_now();
   encrypted_ = true;
   session_.encrypted(now, shard_.session_actions());
@@ -103,6 +118,7 @@ void SessionHost::on_link_encrypted() {
 }
 
 void SessionHost::on_link_bytes(std::string_view bytes) {
+  const auto entered = step();
   const auto now = steady_now();
   auto& events = shard_.stream_events();
   splitter_.feed(bytes, events);
@@ -119,6 +135,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
 
 void SessionHost::on_link_congested(bool is) {
   if (ended_) return;
+  const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) { engine.congested(is, now, actions()); });
   carry_out(now);
@@ -129,6 +146,7 @@ void SessionHost::on_link_overflow() {
 }
 
 void SessionHost::on_link_down(xmpp::Fault fault, std::string_view detail) {
+  const auto entered = step();
   const auto now = steady_now();
   link_trouble_ = detail;
   session_.link_down(fault, now, shard_.session_actions());
@@ -137,6 +155,7 @@ void SessionHost::on_link_down(xmpp::Fault fault, std::string_view detail) {
 }
 
 void SessionHost::on_timer(xmpp::Instant now) {
+  const auto entered = step();
   if (session_.deadline() <= now) {
     session_.on_time(now, shard_.session_actions());
     apply(now);
@@ -145,6 +164,7 @@ void SessionHost::on_timer(xmpp::Instant now) {
     if (engine.deadline() <= now) engine.on_time(now, actions());
   });
   carry_out(now);
+  if (login_deadline() <= now) end(xmpp::EndReason::policy, "not logged in within unauthenticated_timeout");
 }
 
 // ---- carrying out --------------------------------------------------------------------------------------------------
@@ -201,6 +221,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
         [&](const auto& what) {
           using What = std::decay_t<decltype(what)>;
           if constexpr (std::is_same_v<What, xmpp::ToServer>) {
+            if (!ended_ && stage_ != Admission::Stage::logged_in) note_early_bytes(what.bytes.size());
             session_.to_server(what.bytes, now, shard_.session_actions());
             apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
@@ -244,6 +265,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
   asked.clear();
   if (link_) link_->flush();
   arm_deadline();
+  note_buffered();
   // Later, because callers up the stack still hold a reference to this.
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
@@ -257,11 +279,12 @@ void SessionHost::push(const xmpp::Push& push, xmpp::Instant now) {
 }
 
 void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
+  // Before the log line: should that fail (no memory), the session must not be counted for ever.
+  shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
   ended_ = true;
   const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
                                link_trouble_, encrypted_});
-  shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
   if (end.resumable) {
     session_.drop(shard_.session_actions());
@@ -283,6 +306,46 @@ void SessionHost::note_stage(const xmpp::Stanza& delivered) {
   stage_ = reached;
 }
 
+// What a browser may send to a server that does not know it yet. The end comes as a step of its own: this is the middle
+// of one.
+void SessionHost::note_early_bytes(std::size_t bytes) {
+  const std::uint32_t limit = setup_->config.limits.max_unauthenticated_bytes;
+  if (early_bytes_ > limit) return;
+  early_bytes_ += static_cast<std::uint32_t>(std::min<std::size_t>(bytes, limit + std::size_t{1}));
+  if (early_bytes_ <= limit) return;
+  boost::asio::post(shard_.io(), [&shard = shard_, id = id_] {
+    if (SessionHost* const host = shard.sessions().find(id)) {
+      host->end(xmpp::EndReason::policy, "max_unauthenticated_bytes reached");
+    }
+  });
+}
+
+xmpp::Instant SessionHost::login_deadline() const {
+  if (ended_ || stage_ == Admission::Stage::logged_in) return xmpp::never;
+  return created_ + setup_->config.limits.unauthenticated_timeout;
+}
+
+void SessionHost::note_buffered() {
+  const std::size_t engine = ask([](const auto& binding) -> std::size_t {
+    if constexpr (requires { binding.held_bytes(); }) return binding.held_bytes();
+    return 0;
+  });
+  shard_.note_buffered(buffered_, engine + session_.queued_bytes() + (link_ ? link_->unsent() : 0));
+}
+
+void SessionHost::broken(std::string_view trouble) {
+  disarm();
+  if (!ended_) {
+    ended_ = true;
+    const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
+    log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, steady_now() - created_,
+                                 xmpp::EndSession{xmpp::EndReason::internal_error, {}, trouble}, counts, link_trouble_,
+                                 encrypted_});
+    shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
+  }
+  release_link();
+}
+
 void SessionHost::release_link() {
   if (!link_) return;
   link_->close();
@@ -291,7 +354,7 @@ void SessionHost::release_link() {
 
 void SessionHost::arm_deadline() {
   const auto binding = forgotten_ ? xmpp::never : ask([](const auto& engine) { return engine.deadline(); });
-  arm(std::min(binding, session_.deadline()));
+  arm(std::min({binding, session_.deadline(), login_deadline()}));
 }
 
 }  // namespace gateway

@@ -21,6 +21,7 @@
 #include "gateway/ids.hpp"
 #include "gateway/link.hpp"
 #include "gateway/setup.hpp"
+#include "gateway/step.hpp"
 #include "gateway/timers.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
@@ -47,13 +48,14 @@ struct SessionStart {
 class SessionHost final : public Timed, private LinkOwner {
  public:
   SessionHost(Shard& shard, SetupPtr setup, SessionStart start);
-  ~SessionHost() override = default;
+  ~SessionHost() override;
 
   // A typed entry of the binding, as one step: entry(engine, now, actions). Nothing happens to another binding.
   template <typename Engine, typename Entry>
   void enter(Entry entry) {
     auto* const engine = std::get_if<Engine>(&binding_);
     if (engine == nullptr) return;
+    const auto entered = step();
     const auto now = steady_now();
     entry(*engine, now, actions());
     carry_out(now);
@@ -69,6 +71,13 @@ class SessionHost final : public Timed, private LinkOwner {
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
 
+  // After an exception in one of its steps: whatever it was in the middle of is left alone, everything is given back.
+  void broken(std::string_view trouble);
+
+  [[nodiscard]] bool logged_in() const { return stage_ == Admission::Stage::logged_in; }
+  [[nodiscard]] xmpp::Instant created() const { return created_; }
+  // Bytes kept for browser and server.
+  [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
   [[nodiscard]] bool secure() const { return origin_.secure; }
   // The link to the server is closed (or never was): nothing of this session is left outside this process.
   [[nodiscard]] bool link_closed() const { return !link_; }
@@ -96,6 +105,10 @@ class SessionHost final : public Timed, private LinkOwner {
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
   void note_stage(const xmpp::Stanza& delivered);
+  [[nodiscard]] Step<SessionId> step() const;
+  void note_buffered();
+  void note_early_bytes(std::size_t bytes);
+  [[nodiscard]] xmpp::Instant login_deadline() const;
   void arm_deadline();
 
   // A method of the contract that all bindings have.
@@ -115,7 +128,9 @@ class SessionHost final : public Timed, private LinkOwner {
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;
   std::unique_ptr<Link> link_;
-  std::string link_trouble_;  // what the system said, for the log line
+  std::string link_trouble_;       // what the system said, for the log line
+  std::uint32_t buffered_ = 0;     // as it was told to the shard
+  std::uint32_t early_bytes_ = 0;  // sent by the browser before it had logged in
   Admission::Stage stage_ = Admission::Stage::connecting;
   bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;

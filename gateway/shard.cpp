@@ -4,9 +4,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cassert>
+#include <cstdio>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -23,6 +26,16 @@ namespace {
 constexpr auto drain_step = std::chrono::milliseconds(20);
 
 constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
+
+// Calls with the connection, whatever its kind; not at all when the slot is empty.
+template <typename Call>
+void with_connection(const AnyConnection& any, Call call) {
+  std::visit(
+      [&](const auto& held) {
+        if constexpr (requires { *held; }) call(*held);
+      },
+      any);
+}
 
 bool is_writing(const AnyConnection& any) {
   return std::visit(
@@ -63,18 +76,46 @@ void Shard::start() {
 
 void Shard::run() {
   const auto work = boost::asio::make_work_guard(io_);
+  std::array<char, 128> trouble{};  // no string: there may be no memory
   for (;;) {
     try {
+      if (trouble[0] != '\0') recover(std::exchange(trouble, {}).data());
       io_.run();
       return;
     } catch (const std::exception& error) {
-      // A bug of ours, or no memory: what was being done is lost, the others go on.
-      spdlog::error("internal error: {}", error.what());
-      actions_.clear();
-      session_actions_.clear();
-      stream_events_.clear();
-      boost::asio::post(io_, [this] { poller_.end_round(); });
+      std::snprintf(trouble.data(), trouble.size(), "%s", error.what());
     }
+  }
+}
+
+// After a bug of ours, or without memory: the session and the connection in whose step it happened may be in any state.
+// They alone end; nothing of them is on the stack any more.
+void Shard::recover(const char* trouble) {
+  const auto session = std::exchange(session_step_, {});
+  const auto connection = std::exchange(connection_step_, {});
+  actions_.clear();
+  session_actions_.clear();
+  stream_events_.clear();
+  spdlog::error("internal error: {}", trouble);
+  timers_.resume();
+  boost::asio::post(io_, [this] { poller_.end_round(); });
+  if (session) {
+    for (const auto& place : connections_) {
+      with_connection(place.connection, [&](auto& any) {
+        if constexpr (requires { any.session_failed(*session); }) any.session_failed(*session);
+      });
+    }
+    if (SessionHost* const host = sessions_.find(*session)) {
+      host->broken(trouble);
+      sessions_.erase(*session);
+    }
+  }
+  if (!connection) return;
+  if (const auto* const slot = find_slot(*connection)) {
+    with_connection(*slot, [](auto& any) {
+      if constexpr (requires { any.close(); }) any.close();
+    });
+    erase_connection(*connection);
   }
 }
 
@@ -172,8 +213,21 @@ ConnectionId Shard::free_slot() {
   return {slot, connections_[slot].generation};
 }
 
-void Shard::accepted(AnyStream stream, const Peer& peer) {
-  add_connection<HttpConnection>(std::move(stream), peer).start();
+bool Shard::accepted(AnyStream stream, const Peer& peer) {
+  HttpConnection* connection = nullptr;
+  try {
+    connection = &add_connection<HttpConnection>(std::move(stream), peer);
+    connection->start();
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("connection of {} refused: {}", peer.address.to_string(), error.what());
+    if (connection != nullptr) {
+      connection->close();
+    } else {
+      connection_closed(peer);
+    }
+    return false;
+  }
 }
 
 void Shard::connection_closed(const Peer& peer) {
@@ -191,18 +245,65 @@ void Shard::arrived(Moved moved) {
 
 // Later, because it is in the middle of something when it closes.
 void Shard::erase_connection_later(ConnectionId id) {
-  boost::asio::post(io_, [this, id] {
-    if (find_slot(id) == nullptr) return;
-    auto& place = connections_[id.slot];
-    ++place.generation;
-    place.connection = std::monostate();
-    free_connections_.push_back(id.slot);
-  });
+  boost::asio::post(io_, [this, id] { erase_connection(id); });
+}
+
+void Shard::erase_connection(ConnectionId id) {
+  if (find_slot(id) == nullptr) return;
+  auto& place = connections_[id.slot];
+  ++place.generation;
+  place.connection = std::monostate();
+  free_connections_.push_back(id.slot);
 }
 
 void Shard::bury(std::unique_ptr<Link> link) {
   // Posted after everything the link has posted itself.
   boost::asio::post(io_, [dead = std::move(link)] {});
+}
+
+// ---- memory --------------------------------------------------------------------------------------------------------
+
+void Shard::note_buffered(std::uint32_t& counted, std::size_t now) {
+  const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(now, std::numeric_limits<std::uint32_t>::max()));
+  if (bytes == counted) return;
+  buffered_ += bytes;
+  buffered_ -= std::exchange(counted, bytes);
+  if (buffered_ <= buffered_share() || relieving_) return;
+  relieving_ = true;
+  boost::asio::post(io_, [this] { relieve(); });  // not in the middle of somebody's step
+}
+
+// Those who have proven nothing go before those who have, and of these the ones that take the most. A little more than
+// needed, or the next byte would begin it anew.
+void Shard::relieve() {
+  relieving_ = false;
+  if (buffered_ <= buffered_share()) return;
+  const std::uint64_t enough = buffered_share() - buffered_share() / 8;
+  std::vector<SessionHost*> early, others;
+  sessions_.for_each([&](SessionHost& host) {
+    if (host.buffered() > 0) (host.logged_in() ? others : early).push_back(&host);
+  });
+  std::vector<HttpConnection*> unfinished;
+  for (const auto& place : connections_) {
+    const auto* const http = std::get_if<std::unique_ptr<HttpConnection>>(&place.connection);
+    if (http != nullptr && (*http)->buffered() > 0) unfinished.push_back(http->get());
+  }
+  const auto larger = [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); };
+  std::sort(early.begin(), early.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
+  std::sort(unfinished.begin(), unfinished.end(), larger);
+  std::sort(others.begin(), others.end(), larger);
+  const std::uint64_t before = buffered_;
+  std::size_t sessions = 0, connections = 0;
+  const auto end_some = [&](const std::vector<SessionHost*>& hosts) {
+    for (auto host = hosts.begin(); host != hosts.end() && buffered_ > enough; ++host, ++sessions) {
+      (*host)->end(xmpp::EndReason::overload, "max_buffered_bytes reached");
+    }
+  };
+  end_some(early);
+  for (auto it = unfinished.begin(); it != unfinished.end() && buffered_ > enough; ++it, ++connections) (*it)->close();
+  end_some(others);
+  spdlog::warn("max_buffered_bytes reached: {} sessions and {} connections ended, {} bytes before, {} after", sessions,
+               connections, before, buffered_);
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

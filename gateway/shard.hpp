@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include "gateway/resolver.hpp"
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
+#include "gateway/step.hpp"
 #include "gateway/timers.hpp"
 #include "gateway/ws_connection.hpp"
 #include "xmpp/binding.hpp"
@@ -127,7 +129,13 @@ class Shard {
   // Destroys a closed link as soon as nothing can refer to it any more.
   void bury(std::unique_ptr<Link> link);
 
-  void accepted(AnyStream stream, const Peer& peer);
+  [[nodiscard]] Step<SessionId> step_of(SessionId id) { return {session_step_, id}; }
+  [[nodiscard]] Step<ConnectionId> step_of(ConnectionId id) { return {connection_step_, id}; }
+  // What a session or connection keeps in memory has become `now` bytes; `counted` is its last word.
+  void note_buffered(std::uint32_t& counted, std::size_t now);
+
+  // False when there is no memory for it.
+  [[nodiscard]] bool accepted(AnyStream stream, const Peer& peer);
   template <typename Kind>
   Kind& add_connection(AnyStream stream, const Peer& peer) {
     const ConnectionId id = free_slot();
@@ -149,6 +157,10 @@ class Shard {
   [[nodiscard]] const AnyConnection* find_slot(ConnectionId id) const;
   [[nodiscard]] ConnectionId free_slot();
   void run();
+  void erase_connection(ConnectionId id);
+  void recover(const char* trouble);
+  void relieve();
+  [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);
   void check_drained();
 
@@ -160,6 +172,8 @@ class Shard {
   Timers timers_{io_};
   Poller poller_{io_};
   Resolver resolver_;
+  std::uint64_t buffered_ = 0;  // by sessions and connections, which take it back when they go: before them
+  bool relieving_ = false;
   xmpp::ParserPool parser_pool_;
   bosh::BodyReader body_reader_;
   xmpp::FramingReader framing_reader_;
@@ -177,6 +191,8 @@ class Shard {
   xmpp::Instant drain_until_ = xmpp::never;
   std::function<void()> drained_;
   bool draining_ = false;
+  std::optional<SessionId> session_step_;
+  std::optional<ConnectionId> connection_step_;
   std::thread thread_;
 };
 

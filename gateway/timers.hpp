@@ -52,6 +52,8 @@ class Timers {
   [[nodiscard]] xmpp::Instant next() const { return heap_.empty() ? xmpp::never : heap_.front()->at_; }
   // Cancels the Asio timer so that the io_context can run out of work.
   void stop();
+  // After an exception has left run(): waits for the next one again.
+  void resume() { wait_for_next(); }
 
  private:
   friend class Timed;

@@ -106,6 +106,7 @@ class Session {
   [[nodiscard]] Instant deadline() const;
   [[nodiscard]] State state() const;
   // SASL has succeeded on this stream. Not for logins by other means (XEP-0078), which look like any iq.
+  [[nodiscard]] std::size_t queued_bytes() const { return queue_.size(); }
   [[nodiscard]] bool logged_in() const { return logged_in_; }
 
  private:

@@ -99,13 +99,35 @@ bool is_utf8_name(std::string_view encoding) {
 struct XmlReader::Handlers {
   static XmlReader& of(void* data) { return *static_cast<XmlReader*>(data); }
 
-  static void start(void* data, const char* name, const char** attributes) { of(data).start_element(name, attributes); }
-  static void end(void* data, const char* /*name*/) { of(data).end_element(); }
-  static void start_declaration(void* data, const char* prefix, const char* uri) {
-    of(data).start_declaration(prefix, uri);
+  // An exception (no memory) must not pass through expat, which would be left in the middle of something: feed() throws
+  // it on.
+  template <typename Call>
+  static void guarded(void* data, Call call) {
+    XmlReader& reader = of(data);
+    if (reader.thrown_) return;
+    try {
+      call(reader);
+    } catch (...) {
+      reader.thrown_ = std::current_exception();
+      reader.fail(FaultKind::too_large, "no memory");
+    }
   }
-  static void end_declaration(void* data, const char* prefix) { of(data).end_declaration(prefix); }
-  static void text(void* data, const char* characters, int size) { of(data).text(characters, size); }
+
+  static void start(void* data, const char* name, const char** attributes) {
+    guarded(data, [&](XmlReader& reader) { reader.start_element(name, attributes); });
+  }
+  static void end(void* data, const char* /*name*/) {
+    guarded(data, [](XmlReader& reader) { reader.end_element(); });
+  }
+  static void start_declaration(void* data, const char* prefix, const char* uri) {
+    guarded(data, [&](XmlReader& reader) { reader.start_declaration(prefix, uri); });
+  }
+  static void end_declaration(void* data, const char* prefix) {
+    guarded(data, [&](XmlReader& reader) { reader.end_declaration(prefix); });
+  }
+  static void text(void* data, const char* characters, int size) {
+    guarded(data, [&](XmlReader& reader) { reader.text(characters, size); });
+  }
   static void start_cdata(void* data) {
     of(data).in_cdata_ = true;
     if (of(data).depth_ == 0) of(data).fail(FaultKind::not_well_formed, outside_of_root);
@@ -215,6 +237,7 @@ bool XmlReader::feed(std::string_view bytes, bool final, Sink* sink) {
   const auto status = XML_Parse(parser_.get(), bytes.data(), static_cast<int>(bytes.size()), final ? 1 : 0);
   sink_ = nullptr;
   fed_ += bytes.size();
+  if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
   if (status == XML_STATUS_ERROR && !stopped_) translate_error();
   return !stopped_;
 }

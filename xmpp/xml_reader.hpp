@@ -4,6 +4,7 @@
 // It knows positions, not bytes: the splitters hold those. The only file of the project that sees expat.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
@@ -129,6 +130,7 @@ class XmlReader {
   std::uint32_t live_default_ = 0;
   Payload payload_;
   std::optional<Fault> fault_;
+  std::exception_ptr thrown_;  // by a handler, while expat is running
   std::optional<std::uint64_t> unbound_prefix_at_;
   std::uint64_t fed_ = 0, base_ = 0;
   std::uint32_t depth_ = 0, elements_ = 0, declarations_ = 0;

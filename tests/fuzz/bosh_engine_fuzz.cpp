@@ -3,7 +3,7 @@
 //   every living request gets one reply, answers go in rid order, a repeat gets what its rid got;
 //   what the server sent is handed out once, in order, and lost to nobody while the session lives (else it is bounced);
 //   what the client sent is forwarded once, in rid order; nothing is acknowledged that was not handed out;
-//   the number of open requests is bounded; after on_time() the deadline lies ahead; after the end there is silence.
+//   open requests and bytes kept are bounded; after on_time() the deadline lies ahead; after the end there is silence.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -333,6 +333,10 @@ class World {
     for (const auto& [id, request] : open_)
       if (!request.gone) ++living;
     if (living > 2 * requests_ + 2) complain("too many open requests");
+    // Beyond what the policy says: the newest answer, a last stanza above the cap, requests ahead of a gap.
+    constexpr std::size_t slack = 8'000;
+    if (engine_->held_bytes() > policy_.queue_cap + policy_.max_cached_bytes + policy_.max_response_bytes + slack)
+      complain("memory without bound", std::to_string(engine_->held_bytes()));
     for (auto it = open_.begin(); it != open_.end();)
       it = it->second.gone && forgotten_ ? open_.erase(it) : std::next(it);
   }

@@ -81,12 +81,14 @@ export class Postern {
 }
 
 // The log names each listener once it accepts: one line a listener, in the order of the configuration.
-export async function start_postern({ threads, ...settings }) {
-  if (!postern_binary) throw new Error('no postern: build it (target postern) or set POSTERN_BINARY');
+// within: a command line to start it with, like ['prlimit', '--nofile=50:50']. env: beside that of the sanitizers. binary: another
+// build of it.
+export async function start_postern({ threads, within = [], env = {}, binary = postern_binary, ...settings }) {
+  if (!binary) throw new Error('no postern: build it (target postern) or set POSTERN_BINARY');
   const server = { log_level: 'debug', ...(threads === undefined ? {} : { threads }), ...settings.server };
   const config = write_config({ ...settings, server });
-  const child = new Child('postern', [postern_binary, '--config', config],
-    { env: sanitizer_env, log: join(config, '..', 'postern.log') });
+  const child = new Child('postern', [...within, binary, '--config', config],
+    { env: { ...sanitizer_env, ...env }, log: join(config, '..', 'postern.log') });
   const listeners = [];
   let since = 0;
   for (let i = 0; i < (settings.listen?.length ?? 1); i++) {

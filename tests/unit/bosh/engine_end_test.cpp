@@ -162,6 +162,17 @@ TEST(EngineEnd, NamesEveryReason) {
   }
 }
 
+// Who is ended for want of memory gives all of it back: what waited, answers for repeats, requests ahead of a gap.
+TEST(EngineEnd, KeepsNothingAfterOverload) {
+  Transcript t;
+  t.start("wait='60' hold='1' ver='1.6' requests='4'");
+  static_cast<void>(t.play("C>10\nS> <message id='1'><body>answered</body></message>\nC>12 <message id='3'/>"));
+  static_cast<void>(t.play("S> <message id='2'><body>waits</body></message>"));
+  EXPECT_GT(t.engine().held_bytes(), 100);
+  static_cast<void>(t.play("CLOSE overload"));
+  EXPECT_EQ(t.engine().held_bytes(), 0);
+}
+
 // E-16, B-144: nothing held: the next request learns it, once; its repeat again; the one after it nothing.
 TEST(EngineEnd, E16_TellsTheNextRequest) {
   Transcript t;

@@ -1,0 +1,27 @@
+// Whose step is being done. An exception that ends a step leaves the name behind, so that Shard::run(), where it stops,
+// knows whom it has to end; every other end of a step gives the place back to the step around it. Not a lock and not a
+// stack: one shard, one thread.
+#pragma once
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace gateway {
+
+template <typename Id>
+class Step {
+ public:
+  Step(std::optional<Id>& current, Id id) : current_(current), outer_(std::exchange(current, id)) {}
+  ~Step() {
+    if (std::uncaught_exceptions() == exceptions_) current_ = outer_;
+  }
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+
+ private:
+  std::optional<Id>& current_;
+  const std::optional<Id> outer_;
+  const int exceptions_ = std::uncaught_exceptions();
+};
+
+}  // namespace gateway

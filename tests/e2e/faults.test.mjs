@@ -1,0 +1,446 @@
+// Everything around the gateway fails: the server in the later states of its life, the network, DNS, the log, the clock, descriptors
+// and memory. For each what the browser is told, what the log says, and that everybody else goes on (U-005...U-021, B-050, B-203).
+// The earlier states of a server are in scripted.test.mjs.
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { BoshSession, read_body } from './lib/bosh.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { free_port } from './lib/ports.mjs';
+import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
+import { assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { Child, wait_for_port } from './lib/process.mjs';
+import { exchange, post } from './lib/raw_http.mjs';
+import { until } from './lib/wait.mjs';
+import { ns } from './lib/xml.mjs';
+
+const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } };
+const auth = { payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` };
+const bind = { payload: `<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='${ns.bind}'/></iq>` };
+
+const create = async (port, options = {}) =>
+  read_body(await exchange(port, post('/http-bind', BoshSession.creation(options)), { within: 20_000 }));
+
+async function log_in({ session }) {
+  assert.equal((await session.ask(auth)).children[0].local, 'success');
+  assert.equal((await session.ask(restart)).children[0].local, 'features');
+}
+
+const log_line = (postern, pattern, within) => postern.child.line(pattern, within);
+
+describe('a server that hangs late', () => {
+  const script = { on_element: answer_sasl, on_header: answer_header };
+  const bench = Bench.around({ script, domain: { negotiation_timeout: 1.5, connect_timeout: 1.5 } });
+
+  it('after its success: the restart comes to nothing, and that in time', async () => {
+    const pair = await bench.pair();
+    script.on_header = () => {};
+    assert.equal((await pair.session.ask(auth)).children[0].local, 'success');
+    const body = await pair.session.ask(restart);
+    assert_terminated(body, 'remote-connection-failed');
+    await log_line(bench.postern, /warning session .* ended .*: (server unreachable|connection to the server lost): .*time/);
+    script.on_header = answer_header;
+  });
+
+  it('after the restart, in the middle of its features', async () => {
+    const pair = await bench.pair();
+    script.on_header = (stream) => stream.send(`${header()}<stream:features><bi`);
+    await pair.session.ask(auth);
+    assert_terminated(await pair.session.ask(restart), 'remote-connection-failed');
+    script.on_header = answer_header;
+  });
+
+  it('after bind: the session is as alive as its browser, and ends with it', async () => {
+    const pair = await bench.pair();
+    await log_in(pair);
+    const held = await pair.session.send(bind);
+    await pair.stream.element((xml) => xml.includes('<bind'));
+    await bench.still_held(held);
+    const next = await pair.session.send({ attributes: { type: 'terminate' } });
+    await Promise.all([held.answer, next.answer]);
+    await pair.stream.event('close');
+  });
+});
+
+describe('a server that hangs around TLS', () => {
+  const hangs = {
+    'after it was asked for TLS': () => true,
+    'after it has agreed': (stream) => !!stream.send(`<proceed xmlns='${ns.tls}'/>`),
+    'in the middle of the handshake': (stream) => {
+      stream.send(`<proceed xmlns='${ns.tls}'/>`);
+      stream.socket.removeAllListeners('data');
+      stream.socket.once('data', () => stream.socket.write(Buffer.from('160303007a0200', 'hex')));
+      return true;
+    },
+  };
+  for (const [where, on_starttls] of Object.entries(hangs)) {
+    it(`${where}: given up in time (U-005)`, async () => {
+      const server = await FakeServer.start({
+        on_header: (stream) => stream.send(header() + features(starttls_feature)),
+        on_element: (stream, { name }) => name === 'starttls' && on_starttls(stream),
+      });
+      const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`,
+        tls: 'starttls', negotiation_timeout: 1.5, connect_timeout: 1.5 }] });
+      const begun = Date.now();
+      assert_terminated(await create(postern.port), 'remote-connection-failed');
+      assert.ok(Date.now() - begun < 6000);
+      await log_line(postern, /warning session .* ended .*: server unreachable: /);
+      await stop_all(postern, server);
+    });
+  }
+});
+
+describe('a server that goes', () => {
+  const bench = Bench.around();
+
+  const ends = {
+    'resets the connection': (stream) => stream.reset(),
+    'closes its half in mid-stream': (stream) => stream.socket.end(),
+    'closes its half in mid-stanza': (stream) => stream.socket.end('<message><body>half'),
+    'sends garbage': (stream) => stream.send('\0\x01\x02<<<>>>&&&'),
+  };
+  for (const [how, end] of Object.entries(ends)) {
+    it(`${how}: told to the request that waits, and one line in the log`, async () => {
+      const pair = await bench.pair();
+      await log_in(pair);
+      const held = await pair.session.send();
+      await bench.still_held(held);
+      const lines = bench.postern.child.lines.length;
+      end(pair.stream);
+      assert_terminated(await held.answer, 'remote-connection-failed');
+      await bench.postern.child.line(/warning session .* ended after .*: connection to the server lost: /, 5000, lines);
+      pair.stream.end();
+    });
+  }
+
+  it('restarts: every session hears of it, and new ones find it again', async () => {
+    const pairs = [];
+    for (let i = 0; i < 20; i++) pairs.push(await bench.pair());
+    const held = await Promise.all(pairs.map(({ session }) => session.send()));
+    await bench.still_held(...held);
+    const { port } = bench.server;
+    await bench.server.stop();
+    for (const pending of held) assert_terminated(await pending.answer, 'remote-connection-failed');
+    assert_terminated(await create(bench.port), 'remote-connection-failed');
+    await new Promise((resolve) => {
+      bench.server.server.listen(port, '127.0.0.1', resolve);
+    });
+    await log_in(await bench.pair());
+  });
+});
+
+describe('a server that sends 50 MB', () => {
+  const bench = Bench.around();
+  const big = 50 << 20;
+
+  it('in one stanza: that session ends at the limit, and little of it was kept', async () => {
+    const [sick, well] = [await bench.pair(), await bench.pair()];
+    const [held, other] = [await sick.session.send(), await well.session.send()];
+    const before_it = bench.memory();
+    sick.stream.send(`<message><body>${'x'.repeat(big)}</body></message>`);
+    assert_terminated(await held.answer, 'remote-connection-failed');
+    await log_line(bench.postern, /connection to the server lost: .*(large|limit|long)/);
+    if (before_it !== null) assert.ok(bench.memory() - before_it < 24 << 20, `${(bench.memory() - before_it) >> 20} MB more`);
+    well.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await other.answer), ['fine']);
+  });
+
+  it('in stanzas nobody fetches: it is not read any more, others are', async () => {
+    const [sick, well] = [await bench.pair(), await bench.pair()];
+    const before_it = bench.memory();
+    const stanza = from_server('x'.repeat(8000));
+    for (let sent = 0; sent < big; sent += 100 * stanza.length) sick.stream.send(stanza.repeat(100));
+    const other = await well.session.send();
+    well.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await other.answer), ['fine']);
+    assert.ok(sick.stream.socket.writableLength > 30 << 20, `${sick.stream.socket.writableLength} bytes wait at the server`);
+    if (before_it !== null) assert.ok(bench.memory() - before_it < 24 << 20, `${(bench.memory() - before_it) >> 20} MB more`);
+    sick.stream.reset();
+  });
+});
+
+describe('DNS', () => {
+  // answers(query, id, rinfo) sends what it likes.
+  async function with_dns(answer, settings, test) {
+    const socket = createSocket('udp4');
+    socket.on('message', (query, from) => answer((reply) => socket.send(reply, from.port, from.address), query));
+    await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const postern = await start_postern({ threads: 1, server: { dns: [`127.0.0.1:${socket.address().port}`], dns_timeout: 1.5 },
+      domains: [{ name: 'postern.test', ...settings }] });
+    try {
+      await test(postern);
+    } finally {
+      await postern.stop();
+      socket.close();
+    }
+  }
+  const reply_to = (query, flags, records = [], id = query.readUInt16BE(0)) => {
+    const head = Buffer.from(query.subarray(0, 12));
+    head.writeUInt16BE(id, 0);
+    head.writeUInt16BE(flags, 2);
+    head.writeUInt16BE(records.length, 6);
+    head.writeUInt16BE(0, 10);
+    const question = query.subarray(12, query.indexOf(0, 12) + 5);
+    return Buffer.concat([head, question, ...records]);
+  };
+  const type_of = (query) => query.readUInt16BE(query.indexOf(0, 12) + 1);
+  const record = (type, data) => {
+    const fixed = Buffer.from('c00c00000001000000640000', 'hex');
+    fixed.writeUInt16BE(type, 2);
+    fixed.writeUInt16BE(data.length, 10);
+    return Buffer.concat([fixed, data]);
+  };
+  const address = (text) => record(1, Buffer.from(text.split('.').map(Number)));
+  const srv = (target) => record(33, Buffer.concat([Buffer.from('0005000014c6'.slice(0, 12), 'hex').subarray(0, 6), target]));
+  const loop = Buffer.from('c02a', 'hex');
+
+  const lies = {
+    'says nothing': () => {},
+    'fails': (send, query) => send(reply_to(query, 0x8182)),
+    'refuses': (send, query) => send(reply_to(query, 0x8185)),
+    'knows no such name': (send, query) => send(reply_to(query, 0x8183)),
+    'answers questions that nobody asked': (send, query) => send(reply_to(query, 0x8180, [address('127.0.0.1')], 1 ^ query.readUInt16BE(0))),
+    'answers with bytes': (send, query) => send(Buffer.concat([query.subarray(0, 2), Buffer.alloc(400, 0xc0)])),
+    'answers with a name that goes in circles': (send, query) => send(reply_to(query, 0x8180, [srv(loop)])),
+    'answers with 4 000 addresses': (send, query) =>
+      send(reply_to(query, 0x8180, Array.from({ length: 4000 }, (_, i) => address(`10.0.${i >> 8}.${i & 255}`)))),
+    'points to the machine itself': (send, query) => send(type_of(query) === 1 ? reply_to(query, 0x8180, [address('127.0.0.1')]) : reply_to(query, 0x8180)),
+    'points into the network behind': (send, query) => send(type_of(query) === 1 ? reply_to(query, 0x8180, [address('192.168.1.1'), address('169.254.169.254')]) : reply_to(query, 0x8180)),
+  };
+  for (const [how, answer] of Object.entries(lies)) {
+    it(`that ${how}: remote-connection-failed in time, and why in the log (U-001...U-007)`, async () => {
+      await with_dns(answer, { tls: 'starttls' }, async (postern) => {
+        const begun = Date.now();
+        assert_terminated(await create(postern.port), 'remote-connection-failed');
+        assert.ok(Date.now() - begun < 6000, `${Date.now() - begun} ms`);
+        await log_line(postern, /warning session .* ended .*: server unreachable: no address of the server found: \S/);
+      });
+    });
+  }
+});
+
+describe('the log', () => {
+  for (const [what, redirect] of Object.entries({ 'on a full disk': '2>/dev/full', 'that is closed': '2>&-', 'that nobody reads': '2>&1 | sleep 300' })) {
+    it(`${what} stops nothing`, async () => {
+      const server = await FakeServer.start();
+      const port = await free_port();
+      const config = write_config({ server: { threads: 1, log_level: 'debug' }, listen: [{ address: `127.0.0.1:${port}` }],
+        domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+      const pipeline = redirect.includes('|');
+      const child = new Child('postern', ['sh', '-c', `${pipeline ? '' : 'exec '}"$0" --config "$1" ${redirect}`, postern_binary, config], { env: sanitizer_env });
+      await wait_for_port(port, child);
+      // More than a pipe holds: each refused request is a line.
+      for (let i = 0; i < 30; i++) {
+        await Promise.all(Array.from({ length: 40 }, () => exchange(port, post('/http-bind', '<nonsense'.repeat(9)))));
+      }
+      const session = await BoshSession.create(port);
+      await session.ask(auth);
+      assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+      if (pipeline) child.signal_group('SIGKILL');
+      else assert.equal((await child.stop('SIGTERM', 10_000)).code, 0);
+      await server.stop();
+    });
+  }
+});
+
+describe('a wall clock that jumps by years', () => {
+  const preload = process.env.POSTERN_CLOCK_JUMP;
+  it('changes no deadline', { skip: !preload }, async () => {
+    const server = await FakeServer.start();
+    const asan = /libasan/.test(readFileSync(`/proc/self/maps`, 'utf8')) ? '' : sanitizer_env.ASAN_OPTIONS;
+    const postern = await start_postern({ threads: 1, env: { LD_PRELOAD: preload, ASAN_OPTIONS: `${asan}:verify_asan_link_order=0` },
+      limits: { keepalive_timeout: 2 }, bosh: { inactivity: 5, maxpause: 0 },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+    assert.ok(new Set(postern.child.lines.map((line) => line.slice(0, 4))).size > 1, 'the clock does jump');
+    const session = await BoshSession.create(postern.port, { attributes: { wait: 1 } });
+    const stream = await server.accept();
+    await session.ask(auth);
+    for (let i = 0; i < 2; i++) {
+      const begun = performance.now();
+      const body = await session.ask(i === 0 ? restart : {});
+      assert.equal(body.type, undefined);
+      const took = performance.now() - begun;
+      if (i === 1) assert.ok(took > 900 && took < 3000, `held for ${took} ms`);
+    }
+    const begun = performance.now();
+    await stream.event('close', 15_000);
+    const took = performance.now() - begun;
+    assert.ok(took > 4500 && took < 9000, `inactive for ${took} ms`);
+    await stop_all(postern, server);
+  });
+});
+
+describe('descriptors run out', () => {
+  // UBSan looks into objects through a pipe: without descriptors it fails, and not the program. tools/test has made this build.
+  const binary = process.env.POSTERN_RELEASE_BINARY;
+  const skip = !(binary && existsSync(binary)) && 'there is no release build';
+  const few = (n) => ({ binary, within: ['prlimit', `--nofile=${n}:${n}`] });
+
+  it('accepting waits, sessions go on, the log says so once, and nobody spins', { skip }, async () => {
+    const server = await FakeServer.start();
+    const postern = await start_postern({ threads: 1, ...few(60), limits: { max_connections_per_address: 0,
+      keepalive_timeout: 30 }, domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+    const bench = Object.assign(new Bench(), { server, postern, port: postern.port });
+    const connection = await bench.connect();
+    const session = await BoshSession.create(postern.port);
+    const stream = await server.accept();
+    const crowd = await Promise.all(Array.from({ length: 100 }, () => bench.connect()));
+    await log_line(postern, /error cannot accept connections: Too many open files/);
+    const cpu = () => readFileSync(`/proc/${postern.pid}/stat`, 'utf8').split(' ').slice(13, 15).reduce((a, b) => a + Number(b), 0);
+    const before_it = cpu();
+    for (let i = 0; i < 10; i++) {
+      const pending = await session.send({ on: connection });
+      stream.send(from_server(`still ${i}`));
+      assert.deepEqual(texts_in(await pending.answer), [`still ${i}`]);
+      await delay(100);
+    }
+    assert.ok(cpu() - before_it < 60, `${cpu() - before_it} ticks in a second`);
+    assert.equal(postern.log.match(/cannot accept connections/g).length, 1);
+    for (const one of crowd) one.destroy();
+    const again = await BoshSession.create(postern.port);
+    assert.equal(again.created.type, undefined);
+    connection.destroy();
+    await stop_all(postern, server);
+  });
+
+  it('without one for the server: remote-connection-failed, and the reason in the log', { skip }, async () => {
+    const server = await FakeServer.start();
+    const postern = await start_postern({ threads: 1, ...few(40),
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+    // Connections that stay, until the next session finds nothing left for its link.
+    const bench = Object.assign(new Bench(), { server, postern, port: postern.port });
+    const connections = [];
+    let body;
+    do {
+      const connection = await bench.connect();
+      connections.push(connection);
+      connection.write(post('/http-bind', BoshSession.creation({ rid: 1000 })));
+      body = read_body(await connection.read_answer());
+    } while (body.type === undefined && connections.length < 40);
+    assert_terminated(body, 'remote-connection-failed');
+    await log_line(postern, /server unreachable: .*Too many open files/);
+    for (const connection of connections) connection.destroy();
+    await stop_all(postern, server);
+  });
+});
+
+describe('memory runs out', () => {
+  const share = 4 << 20;
+  const script = { on_element: answer_sasl, on_header: answer_header };
+  const bench = Bench.around({ script, limits: { max_buffered_bytes: share } });
+  const stanza = from_server('x'.repeat(10_000));
+
+  async function fill(pair, bytes) {
+    for (let sent = 0; sent < bytes; sent += stanza.length) pair.stream.send(stanza);
+    await bench.round_trip();
+  }
+
+  it('sessions that have not logged in go first, oldest first; then who holds the most; a quiet one stays', async () => {
+    const quiet = await bench.pair();
+    await log_in(quiet);
+    const held = await quiet.session.send();
+    const moderate = await bench.pair();
+    await log_in(moderate);
+    await fill(moderate, 300_000);
+    // A server that sends to somebody whom it does not know: features, again and again, are no proof of a login.
+    const early = [];
+    for (let i = 0; i < 3; i++) {
+      const pair = await bench.pair();
+      pair.stream.send(`<x xmlns='urn:x'>${'y'.repeat(700_000)}</x>`);
+      early.push(pair);
+    }
+    const greedy = await bench.pair();
+    await log_in(greedy);
+    const lines = bench.postern.child.lines.length;
+    for (const pair of [greedy, await bench.pair(), await bench.pair()]) {
+      if (pair !== greedy) await log_in(pair);
+      await fill(pair, 1_000_000);
+    }
+    await bench.postern.child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions/, 10_000, lines);
+    const first = await early[0].session.ask();
+    assert.match(first.condition ?? '', /^policy-violation$/, first.xml.slice(0, 300));
+    await bench.postern.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached \(policy-violation\)/, 5000, lines);
+    await bench.still_held(held);
+    quiet.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await held.answer), ['fine']);
+    const kept = await moderate.session.ask();
+    assert.equal(kept.type, undefined, 'who holds little is not ended');
+  });
+
+  it('logged-in sessions go when nothing else is left, the largest first', async () => {
+    const pairs = [];
+    for (let i = 0; i < 12; i++) {
+      const pair = await bench.pair();
+      await log_in(pair);
+      pairs.push(pair);
+    }
+    for (const pair of pairs) await fill(pair, 900_000);
+    const conditions = await Promise.all(pairs.map(async ({ session }) => (await session.ask()).condition));
+    const ended = conditions.filter((condition) => condition === 'policy-violation').length;
+    assert.ok(ended >= 4 && ended < 12, `${ended} of 12`);
+  });
+
+  it('requests that are never finished are no way around it', async () => {
+    const quiet = await bench.pair();
+    await log_in(quiet);
+    const held = await quiet.session.send();
+    const lines = bench.postern.child.lines.length;
+    const crowd = await Promise.all(Array.from({ length: 40 }, () => bench.connect()));
+    for (const connection of crowd) connection.write(`POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: 250000\r\n\r\n${'<'.repeat(200_000)}`);
+    await bench.postern.child.line(/warning max_buffered_bytes reached: \d+ sessions and [1-9]\d* connections/, 10_000, lines);
+    await bench.still_held(held);
+    for (const connection of crowd) connection.destroy();
+    held.connection.destroy();
+  });
+});
+
+describe('who never logs in', () => {
+  const script = { on_element: answer_sasl, on_header: answer_header };
+  const bench = Bench.around({ script, limits: { unauthenticated_timeout: 3, max_unauthenticated_bytes: 4096, max_unauthenticated_sessions: 5 } });
+
+  it('has its time, and no traffic extends it (U-008)', async () => {
+    const pair = await bench.pair();
+    const begun = Date.now();
+    let body;
+    do {
+      await delay(100);
+      body = await pair.session.ask({ payload: `<iq xmlns='jabber:client' type='get' id='x'><query xmlns='jabber:iq:auth'/></iq>`, attributes: { wait: 1 } }).catch(() => ({ type: 'gone' }));
+      if (body.type === undefined) pair.stream.send('<x/>');
+    } while (body.type === undefined && Date.now() - begun < 8000);
+    assert.ok(Date.now() - begun < 7000, 'ended');
+    await log_line(bench.postern, /ended after [23]\.\d s: policy: not logged in within unauthenticated_timeout \(policy-violation\)/);
+  });
+
+  it('has its bytes (U-008)', async () => {
+    const pair = await bench.pair();
+    const pending = await pair.session.send({ payload: message('x'.repeat(3000)) });
+    const more = await pair.session.send({ payload: message('x'.repeat(3000)) });
+    const bodies = await Promise.all([pending.answer, more.answer]);
+    assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
+    await log_line(bench.postern, /policy: max_unauthenticated_bytes reached/);
+  });
+
+  it('has its number, and leaves room as soon as it has logged in (U-008)', async () => {
+    const pairs = [];
+    for (let i = 0; i < 5; i++) pairs.push(await bench.pair());
+    assert.equal((await create(bench.port)).type, 'terminate');
+    await log_line(bench.postern, /refused: max_unauthenticated_sessions reached/);
+    for (const pair of pairs) {
+      await log_in(pair);
+      pair.stream.send(from_server('hello'));
+      assert.deepEqual(texts_in(await pair.session.ask()), ['hello']);
+    }
+    await bench.pair();
+    await delay(3500);
+    for (const { session, stream } of pairs) {
+      stream.send(from_server('still there'));
+      assert.deepEqual(texts_in(await session.ask()), ['still there']);
+    }
+  });
+});
+
+leave_nothing_behind();

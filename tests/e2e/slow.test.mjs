@@ -1,0 +1,134 @@
+// Those who are slow on purpose: slowhttptest's three attacks, clients that never read, TLS handshakes that never end or begin with
+// garbage. While it lasts and afterwards everybody else is served as ever (H-014, H-015).
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { connect as tcp_connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { BoshSession } from './lib/bosh.mjs';
+import { Authority } from './lib/certs.mjs';
+import { stop_all, temp_dir } from './lib/cleanup.mjs';
+import { FakeServer } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { start_postern } from './lib/postern.mjs';
+import { Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { Child } from './lib/process.mjs';
+import { until } from './lib/wait.mjs';
+
+const limits = { header_timeout: 2, body_timeout: 2, write_timeout: 2, keepalive_timeout: 3, handshake_timeout: 2, max_connections_per_address: 0 };
+
+// Talks on while `attack` runs; the longest wait for an answer that was due at once, in milliseconds.
+async function talk_during(pair, attack) {
+  let over = false;
+  attack.finally(() => (over = true));
+  let longest = 0;
+  for (let n = 0; !over || n < 3; n++) {
+    const held = await pair.session.send({ payload: message(`${n}`) });
+    const begun = performance.now();
+    pair.stream.send(from_server(`${n}`));
+    const texts = texts_in(await held.answer);
+    if (texts.length === 0) continue; // released by an earlier poll
+    assert.deepEqual(texts, [`${n}`]);
+    longest = Math.max(longest, performance.now() - begun);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+  }
+  await attack;
+  return longest;
+}
+
+describe('slow clients', () => {
+  const bench = Bench.around({ limits });
+
+  const attacks = {
+    'in the header (slow loris)': ['-H'],
+    'in the body': ['-B', '-s', '8192'],
+    'in reading': ['-X', '-w', '1', '-y', '8', '-n', '5', '-z', '1', '-k', '3'],
+  };
+  for (const [where, options] of Object.entries(attacks)) {
+    it(`${where}: slowhttptest finds the service available (H-015)`, async () => {
+      const pair = await bench.pair();
+      const child = new Child('slowhttptest', ['slowhttptest', ...options, '-c', '300', '-r', '200', '-i', '1', '-l', '6', '-p', '2',
+        '-u', `http://127.0.0.1:${bench.port}/http-bind`], { cwd: temp_dir('slowhttptest') });
+      const longest = await talk_during(pair, child.exited);
+      assert.ok(longest < 2000, `an answer took ${longest} ms`);
+      const said = child.output.replaceAll(/\x1b\[[0-9;]*[A-Za-z]/g, '');
+      assert.doesNotMatch(said, /service available:\s+NO/);
+      assert.match(said, /service available:\s+YES/);
+    });
+  }
+
+  it('an answer that is never read ends with its time, and its memory comes back', async () => {
+    const pair = await bench.pair();
+    // Small buffers on both sides: the answer cannot leave.
+    const socket = tcp_connect({ port: bench.port, host: '127.0.0.1' });
+    await new Promise((resolve) => {
+      socket.once('connect', resolve);
+    });
+    socket.pause();
+    const gone = new Promise((resolve) => {
+      socket.once('close', resolve);
+    });
+    const text = pair.session.text({}, message('never read'));
+    socket.write(`POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+    await pair.stream.element();
+    for (let i = 0; i < 300; i++) pair.stream.send(from_server('x'.repeat(10_000)));
+    const lost = await bench.pair(); // the shard goes on meanwhile
+    await lost.session.ask({ attributes: { type: 'terminate' } });
+    await until(() => {
+      socket.write(' ');
+      return socket.destroyed || socket.errored;
+    }, 8000, 'the connection is given up');
+    socket.destroy();
+    await gone;
+  });
+});
+
+describe('TLS handshakes', () => {
+  const world = {};
+  before(async () => {
+    const authority = await Authority.create('slow');
+    world.certificate = await authority.good('localhost', 'postern.test');
+    world.server = await FakeServer.start();
+    world.postern = await start_postern({ threads: 1, limits, domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.port}`, tls: 'none' }],
+      listen: [{ address: '127.0.0.1:0', certificate: world.certificate.certificate, key: world.certificate.key }] });
+    world.tls = { ca: readFileSync(world.certificate.trust), servername: 'localhost' };
+  });
+  after(() => stop_all(world.postern, world.server));
+
+  const hello = Buffer.from('16030100f8010000f40303', 'hex');
+  const kinds = {
+    'that never begin': () => Buffer.alloc(0),
+    'that stop in the middle of the first message': () => hello,
+    'of a record that is too long': () => Buffer.from('160301ffff', 'hex'),
+    'of garbage': (i) => Buffer.from(Array.from({ length: 600 }, (_, j) => (i * 31 + j * 7919) & 255)),
+    'of plain HTTP': () => Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+    'of SSL 2': () => Buffer.from('802e0100020015000000100100800200800300800400800500800600400700c0', 'hex'),
+    'that are cut': () => null,
+  };
+
+  for (const [what, bytes] of Object.entries(kinds)) {
+    it(`300 ${what} disturb nobody, and are gone after their time`, async () => {
+      const session = await BoshSession.create(world.postern.port, { tls: world.tls });
+      const stream = await world.server.accept();
+      const closed = [];
+      for (let i = 0; i < 300; i++) {
+        const socket = tcp_connect({ port: world.postern.port, host: '127.0.0.1' });
+        closed.push(new Promise((resolve) => {
+          socket.once('close', resolve);
+        }));
+        socket.on('error', () => {});
+        socket.resume();
+        socket.once('connect', () => {
+          const first = bytes(i);
+          if (first === null) socket.resetAndDestroy();
+          else if (first.length > 0) socket.write(first);
+        });
+      }
+      const longest = await talk_during({ session, stream }, Promise.all(closed));
+      assert.ok(longest < 2000, `an answer took ${longest} ms`);
+    });
+  }
+});
+
+leave_nothing_behind();

@@ -1,0 +1,97 @@
+// A bug, or no memory, in one session ends that session only. The fault is an allocation that fails in a shard's
+// thread, wherever one can: after the first, the second, the third ... of a whole life of a session. After each the
+// gateway must be as good as new: the neighbour goes on, whoever waited has an answer or a closed connection, nothing
+// is left counted.
+#include <gtest/gtest.h>
+#include <pthread.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "tests/support/scripted_server.hpp"
+#include "tests/unit/gateway/shell_support.hpp"
+
+namespace {
+
+// Allocations of shards until one fails; below zero: none does.
+std::atomic<long> until_fault{-1};
+
+bool in_shard() {
+  thread_local const bool is = [] {
+    std::array<char, 16> name{};
+    pthread_getname_np(pthread_self(), name.data(), name.size());
+    return std::strncmp(name.data(), "shard", 5) == 0;
+  }();
+  return is;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  if (until_fault.load() >= 0 && in_shard() && until_fault.fetch_sub(1) == 0) throw std::bad_alloc();
+  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+
+namespace gateway {
+namespace {
+
+using namespace test;
+
+// Gives what came of it no thought: each step may fail in any way but by silence.
+void live(std::uint16_t port) {
+  HttpClient client(port);
+  const auto ask = [&client](const std::string& body) -> std::optional<support::HttpResponse> {
+    if (!client.post(body)) return std::nullopt;
+    return client.receive();
+  };
+  const auto created = ask(creation());
+  if (!created) return;
+  const std::string sid = attribute(created->body, "sid");
+  if (sid.empty()) return;
+  std::uint64_t rid = 1000;
+  const auto body = [&](const std::string& attributes, const std::string& payload) {
+    return "<body rid='" + std::to_string(++rid) + "' sid='" + sid + "'" + std::string(ns) + attributes + ">" +
+           payload + "</body>";
+  };
+  const std::string restart = " xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'";
+  if (!ask(body("", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>"))) return;
+  if (!ask(body(restart, ""))) return;
+  if (!ask(body("", echo("there and back")))) return;
+  static_cast<void>(ask(body(" type='terminate'", "")));
+}
+
+TEST(Faults, AFailedAllocationEndsOneSessionOnly) {
+  const support::ScriptedServer server;
+  // So few connections that one which is not counted back is noticed soon. A session whose browser lost its connection
+  // to a fault lives on until it has been unused for a second.
+  Gateway gateway(server.port(), 1, "[limits]\nmax_connections = 8\n[bosh]\nunused = 1\ninactivity = 5\n");
+  Browser neighbour(gateway.port());
+  neighbour.log_in();
+  int faults = 0;
+  for (long at = 0;; ++at) {
+    until_fault = at;
+    live(gateway.port());
+    const bool failed = until_fault.exchange(-1) < 0;
+    if (!failed) break;
+    ++faults;
+    ASSERT_NE(neighbour.client().exchange(neighbour.body("", echo("well"))).body.find("well"), std::string::npos)
+        << "after a fault in allocation " << at;
+    ASSERT_LT(at, 2000);
+  }
+  EXPECT_GT(faults, 30);
+  EXPECT_FALSE(Browser(gateway.port()).sid.empty());
+  EXPECT_TRUE(gateway.drain());
+}
+
+}  // namespace
+}  // namespace gateway
