@@ -369,7 +369,7 @@ void Client::probe(Turn& turn) {
 void Client::on_time(xmpp::Instant now, xmpp::Actions& out) {
   auto step = turn(now, out);
   chats_.on_time(now);
-  rooms_.on_time(now);
+  rooms_.on_time(step);
   for (const auto& asked : wire_.expired(now)) on_no_answer(asked);
   if (state_ == State::online) {
     if (!unsent_.empty() && !archive_.catching_up()) resend(step);

@@ -13,6 +13,8 @@ namespace webclient {
 namespace {
 
 constexpr auto join_patience = std::chrono::seconds(60);
+constexpr auto return_after = std::chrono::seconds(2);
+constexpr std::uint8_t max_returns = 3;
 constexpr const char* history_wanted = "50";
 
 bool has_status(xmpp::ElementView presence, std::string_view code) {
@@ -59,19 +61,29 @@ void Rooms::on_presence(xmpp::ElementView presence, Turn& turn) {
   auto* room = from ? model_.edit(from->bare()) : nullptr;
   if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
   const auto type = presence.attribute("type");
-  if (type == "error") return on_join_error(*room, presence);
+  if (type == "error") return on_join_error(*room, presence, turn);
   const auto nick = clean_label(from->resource, model_.bounds().label);
   if (nick.empty()) return;
   if (type == "unavailable") return on_gone(*room, nick, presence, turn);
   if (type.empty()) on_here(*room, nick, presence, turn);
 }
 
-void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence) {
+void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence, Turn& turn) {
   const auto problem = problem_of(presence);
-  if (room.room->state == RoomState::joining) return outside(room, problem);
-  // Another nick was wanted and is not to be had; one is still in.
-  room.room->problem = problem;
-  model_.note(EventKind::room_changed, room.id);
+  if (room.room->state != RoomState::joining) {
+    // Another nick was wanted and is not to be had; one is still in.
+    room.room->problem = problem;
+    return model_.note(EventKind::room_changed, room.id);
+  }
+  // After a restart the first who comes back makes the room anew, and it is locked until that is done.
+  const auto joining = joining_.find(room.id);
+  if (problem == Problem::item_not_found && joining != joining_.end() && joining->second.returns > 0) {
+    --joining->second.returns;
+    joining->second.again = true;
+    joining->second.until = turn.now + return_after;
+    return;
+  }
+  outside(room, problem);
 }
 
 void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn) {
@@ -89,7 +101,7 @@ void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView
   const bool is_self = occupant.self;
   model_.set_occupant(room, std::move(occupant));
   if (!is_self) return;
-  joining_until_.erase(room.id);
+  joining_.erase(room.id);
   const bool was_joined = room.room->state == RoomState::joined;
   const bool renamed = room.room->nick != nick;
   room.room->state = RoomState::joined;
@@ -125,7 +137,7 @@ void Rooms::on_gone(Conversation& room, std::string_view nick, xmpp::ElementView
 }
 
 void Rooms::outside(Conversation& room, Problem why) {
-  joining_until_.erase(room.id);
+  joining_.erase(room.id);
   room.room->state = RoomState::outside;
   room.room->problem = why;
   model_.clear_occupants(room);
@@ -258,7 +270,7 @@ Problem Rooms::join(Conversation& room, std::string_view nick, std::string_view 
 void Rooms::enter(Conversation& room, Turn& turn) {
   room.room->state = RoomState::joining;
   room.room->problem = Problem::none;
-  joining_until_[room.id] = turn.now + join_patience;
+  joining_[room.id].until = turn.now + join_patience;
   auto x = xmpp::NewElement("x", ns::muc);
   auto history = xmpp::NewElement("history", ns::muc).set("maxstanzas", history_wanted);
   if (room.last != WallTime{}) history.set("since", write_stamp(room.last));
@@ -328,22 +340,30 @@ void Rooms::rejoin(Turn& turn) {
     if (!was_in) continue;
     auto* room = model_.edit(row->id);
     model_.clear_occupants(*room);
+    joining_[room->id] = {xmpp::never, max_returns, false};
     enter(*room, turn);
   }
 }
 
-void Rooms::on_time(xmpp::Instant now) {
-  for (auto at = joining_until_.begin(); at != joining_until_.end();) {
-    const auto [id, until] = *at++;
-    if (until > now) continue;
-    joining_until_.erase(id);
-    if (auto* room = model_.edit(id)) outside(*room, Problem::remote_server_timeout);
+void Rooms::on_time(Turn& turn) {
+  for (auto at = joining_.begin(); at != joining_.end();) {
+    auto& [id, joining] = *at;
+    auto* room = model_.edit(id);
+    if (joining.until > turn.now) {
+      ++at;
+    } else if (room != nullptr && std::exchange(joining.again, false)) {
+      enter(*room, turn);
+      ++at;
+    } else {
+      at = joining_.erase(at);
+      if (room != nullptr) outside(*room, Problem::remote_server_timeout);
+    }
   }
 }
 
 xmpp::Instant Rooms::deadline() const {
   auto first = xmpp::never;
-  for (const auto& [id, until] : joining_until_) first = std::min(first, until);
+  for (const auto& [id, joining] : joining_) first = std::min(first, joining.until);
   return first;
 }
 

@@ -2,6 +2,7 @@
 // A room vouches for what comes from its address: nicks, history, its errors; nothing of it counts for another room.
 // Bookmarks are in bookmarks.hpp; private messages of occupants are conversations of their own (chats.hpp).
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ class Rooms {
   void on_message(xmpp::ElementView message, Turn& turn);  // type groupchat
   // An invitation in a message; true: it was one.
   bool on_invitation(xmpp::ElementView message, Turn& turn);
-  void on_time(xmpp::Instant now);
+  void on_time(Turn& turn);
   [[nodiscard]] xmpp::Instant deadline() const;
 
   // ---- commands
@@ -37,7 +38,7 @@ class Rooms {
   void rejoin(Turn& turn);
 
  private:
-  void on_join_error(Conversation& room, xmpp::ElementView presence);
+  void on_join_error(Conversation& room, xmpp::ElementView presence, Turn& turn);
   void on_gone(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
   void on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
   void on_subject(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
@@ -51,7 +52,12 @@ class Rooms {
   Wire& wire_;
   const Self& self_;
   const Roster& roster_;
-  std::map<ConversationId, xmpp::Instant> joining_until_;
+  struct Joining {
+    xmpp::Instant until;
+    std::uint8_t returns = 0;  // how often it may be tried again
+    bool again = false;        // at `until`, instead of giving up
+  };
+  std::map<ConversationId, Joining> joining_;
 };
 
 }  // namespace webclient

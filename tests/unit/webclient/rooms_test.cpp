@@ -311,6 +311,16 @@ TEST_F(RoomsTest, GoesBackAfterARestartOfTheServer) {
   play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
   play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
   EXPECT_EQ(room().state, RoomState::joining);
+  // The first who comes back makes the room anew; until that is done the others are told that there is none.
+  const char* locked =
+      "<presence type='error' from='hall@rooms.example.org/julia'><error type='cancel'><item-not-found "
+      "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>";
+  for (int tries = 0; tries < 3; ++tries) {
+    EXPECT_EQ(play.hears(locked), "");
+    EXPECT_THAT(play.waits(3s), HasSubstr("hall@rooms.example.org/julia"));
+  }
+  play.hears(locked);
+  EXPECT_EQ(room().problem, Problem::item_not_found);
   // From one that was left on purpose one stays away.
   play.does([&](Client& client, auto now, auto& out) { client.leave_room(id(), now, out); });
   play.hears("<enabled xmlns='urn:xmpp:sm:3' id='resume-me' resume='true'/>");
