@@ -250,7 +250,8 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
     note_idle(now);
     settle(now, out);
   } else if (window_.find_answered(request, rid)) {
-    ledger_.in_doubt(rid);
+    // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
+    if (window_.delivered_up_to(rid) != window_.delivered_up_to(rid - 1)) ledger_.in_doubt(rid);
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;

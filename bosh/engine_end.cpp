@@ -226,11 +226,13 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
 
 // what was never handed to a response goes back; what xmpp::bounce() has no answer for is dropped (E-53).
 void Engine::bounce_queue(xmpp::Actions& out) {
+  std::uint64_t number = ledger_.handed_out();
   for (; !queue_.empty(); queue_.pop_front()) {
     const ClientQueue::Single single = queue_.front();
     if (!single.counted) continue;
+    ++number;
     const std::string_view bounced = xmpp::bounce(single.stanza, out.arena);
-    if (!bounced.empty()) out.list.emplace_back(xmpp::ToServer{bounced, 1});
+    if (!bounced.empty()) out.list.emplace_back(xmpp::Undeliverable{number, bounced});
   }
 }
 
@@ -244,6 +246,10 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
     }
     case RidWindow::Place::expected:
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
+      // It was written before the client could know, and nobody will handle it.
+      for (const xmpp::Stanza& payload : *body.payloads)
+        if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
+          queue_.push({notice, payload.kind, xmpp::StanzaType::error}, false);
       push({request, now, fingerprint(body.raw), 0, true}, nullptr);
       return tell(now, out);
     default:

@@ -74,9 +74,11 @@ void create(Shard& shard, HttpConnection& connection, const Request& request, co
   const Sid sid = shard.mint_sid();
   std::string name = write_sid(sid);
   bosh::Engine engine(config.bosh, creation, bosh::Identity{name, found.domain->name}, steady_now());
+  xmpp::StreamRequest stream = creation.stream;
+  if (found.domain->stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
   SessionHost& host =
-      shard.create_session(sid.secret, SessionStart{*found.domain, std::move(name), std::move(engine), creation.stream,
-                                                    SessionOrigin{client.address, client.secure}});
+      shard.create_session(sid.secret, SessionStart{*found.domain, std::move(name), std::move(engine),
+                                                    std::move(stream), SessionOrigin{client.address, client.secure}});
   connection.belongs_to(sequence_of(request.id), host.id());
   host.enter<bosh::Engine>([&](bosh::Engine& created, xmpp::Instant now, xmpp::Actions& out) {
     created.on_create(request.id, body, now, out);

@@ -80,6 +80,9 @@ void visit(Visitor& v, Domain& c) {
   v.time("closing_timeout", c.stream.closing_timeout, milliseconds(100), minutes(1));
   v.bytes("max_queued_bytes", c.stream.max_queued, 16 * kib, 64 * mib);
   v.flag("legacy_without_version", c.stream.legacy_without_version);
+  v.flag("stream_management", c.stream.management.enabled);
+  v.integer("max_unacknowledged", c.stream.management.max_unacknowledged, 10, 100000);
+  v.time("answer_timeout", c.stream.management.answer_timeout, seconds(0), hours(1));
 }
 
 template <class Visitor>

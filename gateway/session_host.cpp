@@ -169,8 +169,9 @@ void SessionHost::on_timer(xmpp::Instant now) {
 
 // ---- carrying out --------------------------------------------------------------------------------------------------
 
-void SessionHost::apply(xmpp::Instant now) {
+bool SessionHost::apply(xmpp::Instant now) {
   auto& asked = shard_.session_actions();
+  bool delivered = false;
   for (std::size_t i = 0; i < asked.list.size(); ++i) {
     const xmpp::SessionAction action = asked.list[i];
     std::visit(
@@ -190,6 +191,7 @@ void SessionHost::apply(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
+            delivered = true;
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
             splitter_.reset();
@@ -202,6 +204,7 @@ void SessionHost::apply(xmpp::Instant now) {
         action);
   }
   asked.clear();
+  return delivered;
 }
 
 void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {
@@ -222,8 +225,8 @@ void SessionHost::carry_out(xmpp::Instant now) {
           using What = std::decay_t<decltype(what)>;
           if constexpr (std::is_same_v<What, xmpp::ToServer>) {
             if (!ended_ && stage_ != Admission::Stage::logged_in) note_early_bytes(what.bytes.size());
-            session_.to_server(what.bytes, now, shard_.session_actions());
-            apply(now);
+            session_.to_server(what.bytes, what.stanzas, now, shard_.session_actions());
+            if (apply(now) && !ended_) ask([&](auto& engine) { engine.delivered_all(now, asked); });
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
             shard_.reply(what);
           } else if constexpr (std::is_same_v<What, xmpp::Push>) {
@@ -250,10 +253,16 @@ void SessionHost::carry_out(xmpp::Instant now) {
             apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::PauseServer>) {
             if (link_) link_->pause_reading(true);
+            session_.reading(false, now);
           } else if constexpr (std::is_same_v<What, xmpp::ResumeServer>) {
             if (link_) link_->pause_reading(false);
+            session_.reading(true, now);
           } else if constexpr (std::is_same_v<What, xmpp::AcknowledgedUpTo>) {
-            // Where the gateway owns XEP-0198 towards the server, this is what its `h` advances over (U-060).
+            session_.client_received(what.stanzas, now, shard_.session_actions());
+            apply(now);
+          } else if constexpr (std::is_same_v<What, xmpp::Undeliverable>) {
+            session_.undeliverable(what.number, what.bounced, now, shard_.session_actions());
+            apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::EndSession>) {
             finish(what, now);
           } else {

@@ -98,7 +98,7 @@ class SessionHost final : public Timed, private LinkOwner {
   // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
   void carry_out(xmpp::Instant now);
   [[nodiscard]] xmpp::Actions& actions();
-  void apply(xmpp::Instant now);  // the shard's SessionActions
+  bool apply(xmpp::Instant now);  // the shard's SessionActions; true: something went to the engine
   void push(const xmpp::Push& push, xmpp::Instant now);
   void tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now);
   void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);

@@ -107,6 +107,13 @@ struct AcknowledgedUpTo {
   std::uint64_t stanzas;
 };
 
+// A stanza of the server that has waited for the client and will not be handed out, and the error for its sender
+// due if nobody else answers for it. Numbered like AcknowledgedUpTo.
+struct Undeliverable {
+  std::uint64_t number;
+  std::string_view bounced;
+};
+
 // The session is over towards the client; the engine stays only to answer late requests (B-144).
 // The shell closes the stream to the server and writes the one log line.
 struct EndSession {
@@ -121,8 +128,9 @@ struct EndSession {
 // Nothing is left to answer: the shell may erase the session.
 struct Forget {};
 
-using Action = std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink,
-                            RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, EndSession, Forget>;
+using Action =
+    std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink, RestartStream,
+                 PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, EndSession, Forget>;
 
 struct Actions {
   Arena arena;

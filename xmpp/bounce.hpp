@@ -1,4 +1,5 @@
-// The answer to a stanza whose client has vanished (XEP-0206 7; PROTOCOL X-050, E-53): who asked or wrote is told.
+// The errors for stanzas that get lost: to the sender of one whose client has vanished (XEP-0206 7; PROTOCOL X-050,
+// E-53), and to the client about one of its own that the server has not confirmed.
 //
 // It reads the start tag of a proven stanza and nothing else, so it needs no parser: libstrophe would build a tree of
 // the whole stanza with a parser of its own to yield four attributes, and its copy would be one re-serialised.
@@ -13,5 +14,9 @@ namespace xmpp {
 // The bytes for the server, in `arena`; empty where there is nothing to say: presence, results, and whatever could
 // begin a loop (errors, headlines, groupchat), or has nobody to be told.
 [[nodiscard]] std::string_view bounce(const Stanza& undelivered, Arena& arena);
+
+// The bytes for the client who sent `stanza` on a stream that died before the server acknowledged it, in `arena`: it
+// may have been handled or not. Empty for presence, results and errors, which nobody waits for.
+[[nodiscard]] std::string_view unconfirmed(std::string_view stanza, Arena& arena);
 
 }  // namespace xmpp

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
+#include <vector>
 
 #include "xmpp/names.hpp"
 #include "xmpp/raw_element.hpp"
@@ -39,7 +41,7 @@ void append_limit(std::string& out, std::string_view name, std::optional<std::ui
 }
 
 // Nothing if the server's limits are the smaller ones already.
-std::optional<std::string> limits_element(const RawElement& element, const OwnLimits& ours) {
+std::optional<std::string> limits_element(const RawElement& element, const Filter& ours) {
   std::optional<std::uint64_t> max_bytes, idle_seconds;
   const auto children = read_children(element.bytes);
   if (!children) return std::nullopt;
@@ -54,6 +56,30 @@ std::optional<std::string> limits_element(const RawElement& element, const OwnLi
   append_limit(out, "idle-seconds", idle);
   out += "</limits>";
   return out;
+}
+
+bool is_management(const RawElement& feature) {
+  return feature.local == "sm" && (feature.uri == ns::management_2 || feature.uri == ns::management_3);
+}
+
+struct Edit {
+  std::string_view old;  // within the features
+  std::string by;
+};
+
+// SASL2 offers it twice over: <authentication><inline><sm/> to resume, and <inline><bind><inline><feature/> to enable.
+// Only what declares its own namespace is found, as servers write it.
+void hide_inline(const RawElement& element, std::vector<Edit>& edits) {
+  const auto children = read_children(element.bytes);
+  if (!children) return;
+  for (const auto& child : children->list) {
+    const bool of_bind = child.local == "feature" && child.bytes.find(ns::management_3) != std::string_view::npos;
+    if (is_management(child) || of_bind) {
+      edits.push_back({child.bytes, {}});
+    } else if (child.local == "inline" || child.uri == ns::bind_2) {
+      hide_inline(child, edits);
+    }
+  }
 }
 
 }  // namespace
@@ -73,26 +99,27 @@ bool requires_tls(std::string_view features) {
                                [](const RawElement& element) { return element.local == "required"; });
 }
 
-std::optional<std::string> filter_features(std::string_view features, const OwnLimits& limits) {
+std::optional<std::string> filter_features(std::string_view features, const Filter& filter) {
   const auto children = read_children(features);
   if (!children) return std::nullopt;
-  std::string out;
-  std::size_t done = 0;  // what lies before is in `out` or left out
-  bool changed = false;
-  const auto replace = [&](const RawElement& feature, std::string_view by) {
-    const auto at = static_cast<std::size_t>(feature.bytes.data() - features.data());
-    out.append(features, done, at - done).append(by);
-    done = at + feature.bytes.size();
-    changed = true;
-  };
+  std::vector<Edit> edits;
   for (const auto& feature : children->list) {
-    if (is_tls(feature) || is_compression(feature)) {
-      replace(feature, {});
+    if (is_tls(feature) || is_compression(feature) || (filter.hide_management && is_management(feature))) {
+      edits.push_back({feature.bytes, {}});
     } else if (feature.uri == ns::limits && feature.local == "limits") {
-      if (const auto element = limits_element(feature, limits)) replace(feature, *element);
+      if (auto element = limits_element(feature, filter)) edits.push_back({feature.bytes, std::move(*element)});
+    } else if (filter.hide_management && feature.uri == ns::sasl2 && feature.local == "authentication") {
+      hide_inline(feature, edits);
     }
   }
-  if (!changed) return std::nullopt;
+  if (edits.empty()) return std::nullopt;
+  std::string out;
+  std::size_t done = 0;  // what lies before is in `out` or left out
+  for (const Edit& edit : edits) {
+    const auto at = static_cast<std::size_t>(edit.old.data() - features.data());
+    out.append(features, done, at - done).append(edit.by);
+    done = at + edit.old.size();
+  }
   out.append(features, done);
   return out;
 }

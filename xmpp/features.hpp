@@ -1,5 +1,6 @@
 // <stream:features/> on its way to the browser (PROTOCOL, U-017): TLS and compression are between the
-// gateway and the server, and the limits of XEP-0478 are the smaller of the server's and ours.
+// gateway and the server, XEP-0198 is where the gateway speaks it itself (U-050), and the limits of XEP-0478 are the
+// smaller of the server's and ours.
 // Nothing else is touched, above all not the SASL mechanisms and the channel bindings of XEP-0440: by XEP-0474 a client
 // recognises any edit there as a downgrade attack.
 #pragma once
@@ -10,9 +11,10 @@
 
 namespace xmpp {
 
-struct OwnLimits {
-  std::uint64_t max_bytes = 0;     // 0: none of our own
+struct Filter {
+  std::uint64_t max_bytes = 0;     // 0: no limit of our own
   std::uint64_t idle_seconds = 0;  // likewise
+  bool hide_management = false;
 };
 
 [[nodiscard]] bool offers_tls(std::string_view features);
@@ -20,6 +22,6 @@ struct OwnLimits {
 [[nodiscard]] bool requires_tls(std::string_view features);
 
 // The features as the browser gets them; nothing if they may pass as they are.
-[[nodiscard]] std::optional<std::string> filter_features(std::string_view features, const OwnLimits& limits);
+[[nodiscard]] std::optional<std::string> filter_features(std::string_view features, const Filter& filter);
 
 }  // namespace xmpp

@@ -1,5 +1,6 @@
 #include "xmpp/session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "xmpp/features.hpp"
@@ -71,6 +72,7 @@ bool Session::may_write() const {
 
 void Session::end(Fault fault, SessionActions& out) {
   if (state_ == State::closed) return;
+  if (state_ != State::closing) report_lost(out);
   state_ = State::closed;
   std::string().swap(queue_);
   out.list.emplace_back(Ended{fault});
@@ -85,13 +87,24 @@ void Session::refuse(Fault fault, Instant now, SessionActions& out) {
   end(fault, out);
 }
 
+// The clean end. The server learns how far its stanzas came, and who wrote those that are ours learns that they did
+// not.
+void Session::end_stream(Instant now, SessionActions& out) {
+  if (managed()) {
+    if (management_->has_news()) acknowledge(now, out);
+    if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
+  }
+  send(stream_end, now, out);
+}
+
 void Session::on_event(const StreamEvent& event, Instant now, SessionActions& out) {
   if (state_ == State::opening || state_ == State::closed) return;
+  if (management_) management_->heard(now);
   // What follows <proceed/> was written before TLS, by whoever could (U-011).
   if (state_ == State::negotiating && negotiation_.phase() == Negotiation::Phase::encrypting) return;
   if (const auto* fault = std::get_if<Fault>(&event)) return refuse(*fault, now, out);
   if (std::holds_alternative<StreamClosed>(event)) {
-    if (may_write()) send(stream_end, now, out);
+    if (may_write()) end_stream(now, out);
     return end({FaultKind::closed, state_ == State::closing ? "closed by us" : "closed by the server"}, out);
   }
   if (state_ == State::closing) return;
@@ -105,14 +118,17 @@ void Session::on_event(const StreamEvent& event, Instant now, SessionActions& ou
 void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.kind == StanzaKind::stream_error) return on_stream_error(stanza, now, out);
   if (state_ == State::negotiating) return take(negotiation_.on_stanza(stanza), stanza, now, out);
-  if (stanza.kind == StanzaKind::features) return show_features(stanza, out);  // as after SASL2
+  if (stanza.kind == StanzaKind::features) return show_features(stanza, now, out);  // as after SASL2
+  if (stanza.kind == StanzaKind::management && request_.management == Management::owned)
+    return on_management(stanza, now, out);
   if (stanza.is_sasl()) logging_in_ = true;
   if (stanza.kind == StanzaKind::sasl_success) logged_in_ = true;
   if (stanza.kind == StanzaKind::sasl2_success) {
     logged_in_ = true;
     logging_in_ = false;
   }
-  out.list.emplace_back(Deliver{stanza});
+  hand_over(stanza, now, out);
+  if (!bound_) note_binding(stanza, now, out);
 }
 
 void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now, SessionActions& out) {
@@ -132,15 +148,14 @@ void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now
       out.list.emplace_back(Opened{std::get<StreamOpened>(event)});
       return activate(now, out);
     case Step::show:
-      out.list.emplace_back(Deliver{std::get<Stanza>(event)});
-      return;
+      return hand_over(std::get<Stanza>(event), now, out);
     case Step::show_features:
       if (tls_ == TlsMode::none && requires_tls(std::get<Stanza>(event).bytes)) {
         // Whatever the browser did now, the server would refuse; so the operator is told what to change.
         return refuse({FaultKind::connection_failed, "the server requires TLS, and tls = \"none\" is configured"}, now,
                       out);
       }
-      show_features(std::get<Stanza>(event), out);
+      show_features(std::get<Stanza>(event), now, out);
       return activate(now, out);
     case Step::no_tls:
       // U-012: in the clear nothing is said but good-bye.
@@ -150,12 +165,15 @@ void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now
   }
 }
 
-void Session::show_features(const Stanza& stanza, SessionActions& out) {
+void Session::show_features(const Stanza& stanza, Instant now, SessionActions& out) {
   Stanza shown = stanza;
-  if (const auto filtered = filter_features(stanza.bytes, {policy_.max_bytes_to_server, policy_.idle_seconds})) {
+  const bool hide = request_.management == Management::owned;
+  management_offered_ |= stanza.bytes.find(ns::management_3) != std::string_view::npos;
+  if (const auto filtered = filter_features(stanza.bytes, {policy_.max_bytes_to_server, policy_.idle_seconds, hide})) {
     shown.bytes = out.arena.store(*filtered);
   }
   out.list.emplace_back(Deliver{shown});
+  try_to_manage(now, out);
 }
 
 void Session::activate(Instant now, SessionActions& out) {
@@ -179,15 +197,25 @@ void Session::on_stream_error(const Stanza& stanza, Instant now, SessionActions&
     out.list.emplace_back(Redirect{out.arena.store(other->host), other->port});
     return;
   }
+  report_lost(out);  // before the error, behind which bindings hand out nothing
   out.list.emplace_back(Deliver{stanza});
   if (may_write()) send(stream_end, now, out);
   end({FaultKind::stream_error, "the server ended the stream with an error"}, out);
 }
 
-void Session::to_server(std::string_view bytes, Instant now, SessionActions& out) {
-  if (state_ == State::closing || state_ == State::closed || bytes.empty()) return;
+void Session::to_server(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out) {
+  if (state_ == State::closing || state_ == State::closed) return;
+  if (request_.management != Management::transparent) bytes = without_management(bytes, out);
+  if (bytes.empty()) return;
+  if (request_.management == Management::late && bound_) {
+    request_.management = Management::owned;
+    try_to_manage(now, out);
+  }
   if (!logged_in_ && begins_sasl(bytes)) logging_in_ = true;
-  if (state_ == State::active) return send(bytes, now, out);
+  if (state_ == State::active) {
+    send(bytes, now, out);
+    return count_sent(bytes, stanzas, now, out);
+  }
   if (bytes.size() > policy_.max_queued || queue_.size() > policy_.max_queued - bytes.size()) {
     // The browser's doing: the server is not told of a policy.
     if (may_write()) send(stream_end, now, out);
@@ -209,7 +237,7 @@ void Session::restart(std::string_view lang, Instant now, SessionActions& out) {
 void Session::close(Instant now, SessionActions& out) {
   if (state_ == State::closing || state_ == State::closed) return;
   if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
-  send(stream_end, now, out);
+  end_stream(now, out);
   std::string().swap(queue_);
   state_ = State::closing;
   due_ = now + policy_.closing_timeout;
@@ -227,12 +255,17 @@ void Session::on_time(Instant now, SessionActions& out) {
       if (may_write()) send(stream_end, now, out);
       return end({FaultKind::timed_out, "no usable stream in time"}, out);
     case State::active:
-      return send(" ", now, out);
+      return on_time_active(now, out);
     case State::closing:
       return end({FaultKind::timed_out, "no end from the server in time"}, out);
     case State::closed:
       return;
   }
+}
+
+// U-020: SASL suffers no other byte.
+Instant Session::keepalive_at() const {
+  return logging_in_ || policy_.keepalive == Duration::zero() ? never : last_sent_ + policy_.keepalive;
 }
 
 Instant Session::deadline() const {
@@ -242,8 +275,7 @@ Instant Session::deadline() const {
     case State::closing:
       return due_;
     case State::active:
-      // U-020: SASL suffers no other byte.
-      return logging_in_ || policy_.keepalive == Duration::zero() ? never : last_sent_ + policy_.keepalive;
+      return std::min(keepalive_at(), management_ ? management_->deadline() : never);
     case State::closed:
       return never;
   }

@@ -1,5 +1,6 @@
 // The session model: one XMPP stream to the server, from "not connected" to "closed", whatever the binding
-// (RFC 6120 4, 5; PROTOCOL U-010...U-021, X-002, X-008, X-009, X-020). Pure: it says what to send and when to encrypt.
+// (RFC 6120 4, 5; XEP-0198; PROTOCOL U-010...U-021, U-050...U-066, X-002, X-008, X-009, X-020). Pure: it says what to
+// send and when to encrypt.
 //
 //   Opening ──link_up──► Negotiating ──features──► Active ──close()──► Closing ──peer's end──► Closed
 //      │                  │   ▲  └─restart()───────┘ │                    │
@@ -10,6 +11,7 @@
 // through), and holds no socket. One shard, one thread.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,6 +21,7 @@
 #include "xmpp/fault.hpp"
 #include "xmpp/negotiation.hpp"
 #include "xmpp/stanza.hpp"
+#include "xmpp/stream_management.hpp"
 #include "xmpp/stream_splitter.hpp"
 #include "xmpp/time.hpp"
 
@@ -28,6 +31,13 @@ enum class TlsMode : std::uint8_t {
   starttls,  // required (U-012)
   direct,    // the link is encrypted before the stream begins (U-002)
   none,      // plain; the shell allows it only where the configuration does
+};
+
+// Who speaks XEP-0198 with the server (U-050). There is only one who may: two would count differently.
+enum class Management : std::uint8_t {
+  transparent,  // the client, if it likes; its elements pass like any other
+  owned,        // the gateway: the feature is hidden, and a client that asks all the same is refused
+  late,         // the client if its first word after the bind is about it, otherwise the gateway from there on
 };
 
 // What is the same for all sessions of a domain. Must outlive the sessions.
@@ -40,6 +50,7 @@ struct StreamPolicy {
   std::size_t max_queued = 1024 * 1024;  // bytes for the server kept while it negotiates (B-038); above: fault
   std::size_t max_bytes_to_server = 0;   // announced by XEP-0478; 0: leave upstream's
   std::uint32_t idle_seconds = 0;        // likewise
+  ManagementPolicy management;           // where it is the gateway's
 };
 
 // What a browser said in its creation request.
@@ -47,6 +58,7 @@ struct StreamRequest {
   std::string lang;     // xml:lang, or empty
   std::string from;     // claimed bare JID, already checked for form; sent only when no TLS is outstanding (B-031)
   bool version = true;  // false: legacy client without xmpp:version
+  Management management = Management::transparent;
 };
 
 // ---- what a step asks for; views live until SessionActions::clear() or that of the events they came from
@@ -95,12 +107,23 @@ class Session {
   void on_event(const StreamEvent& event, Instant now, SessionActions& out);
 
   // From the binding: passed on when Active, kept in order until then. `bytes` must live as long as the views in `out`.
-  void to_server(std::string_view bytes, Instant now, SessionActions& out);
+  // `stanzas` of the elements are such that XEP-0198 counts.
+  void to_server(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out);
   void restart(std::string_view lang, Instant now, SessionActions& out);
   // Clean end: </stream:stream>, then Ended when the peer's has come or the closing timeout is over. Idempotent.
   void close(Instant now, SessionActions& out);
   // The end without </stream:stream>: the client, who owns stream management, may resume elsewhere (W-027, U-022).
   void drop(SessionActions& out);
+
+  // ---- what becomes of the server's stanzas, numbered from the start of the session over all that count
+  // The client has provably received so many.
+  void client_received(std::uint64_t count, Instant now, SessionActions& out);
+  // This one will not reach the client, and `bounced` would tell its sender. Sent where nobody else answers for
+  // the stanza: with XEP-0198 the server does.
+  void undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out);
+  // The shell has stopped or gone on reading from the server.
+  void reading(bool is, Instant now);
+  [[nodiscard]] bool managed() const { return management_ && management_->on(); }
 
   void on_time(Instant now, SessionActions& out);
   [[nodiscard]] Instant deadline() const;
@@ -113,20 +136,38 @@ class Session {
   void send(std::string_view bytes, Instant now, SessionActions& out);
   void send_header(Instant now, SessionActions& out);
   void take(Negotiation::Step step, const StreamEvent& event, Instant now, SessionActions& out);
-  void show_features(const Stanza& stanza, SessionActions& out);
+  void show_features(const Stanza& stanza, Instant now, SessionActions& out);
   void on_stanza(const Stanza& stanza, Instant now, SessionActions& out);
   void on_stream_error(const Stanza& stanza, Instant now, SessionActions& out);
   void activate(Instant now, SessionActions& out);
   void refuse(Fault fault, Instant now, SessionActions& out);
   void end(Fault fault, SessionActions& out);
+  void end_stream(Instant now, SessionActions& out);
+
+  // ---- session_management.cpp
+  void hand_over(const Stanza& stanza, Instant now, SessionActions& out);
+  void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
+  void try_to_manage(Instant now, SessionActions& out);
+  void on_management(const Stanza& stanza, Instant now, SessionActions& out);
+  void on_acknowledged(std::string_view h, Instant now, SessionActions& out);
+  [[nodiscard]] std::string_view without_management(std::string_view bytes, SessionActions& out);
+  void count_sent(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out);
+  void acknowledge(Instant now, SessionActions& out);
+  void ask(Instant now, SessionActions& out);
+  void report_lost(SessionActions& out);
+  void on_time_active(Instant now, SessionActions& out);
+  [[nodiscard]] Instant keepalive_at() const;
+
   [[nodiscard]] bool tls_outstanding() const { return tls_ == TlsMode::starttls && !encrypted_; }
   [[nodiscard]] bool may_write() const;
 
   const StreamPolicy& policy_;
   StreamRequest request_;
-  std::string queue_;  // for the server, until the stream is usable
-  Instant due_;        // the end of patience: negotiating, closing
-  Instant last_sent_;  // for the keepalive
+  std::string queue_;                             // for the server, until the stream is usable
+  std::unique_ptr<StreamManagement> management_;  // once the gateway has asked for it
+  std::uint64_t delivered_ = 0;                   // stanzas for the client that count
+  Instant due_;                                   // the end of patience: negotiating, closing
+  Instant last_sent_;                             // for the keepalive
   Negotiation negotiation_;
   State state_ = State::opening;
   TlsMode tls_ = TlsMode::starttls;
@@ -135,6 +176,8 @@ class Session {
   bool logging_in_ = false;  // SASL has begun, and no features since its success: not a byte of ours in between
   bool logged_in_ = false;
   bool restarting_ = false;
+  bool management_offered_ = false;
+  bool bound_ = false;
 };
 
 }  // namespace xmpp

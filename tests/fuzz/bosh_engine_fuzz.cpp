@@ -208,6 +208,8 @@ class World {
         break;
     }
     if (acks_ && in_.flag()) body.ack = next_ - in_.below(6);
+    const Rid claims = body.ack.value_or(rid - 1);
+    if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
     const bool taken = !ended_ && !body.bad_pause && created_;
     const RequestId id = open(rid);
     engine_->on_request(id, body, now_, out_);
@@ -305,6 +307,16 @@ class World {
     return rid;
   }
 
+  // Rids may lie around the end of the number space: how far behind the first one.
+  [[nodiscard]] std::int64_t place(Rid rid) const { return static_cast<std::int64_t>(rid - first_); }
+
+  // What the client can at most have shown to have: by what it said, or by requests that its window allows only then.
+  std::uint64_t provable() {
+    const std::int64_t by_window = place(expected()) - 1 - static_cast<std::int64_t>(requests_);
+    const auto behind = handed_out_by_.upper_bound(std::max(by_window, claimed_));
+    return behind == handed_out_by_.begin() ? 0 : std::prev(behind)->second;
+  }
+
   // ---- outputs
 
   void check() {
@@ -315,10 +327,12 @@ class World {
       if (std::holds_alternative<xmpp::Reply>(action)) continue;
       if (const auto* to_server = std::get_if<xmpp::ToServer>(&action)) {
         check_to_server(to_server->bytes);
+      } else if (const auto* undeliverable = std::get_if<xmpp::Undeliverable>(&action)) {
+        check_undeliverable(*undeliverable);
       } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
         if (acked->stanzas <= acknowledged_) complain("an ack that is no news");
         acknowledged_ = acked->stanzas;
-        if (acknowledged_ > handed_out_) complain("acknowledged what was not handed out");
+        if (acknowledged_ > provable()) complain("acknowledged what is not proven");
       } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
         check_end(end->reason);
       } else if (std::holds_alternative<xmpp::Forget>(action)) {
@@ -345,7 +359,6 @@ class World {
     trace("  U>", 0, bytes);
     if (ended_) complain("to the server after the end");
     if (bytes.empty()) complain("nothing to the server");
-    for (const auto n : serials(bytes, " id='s")) bounced(n);
     for (const auto n : serials(bytes, " id='c")) {
       if (forwarded_any_ && n <= forwarded_) complain("forwarded twice, or out of order", bytes);
       forwarded_ = n;
@@ -353,14 +366,19 @@ class World {
     }
   }
 
-  // In order; only presence is dropped.
-  void bounced(std::uint64_t n) {
-    while (!waiting_.empty() && waiting_.front().n != n) {
+  // In order; only presence is dropped. The number is that of the stanza among all that were delivered.
+  void check_undeliverable(const xmpp::Undeliverable& what) {
+    if (ended_) complain("to the server after the end");
+    const auto found = serials(what.bounced, " id='s");
+    if (found.size() != 1) complain("not the error for one stanza", what.bounced);
+    while (!waiting_.empty() && waiting_.front().n != found[0]) {
       if (waiting_.front().message) complain("bounced out of order");
       waiting_.pop_front();
+      ++dropped_;
     }
     if (waiting_.empty()) complain("bounced what was handed out");
     waiting_.pop_front();
+    if (what.number != handed_out_ + ++dropped_) complain("a stanza under another's number");
   }
 
   void check_end(xmpp::EndReason reason) {
@@ -399,6 +417,7 @@ class World {
     }
     answered_ = rid;
     answers_[rid] = reply.body;
+    handed_out_by_[place(rid)] = handed_out_;
   }
 
   void hand_out(std::string_view body) {
@@ -417,6 +436,8 @@ class World {
   std::map<RequestId, Open> open_;
   std::map<Rid, std::string> answers_;
   std::set<Rid> known_;
+  std::map<std::int64_t, std::uint64_t> handed_out_by_;
+  std::int64_t claimed_ = -1;
   struct Waiting {
     std::uint64_t n;
     bool message;
@@ -426,7 +447,7 @@ class World {
   std::deque<std::string> texts_;
   std::string raw_;
   Rid first_ = 0, next_ = 0, answered_ = 0;
-  std::uint64_t last_id_ = 0, sent_ = 0, handed_out_ = 0, acknowledged_ = 0, forwarded_ = 0;
+  std::uint64_t last_id_ = 0, sent_ = 0, handed_out_ = 0, acknowledged_ = 0, forwarded_ = 0, dropped_ = 0;
   std::uint32_t requests_ = 0;
   bool acks_ = false, created_ = false, ended_ = false, forgotten_ = false, forwarded_any_ = false;
 };

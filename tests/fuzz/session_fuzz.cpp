@@ -1,6 +1,7 @@
 // A session driven by random events: bytes of a server, of a browser, of a hostile network, time and lost links. What
 // must hold: nothing of the browser is sent before the stream is usable (above all not in the clear), nothing at all
-// follows an end, the stream we write is well-formed, and time that has come is acted on.
+// follows an end, the stream we write is well-formed, time that has come is acted on, and where XEP-0198 is the
+// gateway's nothing is acknowledged that was not delivered and proven, or is answered for when the session ends.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
@@ -44,12 +46,21 @@ constexpr std::string_view server_says[] = {
     "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
     "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[::1]:5222</see-other-host>"
     "</stream:error>",
-    "<message><body>x</body></message>",
+    "<message from='b@x'><body>x</body></message>",
     "<presence/>",
     "</stream:stream>",
     "<!-- -->",
     "<stream:features><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>1</max-bytes></limits></stream:features>",
     " ",
+    "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
+    "<iq type='result' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+    "<enabled xmlns='urn:xmpp:sm:3'/>",
+    "<failed xmlns='urn:xmpp:sm:3'/>",
+    "<r xmlns='urn:xmpp:sm:3'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='0'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='1'/>",
+    "<a xmlns='urn:xmpp:sm:3' h='2'/>",
+    "<message from='b@x' id='1'/><message from='b@x' id='2'/><message from='b@x' id='3'/>",
 };
 
 // Every byte of the browser carries this, so that it is found wherever it goes.
@@ -62,7 +73,12 @@ class Play {
     policy_.max_queued = 4 * secret.size();
     policy_.legacy_without_version = (next() & 1) != 0;
     policy_.max_bytes_to_server = next();
-    session_.emplace(policy_, xmpp::StreamRequest{"en", "a@example.org", (next() & 1) != 0}, now_);
+    policy_.management.max_unacknowledged = 1U + (next() & 3U);
+    const std::uint8_t who = next();
+    owned_ = who % 3 == 1;
+    session_.emplace(
+        policy_, xmpp::StreamRequest{"en", "a@example.org", (who & 64) != 0, static_cast<xmpp::Management>(who % 3)},
+        now_);
   }
 
   void run() {
@@ -83,7 +99,7 @@ class Play {
 
   void step(std::uint8_t what) {
     const std::uint8_t which = next();
-    switch (what % 10) {
+    switch (what % 12) {
       case 0:
         mode_ = static_cast<xmpp::TlsMode>(which % 3);
         if (session_->state() == Session::State::opening) secure_ = mode_ != xmpp::TlsMode::starttls;
@@ -96,12 +112,19 @@ class Play {
       case 2:
         return session_->link_down({xmpp::FaultKind::connection_lost, ""}, now_, actions_);
       case 3:
-        if (which % 4 == 0) return session_->close(now_, actions_);
+        if (which % 4 == 0) return close();
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
       case 4:
-        return session_->to_server(secret, now_, actions_);
+        if (which % 8 == 0) return session_->to_server("<enable xmlns='urn:xmpp:sm:3'/>", 0, now_, actions_);
+        if (which % 4 == 1) return session_->to_server("<message id='1'/><presence/>", 2, now_, actions_);
+        return session_->to_server(secret, 0, now_, actions_);
       case 5:
         return pass_time(std::chrono::seconds(which));
+      case 7:
+        proven_ = std::max(proven_, std::min<std::uint64_t>(which, delivered_));
+        return session_->client_received(proven_, now_, actions_);
+      case 8:
+        return session_->reading((which & 1) != 0, now_);
       case 6: {
         const auto size = std::min<std::size_t>(which, script_.size());
         const auto raw = script_.substr(0, size);
@@ -118,11 +141,18 @@ class Play {
     splitter_.feed(bytes, events);
     for (const auto& event : events.list) {
       session_->on_event(event, now_, actions_);
+      if (!managed_ && session_->managed()) before_ = told_ = delivered_;
+      managed_ = session_->managed();
       const bool was_void = rest_is_void_;
       carry_out();
       if (rest_is_void_ && !was_void) break;
     }
     rest_is_void_ = false;
+  }
+
+  void close() {
+    closing_ = true;
+    session_->close(now_, actions_);
   }
 
   void pass_time(xmpp::Duration time) {
@@ -144,6 +174,7 @@ class Play {
   void act(const xmpp::SendBytes& send) {
     check(!encrypt_asked_, "something is sent while TLS begins");
     check(!end_sent_, "something is sent behind </stream:stream>");
+    check_acknowledged(send.bytes);
     const bool is_secret = send.bytes.find("secret") != std::string_view::npos;
     check(!is_secret || (secure_ && usable_), "bytes of the browser on a stream that is not usable");
     if (send.bytes.starts_with("<?xml")) {
@@ -157,6 +188,27 @@ class Play {
       check(!std::holds_alternative<xmpp::Fault>(event), "what we write is no stream");
     }
   }
+  // What is acknowledged beyond the proofs is bounced at the end, and not before the server had too much of it.
+  void check_acknowledged(std::string_view sent) {
+    if (!owned_) return;
+    constexpr std::string_view begin = "<a xmlns='urn:xmpp:sm:3' h='";
+    if (sent.starts_with(begin)) {
+      const auto h = static_cast<std::uint64_t>(std::atoll(std::string(sent.substr(begin.size())).c_str())) + before_;
+      check(managed_, "an acknowledgement without stream management");
+      check(h >= told_ && h <= delivered_, "more or less acknowledged than possible");
+      check(h <= std::max(passed(), told_) || delivered_ - told_ > policy_.management.max_unacknowledged,
+            "acknowledged without a proof and without need");
+      told_ = h;
+    }
+    if (sent.find("recipient-unavailable") != std::string_view::npos) bounced_ = true;
+    if (managed_ && sent == "</stream:stream>" && closing_ && told_ > passed())
+      check(bounced_, "nobody answers for what was acknowledged");
+  }
+  // Up to the first message that is not proven.
+  [[nodiscard]] std::uint64_t passed() const {
+    const auto next = std::upper_bound(messages_.begin(), messages_.end(), std::max(proven_, before_));
+    return next == messages_.end() ? delivered_ : *next - 1;
+  }
   void act(const xmpp::Encrypt&) {
     check(!secure_, "TLS twice");
     encrypt_asked_ = rest_is_void_ = true;
@@ -168,7 +220,14 @@ class Play {
   }
   void act(const xmpp::Deliver& deliver) {
     const bool is_error = deliver.stanza.kind == xmpp::StanzaKind::stream_error;
-    check(secure_ || is_error, "an element of the stream before TLS is shown");
+    if (deliver.stanza.counts() && deliver.stanza.type != xmpp::StanzaType::error) {
+      ++delivered_;
+      if (deliver.stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
+    }
+    const bool management = deliver.stanza.kind == xmpp::StanzaKind::management;
+    check(!owned_ || !management || deliver.stanza.bytes.find("unexpected-request") != std::string_view::npos,
+          "stream management is shown");
+    check(secure_ || is_error || (owned_ && management), "an element of the stream before TLS is shown");
     check(deliver.stanza.bytes.find("starttls") == std::string_view::npos, "starttls is shown");
     if (deliver.stanza.kind == xmpp::StanzaKind::features) usable_ = true;
   }
@@ -182,7 +241,7 @@ class Play {
 
   // However it went: a session that is told to end does so in bounded time.
   void finish() {
-    session_->close(now_, actions_);
+    close();
     carry_out();
     if (!ended_) pass_time(policy_.closing_timeout);
     check(ended_, "no end");
@@ -201,6 +260,10 @@ class Play {
   int redirects_ = 0;
   bool secure_ = false, usable_ = false, encrypt_asked_ = false, end_sent_ = false, ended_ = false;
   bool rest_is_void_ = false;
+  // counted from the start of the session
+  std::uint64_t delivered_ = 0, proven_ = 0, told_ = 0, before_ = 0;
+  std::vector<std::uint64_t> messages_;
+  bool owned_ = false, managed_ = false, closing_ = false, bounced_ = false;
 };
 
 }  // namespace

@@ -266,6 +266,30 @@ TEST(EngineAcks, E09_AreWithheldFromALostAnswer) {
   )");
 }
 
+// An empty answer that did not arrive has lost nothing, and does not hold up the proofs of what follows.
+TEST(EngineAcks, AreNotWithheldForAnEmptyAnswer) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='1'/>
+      G>10 <message id='1'/>
+    C>11
+    at 55s
+      G>11 empty
+    GONE 11
+    C>12
+      ACKED 1
+    S> <message id='2'/>
+      G>12 <message id='2'/>
+    C>13
+    S> <message id='3'/>
+      G>13 <message id='3'/>
+    C>14
+      ACKED 2
+  )");
+}
+
 // U-061: doubts are bounded, or a server would keep everything for ever.
 TEST(EngineAcks, DropDoubtsThatGrowTooLarge) {
   Policy policy;

@@ -50,6 +50,20 @@ TEST(EngineEnd, E15_TerminatesWithNothingHeld) {
   )");
 }
 
+// What a client says before it knows that the server is gone comes back, ahead of the news.
+TEST(EngineEnd, ReturnsWhatNobodyWillHandle) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    CLOSE server_lost
+      END server_lost remote-connection-failed
+    C>10 <message to='b@x' id='1'/><presence/>
+      G>10 <message type='error' from='b@x' id='1'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+    C>11
+      G>11 [type='terminate' condition='remote-connection-failed']
+  )");
+}
+
 // B-192: what waits goes with it; X-050: what does not fit goes back.
 TEST(EngineEnd, HandsOutWhatWaitsOnTerminate) {
   Policy policy;

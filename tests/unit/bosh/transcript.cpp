@@ -235,21 +235,20 @@ std::string Transcript::render(const xmpp::Reply& reply) const {
 }
 
 // What xmpp::bounce() makes of a stanza is its own business; here it matters which one it was.
-std::string Transcript::render(const xmpp::ToServer& to_server) {
-  const std::string_view bytes = to_server.bytes;
-  for (const std::string name : {"message", "iq"}) {
-    if (!bytes.starts_with("<" + name + " xmlns='jabber:client' type='error' to=")) continue;
-    const std::string_view id = bytes.substr(bytes.find(" id='") + 5);
-    return "BOUNCE " + name + " " + std::string(id.substr(0, id.find('\'')));
-  }
-  return "U> " + without_client_namespace(bytes);
+std::string Transcript::render(const xmpp::Undeliverable& stanza) {
+  const std::string_view bytes = stanza.bounced;
+  const std::string_view name = bytes.substr(1, bytes.find(' ') - 1);
+  const std::string_view id = bytes.substr(bytes.find(" id='") + 5);
+  return "BOUNCE " + std::string(name) + " " + std::string(id.substr(0, id.find('\'')));
 }
 
 std::vector<std::string> Transcript::rendered() {
   std::vector<std::string> lines = extra_;
   for (const xmpp::Action& action : actions_.list) {
     if (const auto* to_server = std::get_if<xmpp::ToServer>(&action)) {
-      lines.push_back(render(*to_server));
+      lines.push_back("U> " + without_client_namespace(to_server->bytes));
+    } else if (const auto* undeliverable = std::get_if<xmpp::Undeliverable>(&action)) {
+      lines.push_back(render(*undeliverable));
     } else if (const auto* reply = std::get_if<xmpp::Reply>(&action)) {
       EXPECT_EQ(++replies_[reply->request], 1) << "second reply to " << label(reply->request);
       lines.push_back(render(*reply));

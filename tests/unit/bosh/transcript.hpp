@@ -57,7 +57,7 @@ class Transcript {
   [[nodiscard]] std::vector<std::string> rendered();
   [[nodiscard]] std::string label(xmpp::RequestId id) const;
   [[nodiscard]] std::string render(const xmpp::Reply& reply) const;
-  [[nodiscard]] static std::string render(const xmpp::ToServer& to_server);
+  [[nodiscard]] static std::string render(const xmpp::Undeliverable& stanza);
 
   xmpp::Limits limits_;
   BodyReader reader_;

@@ -84,4 +84,26 @@ TEST(Bounce, EscapesWhatItRepeats) {
             "<iq xmlns='jabber:client' type='error' to='b\xC3\xA4@b.org' id='1'>" + cancel);
 }
 
+// The other way: what the client hears about its own stanza. It must itself be a stanza, and one that is not answered.
+TEST(Unconfirmed, TellsWhoWaits) {
+  const auto told = [](const std::string& stanza) {
+    xmpp::Arena arena;
+    return std::string(xmpp::unconfirmed(stanza, arena));
+  };
+  const std::string error =
+      "><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text "
+      "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed "
+      "this.</text></error></";
+  EXPECT_EQ(told("<message xmlns='jabber:client' to='b@x' id='1' type='chat'><body>hi</body></message>"),
+            "<message xmlns='jabber:client' type='error' from='b@x' id='1'" + error + "message>");
+  EXPECT_EQ(told("<message to='room@muc.x' type='groupchat'/>"),
+            "<message xmlns='jabber:client' type='error' from='room@muc.x'" + error + "message>");
+  EXPECT_EQ(told("<c:iq xmlns:c='jabber:client' type='set' id='a&lt;b'/>"),
+            "<iq xmlns='jabber:client' type='error' id='a&lt;b'" + error + "iq>");
+  for (const std::string nobody : {"<presence/>", "<iq type='result' id='1'/>", "<iq type='error' id='1'/>",
+                                   "<iq type='get'/>", "<message type='error' to='b@x'/>", "<r/>"}) {
+    EXPECT_EQ(told(nobody), "");
+  }
+}
+
 }  // namespace

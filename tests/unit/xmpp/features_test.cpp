@@ -4,9 +4,9 @@
 
 namespace {
 
+using xmpp::Filter;
 using xmpp::filter_features;
 using xmpp::offers_tls;
-using xmpp::OwnLimits;
 
 const std::string begin = "<stream:features xmlns:stream='http://etherx.jabber.org/streams'>",
                   end = "</stream:features>";
@@ -14,7 +14,7 @@ const std::string starttls = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>
 const std::string compression =
     "<compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression>";
 
-std::string filtered(const std::string& content, const OwnLimits& limits = {}) {
+std::string filtered(const std::string& content, const Filter& limits = {}) {
   const auto result = filter_features(begin + content + end, limits);
   if (!result) return "unchanged";
   EXPECT_TRUE(result->starts_with(begin));

@@ -102,7 +102,13 @@ struct Rig {
   Lines down(FaultKind kind = FaultKind::connection_lost) {
     return session->link_down(Fault{kind, ""}, now, actions), take();
   }
-  Lines to_server(std::string_view bytes) { return session->to_server(bytes, now, actions), take(); }
+  Lines to_server(std::string_view bytes, std::uint32_t stanzas = 0) {
+    return session->to_server(bytes, stanzas, now, actions), take();
+  }
+  Lines received(std::uint64_t count) { return session->client_received(count, now, actions), take(); }
+  Lines undeliverable(std::uint64_t number, std::string_view bounced) {
+    return session->undeliverable(number, bounced, now, actions), take();
+  }
   Lines restart(std::string_view lang = {}) { return session->restart(lang, now, actions), take(); }
   Lines close() { return session->close(now, actions), take(); }
   Lines drop() { return session->drop(actions), take(); }

@@ -1,0 +1,316 @@
+// Transcripts of XEP-0198 towards the server: who speaks it, and what each side gets to see.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/xmpp/session_support.hpp"
+
+namespace {
+
+using namespace test;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using xmpp::Management;
+
+const std::string sm = "<sm xmlns='urn:xmpp:sm:3'/>", sm_2 = "<sm xmlns='urn:xmpp:sm:2'><optional/></sm>";
+const std::string bind_feature = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
+const std::string bound_features = "<stream:features>" + bind_feature + sm_2 + sm + "</stream:features>";
+const std::string bind_result = "<iq type='result' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+const std::string enable = "<enable xmlns='urn:xmpp:sm:3'/>";
+const std::string enabled = "<enabled xmlns='urn:xmpp:sm:3'/>", failed = "<failed xmlns='urn:xmpp:sm:3'/>";
+const std::string r = "<r xmlns='urn:xmpp:sm:3'/>";
+const std::string refusal =
+    "deliver <failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
+
+std::string a(std::uint64_t h) {
+  return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) + "'/>";
+}
+std::string message(int n) {
+  return "<message from='b@x' id='" + std::to_string(n) + "'/>";
+}
+std::string bounce_of(int n) {
+  return "<message xmlns='jabber:client' type='error' to='b@x' id='" + std::to_string(n) +
+         "'><error type='wait'><recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+}
+std::string unconfirmed(const std::string& name, const std::string& attributes) {
+  return "deliver <" + name + " xmlns='jabber:client' type='error'" + attributes +
+         "><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+         "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server "
+         "confirmed this.</text></error></" +
+         name + ">";
+}
+
+struct Managed : Rig {
+  explicit Managed(Management who = Management::owned, StreamPolicy with = {})
+      : Rig(std::move(with), {"en", "a@example.org", true, who}) {}
+
+  // Login done, resource bound. The answer to <bind/> is one stanza that counts.
+  Lines bind(const std::string& features = bound_features) {
+    into_restarted(*this);
+    server(theirs + features);
+    to_server("<iq type='set' id='b'>" + bind_feature + "</iq>", 1);
+    return server(bind_result);
+  }
+  void manage() {
+    bind();
+    server(enabled);
+  }
+};
+
+// U-050, U-051: hidden from the client, enabled after the bind, and not a word of it on the other side.
+TEST(SessionManagement, IsTheGatewaysAlone) {
+  Managed rig;
+  into_restarted(rig);
+  EXPECT_THAT(rig.server(theirs + bound_features),
+              ElementsAre("opened i1", delivered("<stream:features>" + bind_feature + "</stream:features>")));
+  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
+  EXPECT_FALSE(rig.session->managed());
+  EXPECT_THAT(rig.server(enabled), IsEmpty());
+  EXPECT_TRUE(rig.session->managed());
+  EXPECT_THAT(rig.server(r), ElementsAre("send " + a(0)));
+  EXPECT_THAT(rig.server(message(1) + r), ElementsAre(delivered(message(1)), "send " + a(0)));
+  EXPECT_THAT(rig.received(2), IsEmpty());
+  EXPECT_THAT(rig.server(r), ElementsAre("send " + a(1)));
+}
+
+TEST(SessionManagement, IsTheClientsWhereItIsTransparent) {
+  Managed rig(Management::transparent);
+  into_restarted(rig);
+  EXPECT_THAT(rig.server(theirs + bound_features), ElementsAre("opened i1", delivered(bound_features)));
+  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(rig.to_server(enable), ElementsAre("send " + enable));
+  EXPECT_THAT(rig.server(enabled), ElementsAre("deliver " + enabled));
+  EXPECT_THAT(rig.server(r), ElementsAre("deliver " + r));
+  EXPECT_THAT(rig.to_server(a(0)), ElementsAre("send " + a(0)));
+  EXPECT_FALSE(rig.session->managed());
+}
+
+TEST(SessionManagement, IsWhosFirstWhereThatIsDecidedLate) {
+  Managed client(Management::late);
+  into_restarted(client);
+  EXPECT_THAT(client.server(theirs + bound_features), ElementsAre("opened i1", delivered(bound_features)));
+  EXPECT_THAT(client.server(bind_result), ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(client.to_server(enable), ElementsAre("send " + enable));
+  EXPECT_THAT(client.server(enabled + r), ElementsAre("deliver " + enabled, "deliver " + r));
+
+  Managed gateway(Management::late);
+  EXPECT_THAT(gateway.bind(), ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(gateway.to_server("<presence/>", 1), ElementsAre("send " + enable, "send <presence/>"));
+  EXPECT_THAT(gateway.server(enabled + r), ElementsAre("send " + a(0)));
+  EXPECT_THAT(gateway.to_server(enable), ElementsAre(refusal));
+
+  // Who resumes has no bind.
+  Managed resumes(Management::late);
+  into_restarted(resumes);
+  resumes.server(theirs + bound_features);
+  const std::string resume = "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>";
+  EXPECT_THAT(resumes.to_server(resume), ElementsAre("send " + resume));
+  EXPECT_THAT(resumes.server("<resumed xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"), testing::SizeIs(1));
+  EXPECT_THAT(resumes.to_server("<presence/>", 1), ElementsAre("send <presence/>"));
+}
+
+// A client that does not look at the features gets an answer it can live with, and the rest of its bytes go on.
+TEST(SessionManagement, RefusesAClientThatWasNotOfferedIt) {
+  Managed rig;
+  rig.manage();
+  EXPECT_THAT(rig.to_server("<presence/>" + enable + "<message to='b@x'/>", 2),
+              ElementsAre(refusal, "send <presence/><message to='b@x'/>"));
+  EXPECT_THAT(rig.to_server("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>"), ElementsAre(refusal));
+  EXPECT_THAT(rig.to_server(r + a(3)), IsEmpty());
+  EXPECT_THAT(rig.to_server("<enable xmlns='urn:xmpp:sm:2'/>"), ElementsAre(refusal));
+  // As text, or within a stanza, it is nobody's business.
+  const std::string quoted = "<message to='b@x'><body>urn:xmpp:sm:3</body>" + enable + "</message>";
+  EXPECT_THAT(rig.to_server(quoted, 1), ElementsAre("send " + quoted));
+}
+
+// SASL2 with Bind 2: no restart, the bind is in the success, the offer was in the features before.
+TEST(SessionManagement, FollowsBindTwo) {
+  const auto with = [](const std::string& of_bind, const std::string& of_sasl) {
+    return "<stream:features><authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline>"
+           "<bind xmlns='urn:xmpp:bind:0'>" +
+           of_bind + "</bind>" + of_sasl + "</inline></authentication></stream:features>";
+  };
+  const std::string features =
+      with("<inline><feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:sm:3'/></inline>", sm);
+  const std::string bound = "<success xmlns='urn:xmpp:sasl:2'><bound xmlns='urn:xmpp:bind:0'/></success>";
+  Managed rig;
+  into_features(rig);
+  // A child without a namespace of its own is the parent's.
+  EXPECT_THAT(rig.server(features),
+              ElementsAre(delivered(with("<inline><feature var='urn:xmpp:carbons:2'/></inline>", ""))));
+  EXPECT_THAT(rig.server(bound), ElementsAre("deliver " + bound, "send " + enable));
+  EXPECT_THAT(rig.server(enabled + r), ElementsAre("send " + a(0)));
+
+  // Asked for within the login, which is not to be rewritten: then it is the client's.
+  Managed inlined;
+  into_features(inlined);
+  inlined.server(features);
+  const std::string login = "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'><bind xmlns='urn:xmpp:bind:0'>" +
+                            enable + "</bind></authenticate>";
+  EXPECT_THAT(inlined.to_server(login), ElementsAre("send " + login));
+  EXPECT_THAT(inlined.server(bound), ElementsAre("deliver " + bound));
+  EXPECT_THAT(inlined.server(r), ElementsAre("deliver " + r));
+}
+
+TEST(SessionManagement, DoesWithoutWhereTheServerHasNone) {
+  Managed none;
+  EXPECT_THAT(none.bind("<stream:features>" + bind_feature + "</stream:features>"),
+              ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(none.undeliverable(2, "<message type='error'/>"), ElementsAre("send <message type='error'/>"));
+
+  Managed refused;
+  refused.bind();
+  EXPECT_THAT(refused.server(failed), IsEmpty());
+  EXPECT_THAT(refused.server(r), IsEmpty());
+  EXPECT_THAT(refused.undeliverable(2, "<message type='error'/>"), ElementsAre("send <message type='error'/>"));
+  EXPECT_THAT(refused.to_server("<presence/>", 1), ElementsAre("send <presence/>")) << "and it is not tried again";
+
+  Managed old;
+  EXPECT_THAT(old.bind("<stream:features>" + bind_feature + sm_2 + "</stream:features>"),
+              ElementsAre(delivered(bind_result)));
+}
+
+// X-050 is for what nobody else answers for: here the stanza before <enabled/>.
+TEST(SessionManagement, BouncesOnlyWhatTheServerDoesNotOwn) {
+  Managed rig;
+  rig.bind();
+  rig.server(message(1));
+  rig.server(enabled);
+  rig.server(message(2));
+  EXPECT_THAT(rig.undeliverable(2, "<x/>"), ElementsAre("send <x/>"));
+  EXPECT_THAT(rig.undeliverable(3, "<x/>"), IsEmpty());
+  EXPECT_THAT(rig.close(), ElementsAre("send </stream:stream>"));
+}
+
+// U-023, X-051: at the end the server learns how far its stanzas came, and keeps the rest.
+TEST(SessionManagement, SaysAtTheEndWhatWasReceived) {
+  Managed rig;
+  rig.manage();
+  rig.server(message(1) + message(2));
+  rig.received(2);
+  EXPECT_THAT(rig.close(), ElementsAre("send " + a(1), "send </stream:stream>"));
+
+  Managed theirs_first;
+  theirs_first.manage();
+  theirs_first.server(message(1) + message(2));
+  theirs_first.received(3);
+  EXPECT_THAT(theirs_first.server("</stream:stream>"),
+              ElementsAre("send " + a(2), "send </stream:stream>", "ended closed"));
+}
+
+TEST(SessionManagement, TellsAProofWithTheNextBytesOrAfterASecond) {
+  Managed rig;
+  rig.manage();
+  rig.server(message(1) + message(2) + message(3));
+  EXPECT_THAT(rig.received(2), IsEmpty());
+  EXPECT_THAT(rig.to_server("<presence/>", 1), ElementsAre("send <presence/>", "send " + a(1)));
+  EXPECT_THAT(rig.received(3), IsEmpty());
+  EXPECT_THAT(rig.expire(), ElementsAre("send " + a(2)));
+}
+
+// The server's patience is bounded: the oldest become ours, and are answered for.
+TEST(SessionManagement, TakesWhatTheServerCannotKeep) {
+  StreamPolicy policy;
+  policy.management.max_unacknowledged = 4;
+  Managed rig(Management::owned, policy);
+  rig.manage();
+  for (int n = 1; n <= 4; ++n) rig.server(message(n));
+  EXPECT_THAT(rig.server(message(5)), ElementsAre(delivered(message(5)), "send " + a(3)));
+  EXPECT_THAT(rig.server(r), ElementsAre("send " + a(3)));
+  rig.received(2);  // the bind result and the first message
+  EXPECT_THAT(rig.close(), ElementsAre("send " + bounce_of(2) + bounce_of(3), "send </stream:stream>"));
+}
+
+TEST(SessionManagement, AsksAndReportsWhatWasNeverConfirmed) {
+  Managed rig;
+  rig.manage();
+  EXPECT_THAT(rig.to_server("<presence/><message to='b@x' id='1'/>", 2),
+              ElementsAre("send <presence/><message to='b@x' id='1'/>"));
+  EXPECT_THAT(rig.after(2s), ElementsAre("send " + r));
+  EXPECT_THAT(rig.server(a(1)), IsEmpty());
+  rig.to_server("<iq type='get' id='2'/>", 1);
+  rig.to_server("<message type='error' to='b@x' id='3'/>", 1);
+  EXPECT_THAT(rig.down(), ElementsAre(unconfirmed("message", " from='b@x' id='1'"), unconfirmed("iq", " id='2'"),
+                                      "ended connection_lost"));
+}
+
+TEST(SessionManagement, ReportsBehindAStreamError) {
+  Managed rig;
+  rig.manage();
+  rig.to_server("<message to='b@x' id='1'/>", 1);
+  EXPECT_THAT(rig.server(conflict), ElementsAre(unconfirmed("message", " from='b@x' id='1'"), delivered(conflict),
+                                                "send </stream:stream>", "ended stream_error"));
+}
+
+// The client that ends its session is not there to be told.
+TEST(SessionManagement, ReportsNothingToAClientThatLeft) {
+  Managed rig;
+  rig.manage();
+  rig.to_server("<message to='b@x' id='1'/>", 1);
+  rig.close();
+  EXPECT_THAT(rig.down(), ElementsAre("ended closed"));
+}
+
+TEST(SessionManagement, AsksAtOnceAfterTen) {
+  Managed rig;
+  rig.manage();
+  for (int i = 0; i < 9; ++i) EXPECT_THAT(rig.to_server("<presence/>", 1), ElementsAre("send <presence/>"));
+  EXPECT_THAT(rig.to_server("<presence/>", 1), ElementsAre("send <presence/>", "send " + r));
+  EXPECT_THAT(rig.server(a(10)), IsEmpty());
+}
+
+// U-064.
+TEST(SessionManagement, EndsWhereTheServerCountsWrong) {
+  Managed rig;
+  rig.manage();
+  rig.to_server("<presence/>", 1);
+  EXPECT_THAT(rig.server(a(2)),
+              ElementsAre("send <stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+                          "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='2' send-count='1'/></stream:error>"
+                          "</stream:stream>",
+                          "ended bad_format"));
+  for (const std::string h : {"", " h='x'", " h='-1'", " h='4294967296'"}) {
+    Managed other;
+    other.manage();
+    const auto lines = other.server("<a xmlns='urn:xmpp:sm:3'" + h + "/>");
+    ASSERT_EQ(lines.size(), 2U);
+    EXPECT_EQ(lines.back(), "ended bad_format");
+  }
+}
+
+// U-066: instead of white space, and who does not answer is dead.
+TEST(SessionManagement, ProbesAQuietServer) {
+  Managed rig;
+  rig.manage();
+  EXPECT_THAT(rig.after(90s), ElementsAre("send " + r));
+  EXPECT_THAT(rig.server(a(0)), IsEmpty());
+  EXPECT_THAT(rig.after(90s), ElementsAre("send " + r));
+  EXPECT_THAT(rig.after(59s), IsEmpty());
+  EXPECT_THAT(rig.after(1s), ElementsAre("send </stream:stream>", "ended connection_lost"));
+}
+
+TEST(SessionManagement, DoesNotTakeItsOwnDeafnessForASilentServer) {
+  Managed rig;
+  rig.manage();
+  rig.after(90s);
+  rig.session->reading(false, rig.now);
+  EXPECT_THAT(rig.after(89s), IsEmpty());
+  rig.session->reading(true, rig.now);
+  EXPECT_THAT(rig.after(59s), ElementsAre("send  "));
+  EXPECT_THAT(rig.server(a(0)), IsEmpty());
+}
+
+// What a server may not do, or does twice, changes nothing.
+TEST(SessionManagement, ShrugsAtWhatComesUnasked) {
+  Managed rig;
+  EXPECT_THAT(rig.bind("<stream:features>" + bind_feature + "</stream:features>"), testing::SizeIs(1));
+  EXPECT_THAT(rig.server(enabled + r + a(5) + failed), IsEmpty());
+  EXPECT_FALSE(rig.session->managed());
+  Managed twice;
+  twice.manage();
+  twice.server(message(1));
+  EXPECT_THAT(twice.server(enabled + failed), IsEmpty());
+  twice.received(2);
+  EXPECT_THAT(twice.server(r), ElementsAre("send " + a(1)));
+}
+
+}  // namespace

@@ -1,0 +1,185 @@
+// Session: XEP-0198 towards the server where it is the gateway's (PROTOCOL U-050 ... U-066). What is counted and when
+// something is due, xmpp/stream_management knows; here it is put on the wire.
+#include <charconv>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "xmpp/names.hpp"
+#include "xmpp/raw_element.hpp"
+#include "xmpp/session.hpp"
+#include "xmpp/stream_header.hpp"
+
+namespace xmpp {
+namespace {
+
+constexpr std::string_view enable = "<enable xmlns='urn:xmpp:sm:3'/>";
+constexpr std::string_view request = "<r xmlns='urn:xmpp:sm:3'/>";
+constexpr std::string_view failed =
+    "<failed xmlns='urn:xmpp:sm:3'><unexpected-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>";
+constexpr std::string_view too_high =
+    "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+    "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
+constexpr std::string_view stream_context = "<x xmlns='jabber:client'>";
+// What the namespaces of all versions begin with.
+constexpr std::string_view any_version = "urn:xmpp:sm:";
+
+bool is_management(const RawElement& element) {
+  return element.uri == ns::management_3 || element.uri == ns::management_2;
+}
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+// ---- beginning -----------------------------------------------------------------------------------------------------
+
+void Session::hand_over(const Stanza& stanza, Instant now, SessionActions& out) {
+  out.list.emplace_back(Deliver{stanza});
+  if (!stanza.counts()) return;
+  ++delivered_;
+  if (!managed()) return;
+  management_->delivered(stanza, out.arena);
+  if (management_->must_acknowledge()) acknowledge(now, out);
+}
+
+// Only after the bind (U-051), which nothing else announces: the result of it, or what SASL2 says of Bind 2.
+void Session::note_binding(const Stanza& stanza, Instant now, SessionActions& out) {
+  const bool result = stanza.kind == StanzaKind::iq && stanza.type == StanzaType::result;
+  if (!result && stanza.kind != StanzaKind::sasl2_success) return;
+  bound_ = stanza.bytes.find(result ? ns::bind : ns::bind_2) != std::string_view::npos;
+  try_to_manage(now, out);
+}
+
+void Session::try_to_manage(Instant now, SessionActions& out) {
+  if (management_ || !bound_ || !management_offered_) return;
+  if (request_.management != Management::owned || state_ != State::active) return;
+  management_ = std::make_unique<StreamManagement>(policy_.management, now);
+  // Without resume: who cannot log in again cannot resume, and without it the server re-routes at once.
+  send(enable, now, out);
+}
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+void Session::on_management(const Stanza& stanza, Instant now, SessionActions& out) {
+  const auto tag = read_start_tag(stanza.bytes, 0);
+  if (!tag || !management_) return;
+  const auto name = split_name(tag->name).local;
+  if (!management_->on()) {
+    if (name == "enabled") management_->enabled(delivered_);
+    if (name == "failed") {
+      management_.reset();
+      management_offered_ = false;  // so that it is not tried again
+    }
+    return;
+  }
+  if (name == "r") return acknowledge(now, out);
+  if (name == "a") on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
+}
+
+void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& out) {
+  const auto count = number(h);
+  if (!count) return refuse({FaultKind::bad_format, "an acknowledgement without a number"}, now, out);
+  if (management_->acknowledged(*count)) return;
+  // U-064.
+  const auto sent = static_cast<std::uint32_t>(management_->sent());
+  send(out.arena.join({too_high, std::to_string(*count), "' send-count='", std::to_string(sent), "'/></stream:error>",
+                       stream_end}),
+       now, out);
+  end({FaultKind::bad_format, "the server acknowledges more than was sent"}, out);
+}
+
+// ---- from the client -----------------------------------------------------------------------------------------------
+
+// Elements of XEP-0198 that a client sends where it was not offered are refused (U-050); what is left is returned.
+// A client that asks within SASL2 gets what it wants: its login cannot be rewritten, so it is the client's then.
+std::string_view Session::without_management(std::string_view bytes, SessionActions& out) {
+  if (bytes.find(any_version) == std::string_view::npos) return bytes;
+  if (request_.management == Management::late) {
+    request_.management = Management::transparent;
+    return bytes;
+  }
+  const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+  if (!elements) return bytes;
+  std::string rest;
+  for (const auto& element : elements->list) {
+    if (!is_management(element)) {
+      const bool asks = element.uri == ns::sasl2 && element.bytes.find(any_version) != std::string_view::npos;
+      if (asks && !management_) request_.management = Management::transparent;
+      rest += element.bytes;
+    } else if (element.local == "enable" || element.local == "resume") {
+      out.list.emplace_back(Deliver{Stanza{failed, StanzaKind::management}});
+    }
+  }
+  return rest.size() == bytes.size() ? bytes : out.arena.store(rest);
+}
+
+void Session::count_sent(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out) {
+  if (!management_) return;
+  if (stanzas == 1 && (bytes.starts_with("<message") || bytes.starts_with("<iq") || bytes.starts_with("<presence"))) {
+    management_->sent(bytes, now, out.arena);
+  } else if (stanzas > 0) {
+    const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+    for (const auto& element : elements ? elements->list : std::vector<RawElement>{}) {
+      const bool counts = element.local == "message" || element.local == "iq" || element.local == "presence";
+      if (counts && element.uri == ns::client) management_->sent(element.bytes, now, out.arena);
+    }
+  }
+  // One write carries it all.
+  if (managed() && management_->has_news()) acknowledge(now, out);
+  if (management_->must_ask(now)) ask(now, out);
+}
+
+// ---- both ----------------------------------------------------------------------------------------------------------
+
+void Session::acknowledge(Instant now, SessionActions& out) {
+  send(out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", std::to_string(management_->acknowledge()), "'/>"}), now, out);
+}
+
+void Session::ask(Instant now, SessionActions& out) {
+  management_->ask(now);
+  send(request, now, out);
+}
+
+void Session::client_received(std::uint64_t count, Instant now, SessionActions& out) {
+  if (state_ != State::active || !managed()) return;
+  management_->received(count, now);
+  if (management_->must_acknowledge()) acknowledge(now, out);
+}
+
+void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {
+  if (state_ != State::active || (management_ && !management_->precedes(number))) return;
+  send(bounced, now, out);
+}
+
+void Session::reading(bool is, Instant now) {
+  if (management_) management_->reading(is, now);
+}
+
+// The server is gone, and the client is not: it learns which of its stanzas nobody has confirmed.
+void Session::report_lost(SessionActions& out) {
+  const auto management = std::exchange(management_, nullptr);
+  if (!management || !management->on()) return;
+  management->for_each_lost([&](std::string_view notice) {
+    const auto kind = notice.starts_with("<iq") ? StanzaKind::iq : StanzaKind::message;
+    out.list.emplace_back(Deliver{Stanza{out.arena.store(notice), kind, StanzaType::error}});
+  });
+}
+
+void Session::on_time_active(Instant now, SessionActions& out) {
+  if (!managed()) return send(" ", now, out);
+  if (management_->is_dead(now)) return refuse({FaultKind::connection_lost, "the server does not answer"}, now, out);
+  if (management_->ack_due() <= now) acknowledge(now, out);
+  // Where white space would be due, the question is the better sign of life: it is answered (U-066).
+  const bool idle = keepalive_at() <= now && !management_->asked();
+  if (idle || management_->must_ask(now)) return ask(now, out);
+  if (keepalive_at() <= now) send(" ", now, out);
+}
+
+}  // namespace xmpp

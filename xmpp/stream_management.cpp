@@ -1,0 +1,153 @@
+#include "xmpp/stream_management.hpp"
+
+#include <algorithm>
+
+#include "xmpp/bounce.hpp"
+
+namespace xmpp {
+namespace {
+
+// A proof waits so long for company: it matters only if this process or the connection to the server dies.
+constexpr Duration ack_delay = std::chrono::seconds(1);
+// How many stanzas of the client, or for how long, may be on their way before the server is asked for them.
+constexpr std::uint64_t ask_every = 10;
+constexpr Duration ask_delay = std::chrono::seconds(2);
+// Size of the errors kept for each direction. Above it the server's stay the server's, and the client's loss is told in
+// part.
+constexpr std::size_t max_notice_bytes = 1024 * 1024;
+
+bool is_missed(const Stanza& stanza) {
+  return stanza.kind == StanzaKind::message ||
+         (stanza.kind == StanzaKind::iq && (stanza.type == StanzaType::get || stanza.type == StanzaType::set));
+}
+
+void drop(std::unique_ptr<Notices>& notices, std::uint64_t up_to) {
+  if (!notices) return;
+  notices->drop_up_to(up_to);
+  if (notices->empty()) notices.reset();
+}
+
+bool keep(std::unique_ptr<Notices>& notices, std::uint64_t number, std::string_view notice) {
+  if (!notices) notices = std::make_unique<Notices>();
+  if (notices->bytes() + notice.size() > max_notice_bytes) return false;
+  notices->push(number, notice);
+  return true;
+}
+
+}  // namespace
+
+// ---- Notices -------------------------------------------------------------------------------------------------------
+
+void Notices::push(std::uint64_t number, std::string_view bytes) {
+  text_.append(bytes);
+  entries_.push_back({number, bytes.size()});
+}
+
+void Notices::drop_up_to(std::uint64_t number) {
+  while (first_ < entries_.size() && entries_[first_].number <= number) begin_ += entries_[first_++].size;
+  // Now and then, so that each byte is moved about once.
+  if (begin_ <= text_.size() / 2) return;
+  text_.erase(0, begin_);
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
+  begin_ = 0;
+  first_ = 0;
+}
+
+std::string_view Notices::up_to(std::uint64_t number) const {
+  std::size_t end = begin_;
+  for (std::size_t i = first_; i < entries_.size() && entries_[i].number <= number; ++i) end += entries_[i].size;
+  return std::string_view(text_).substr(begin_, end - begin_);
+}
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+void StreamManagement::enabled(std::uint64_t before) {
+  on_ = true;
+  before_ = before;
+}
+
+void StreamManagement::delivered(const Stanza& stanza, Arena& scratch) {
+  ++delivered_;
+  if (!is_missed(stanza) || ours_end_ != UINT64_MAX) return;
+  if (!keep(to_senders_, delivered_, bounce(stanza, scratch))) ours_end_ = delivered_;
+}
+
+void StreamManagement::received(std::uint64_t count, Instant now) {
+  if (!on_ || count <= before_) return;
+  count = std::min(count - before_, delivered_);
+  if (count <= received_) return;
+  received_ = count;
+  drop(to_senders_, received_);
+  if (received_ >= ours_end_ && !to_senders_) ours_end_ = UINT64_MAX;
+  if (has_news()) ack_due_ = std::min(ack_due_, now + ack_delay);
+}
+
+std::uint64_t StreamManagement::passed() const {
+  const auto first_kept = to_senders_ ? to_senders_->first() : delivered_ + 1;
+  return std::max(received_, std::min(first_kept, ours_end_) - 1);
+}
+
+// What the server has to be told now, if it is more than it knows. Half of the limit at a time: one <a/> for many.
+std::uint64_t StreamManagement::early() const {
+  if (delivered_ - told_ <= policy_->max_unacknowledged) return told_;
+  const auto proven = std::max(told_, passed());
+  if (delivered_ - proven <= policy_->max_unacknowledged) return proven;
+  return std::max(proven, std::min(delivered_ - policy_->max_unacknowledged / 2, ours_end_ - 1));
+}
+
+std::uint32_t StreamManagement::acknowledge() {
+  told_ = std::max(passed(), early());
+  ack_due_ = never;
+  return static_cast<std::uint32_t>(told_);
+}
+
+std::string_view StreamManagement::ours() const {
+  return to_senders_ ? to_senders_->up_to(told_) : std::string_view{};
+}
+
+// ---- from the client -----------------------------------------------------------------------------------------------
+
+void StreamManagement::sent(std::string_view stanza, Instant now, Arena& scratch) {
+  ++sent_;
+  const auto notice = unconfirmed(stanza, scratch);
+  if (!notice.empty()) static_cast<void>(keep(to_client_, sent_, notice));
+  ask_due_ = std::min(ask_due_, now + ask_delay);
+}
+
+bool StreamManagement::must_ask(Instant now) const {
+  return on_ && !asked() && sent_ > asked_up_to_ && (sent_ - asked_up_to_ >= ask_every || ask_due_ <= now);
+}
+
+void StreamManagement::ask(Instant now) {
+  asked_up_to_ = sent_;
+  asked_at_ = now;
+  ask_due_ = never;
+}
+
+bool StreamManagement::acknowledged(std::uint32_t h) {
+  const std::uint32_t news = h - static_cast<std::uint32_t>(acknowledged_);
+  if (news > sent_ - acknowledged_) return false;
+  acknowledged_ += news;
+  asked_at_ = never;
+  drop(to_client_, acknowledged_);
+  return true;
+}
+
+// ---- time ----------------------------------------------------------------------------------------------------------
+
+void StreamManagement::reading(bool is, Instant now) {
+  reading_ = is;
+  heard_ = now;
+}
+
+Instant StreamManagement::dead_at() const {
+  if (!asked() || !reading_ || policy_->answer_timeout == Duration::zero()) return never;
+  return std::max(asked_at_, heard_) + policy_->answer_timeout;
+}
+
+Instant StreamManagement::deadline() const {
+  if (!on_) return never;
+  return std::min({ack_due_, asked() ? never : ask_due_, dead_at()});
+}
+
+}  // namespace xmpp

@@ -1,0 +1,139 @@
+// XEP-0198 towards the server, owned by the gateway: what has been acknowledged by whom, when to acknowledge, when to
+// ask, and who has to be told if the stream dies (PROTOCOL U-050 ... U-066). Counters and the error stanzas that would
+// become due; it keeps no stanza, writes no XML but those errors, and cannot resume (a gateway that only relays the
+// login has nothing to log in with again).
+//
+//   from the server:   proven by the client │ ours: acknowledged early │ the server's │ not delivered yet
+//                                        passed()                   told           delivered()
+//
+// Presence and results are never missed once the session has ended, so the count passes over them without a proof:
+// it costs nothing to keep them, and Prosody does not send each contact an error for its presence.
+// What the server still owns it stores, re-routes or bounces when the stream ends. It bears only so much of that
+// (Prosody forgets the oldest above smacks_max_queue_size = 500, ejabberd ends the stream above max_ack_queue = 5000),
+// so above a limit the oldest become ours: they are acknowledged, and their senders get an error from us if the session
+// ends before the client has proven them. One session, one shard.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xmpp/arena.hpp"
+#include "xmpp/stanza.hpp"
+#include "xmpp/time.hpp"
+
+namespace xmpp {
+
+struct ManagementPolicy {
+  bool enabled = true;                                 // where the server offers it
+  std::uint32_t max_unacknowledged = 200;              // of the server's stanzas, before the oldest become ours
+  Duration answer_timeout = std::chrono::seconds(60);  // U-066: the server says nothing for so long; 0: never
+};
+
+// Error stanzas by the number of the stanza they belong to.
+class Notices {
+ public:
+  void push(std::uint64_t number, std::string_view bytes);
+  void drop_up_to(std::uint64_t number);
+  [[nodiscard]] bool empty() const { return first_ == entries_.size(); }
+  [[nodiscard]] std::uint64_t first() const { return entries_[first_].number; }
+  [[nodiscard]] std::size_t bytes() const { return text_.size() - begin_; }
+  // Those up to `number`, joined; valid until the next change.
+  [[nodiscard]] std::string_view up_to(std::uint64_t number) const;
+  // Calls with each one, oldest first.
+  template <class Call>
+  void for_each(Call&& call) const {
+    std::size_t at = begin_;
+    for (std::size_t i = first_; i < entries_.size(); at += entries_[i++].size)
+      call(std::string_view(text_).substr(at, entries_[i].size));
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t number;
+    std::size_t size;
+  };
+  std::string text_;
+  std::vector<Entry> entries_;
+  std::size_t begin_ = 0;  // of the first one in text_
+  std::size_t first_ = 0;
+};
+
+class StreamManagement {
+ public:
+  // <enable/> is on its way. From here on what we send is counted, from 0 on a new stream.
+  StreamManagement(const ManagementPolicy& policy, Instant now, std::uint64_t counted = 0)
+      : policy_(&policy),
+        delivered_(counted),
+        received_(counted),
+        told_(counted),
+        sent_(counted),
+        asked_up_to_(counted),
+        acknowledged_(counted),
+        heard_(now) {}
+
+  // <enabled/>: the server counts from here; `before` stanzas of this session were delivered earlier.
+  void enabled(std::uint64_t before);
+  [[nodiscard]] bool on() const { return on_; }
+  // A stanza of that number, counted from the start of the session, is none that the server counts.
+  [[nodiscard]] bool precedes(std::uint64_t number) const { return !on_ || number <= before_; }
+
+  // ---- from the server
+  void delivered(const Stanza& stanza, Arena& scratch);  // one that counts
+  void received(std::uint64_t count, Instant now);       // provably, by the client; from the start of the session
+  [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
+  [[nodiscard]] bool has_news() const { return passed() > told_; }
+  // The `h` to say now (modulo 2^32).
+  [[nodiscard]] std::uint32_t acknowledge();
+  // The errors for the senders of what is ours and not proven.
+  [[nodiscard]] std::string_view ours() const;
+
+  // ---- from the client
+  void sent(std::string_view stanza, Instant now, Arena& scratch);
+  [[nodiscard]] bool asked() const { return asked_at_ != never; }
+  [[nodiscard]] bool must_ask(Instant now) const;
+  void ask(Instant now);  // <r/> goes out
+  // An <a/> of the server; false if it claims more than there was (U-064).
+  [[nodiscard]] bool acknowledged(std::uint32_t h);
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  // Calls with the error for the client that stands for each stanza not acknowledged.
+  template <class Call>
+  void for_each_lost(Call&& call) const {
+    if (to_client_) to_client_->for_each(call);
+  }
+
+  // ---- time
+  void heard(Instant now) { heard_ = now; }  // anything from the server
+  // What the server says is (not) read: while it is not, its silence means nothing.
+  void reading(bool is, Instant now);
+  [[nodiscard]] bool is_dead(Instant now) const { return dead_at() <= now; }
+  [[nodiscard]] Instant ack_due() const { return ack_due_; }
+  [[nodiscard]] Instant deadline() const;
+
+ private:
+  [[nodiscard]] std::uint64_t passed() const;
+  [[nodiscard]] std::uint64_t early() const;
+  [[nodiscard]] Instant dead_at() const;
+
+  const ManagementPolicy* policy_;
+  // from the server, counted from <enabled/>
+  std::uint64_t before_ = 0;
+  std::uint64_t delivered_;
+  std::uint64_t received_;
+  std::uint64_t told_;                   // the last h
+  std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
+  // to the server, counted from <enable/>
+  std::uint64_t sent_;
+  std::uint64_t asked_up_to_;
+  std::uint64_t acknowledged_;
+  Instant ack_due_ = never;
+  Instant ask_due_ = never;
+  Instant asked_at_ = never;  // an <r/> without its <a/>
+  Instant heard_;
+  std::unique_ptr<Notices> to_senders_, to_client_;  // null while there are none
+  bool on_ = false;
+  bool reading_ = true;
+};
+
+}  // namespace xmpp
