@@ -1,0 +1,234 @@
+// No message is lost between server and browser (PROTOCOL U-050 ... U-066, X-050, X-051, E-08, E-09), with real servers: in
+// whatever way the browser leaves, what it has not provably received comes again at the next login or goes back to the
+// sender, and what it has received does not come again.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { BoshSession, log_in } from './lib/bosh.mjs';
+import { Buddy } from './lib/buddy.mjs';
+import { Authority } from './lib/certs.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { servers } from './lib/servers.mjs';
+import { start_gateway } from './lib/target.mjs';
+
+const inactivity = 5;
+const burst = 5000;
+
+const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
+  .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
+
+for (const Kind of servers) {
+  describe(`delivery with ${Kind.server_name}`, () => {
+    let authority;
+    let server;
+    let postern;
+    let bob;
+
+    before(async () => {
+      authority = await Authority.create();
+      server = await Kind.start({ tls: await authority.good('postern.test') });
+      postern = await start_gateway(server, { bosh: { inactivity } });
+      bob = await Buddy.connect(server, 'bob');
+      bob.presence();
+    });
+    after(() => stop_all(bob, postern, server));
+    afterEach(() => postern.assert_running());
+
+    // Alice in a browser, seen by bob; nothing is held and nothing waits.
+    async function alice_online({ attributes = {}, gateway = postern } = {}) {
+      const session = await BoshSession.create(gateway.port, { attributes: { hold: 1, ...attributes } });
+      session.acks = attributes.ack !== undefined;
+      await log_in(session, 'alice', server.password('alice'), 'web');
+      session.jid = `${server.jid('alice')}/web`;
+      bob.events.clear();
+      session.heard = [];
+      await ask(session, `<presence xmlns='jabber:client'/>`);
+      await bob.event('presence', (event) => event.from === session.jid && !event.type);
+      return session;
+    }
+
+    // One request and its answer; a client with acks says what it has.
+    async function ask(session, payload = '') {
+      const attributes = session.acks ? { ack: session.rid } : {};
+      const body = await session.ask({ attributes, payload });
+      session.heard.push(...bodies(body));
+      return body;
+    }
+
+    async function hear(session, text) {
+      while (!session.heard.includes(text)) assert.equal((await ask(session)).type, undefined);
+    }
+
+    // Any client proves an answer by a request that its window allows only afterwards: two empty polls that bring nothing would
+    // be held, so each has something for bob.
+    async function go_on(session, times = 2) {
+      for (let i = 0; i < times; i++) {
+        const text = `alice goes on ${i}`;
+        const held = await session.send({ attributes: session.acks ? { ack: session.rid } : {},
+          payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>${text}</body></message>` });
+        await bob.event('message', (event) => event.body === text);
+        bob.message(session.jid, `bob answers ${i}`);
+        session.heard.push(...bodies(await held.answer));
+      }
+    }
+
+    const gone = (session) => bob.event('presence',
+      (event) => event.from === session.jid && event.type === 'unavailable', (inactivity + 20) * 1000);
+
+    // What alice gets at her next login, up to a message that bob sends when she is there, and what bob got back meanwhile.
+    async function afterwards() {
+      const alice = await Buddy.connect(server, 'alice', { resource: 'later' });
+      try {
+        alice.presence();
+        await bob.event('presence', (event) => event.from === alice.jid && !event.type);
+        bob.message(alice.jid, 'marker');
+        await alice.event('message', (event) => event.body === 'marker', 20_000);
+        const again = alice.events.peek((event) => event.event === 'message' && event.body).map((event) => event.body);
+        const returned = bob.events.peek((event) => event.event === 'message' && event.type === 'error');
+        return { again, returned: returned.map((event) => event.id) };
+      } finally {
+        await alice.quit();
+      }
+    }
+
+    const clients = [['without acks', {}], ['with acks', { ack: 1 }]];
+
+    for (const [kind, attributes] of clients) {
+      it(`${kind}: frozen, with the socket open and nobody reading`, async () => {
+        const session = await alice_online({ attributes });
+        const held = await session.send();
+        held.connection.socket.pause();
+        bob.message(session.jid, 'into a frozen browser', { id: 'f1' });
+        await gone(session);
+        assert.deepEqual(await afterwards(), { again: ['into a frozen browser'], returned: [] });
+        held.connection.destroy();
+      });
+
+      it(`${kind}: closed, with a request held`, async () => {
+        const session = await alice_online({ attributes });
+        const held = await session.send();
+        held.connection.reset();
+        bob.message(session.jid, 'into a closed browser', { id: 'c1' });
+        await gone(session);
+        assert.deepEqual(await afterwards(), { again: ['into a closed browser'], returned: [] });
+      });
+
+      it(`${kind}: gone between two polls`, async () => {
+        const session = await alice_online({ attributes });
+        bob.message(session.jid, 'between two polls', { id: 'b1' });
+        await gone(session);
+        assert.deepEqual(await afterwards(), { again: ['between two polls'], returned: [] });
+      });
+
+      it(`${kind}: what was received does not come twice`, async () => {
+        const session = await alice_online({ attributes });
+        bob.message(session.jid, 'received', { id: 'r1' });
+        await hear(session, 'received');
+        await go_on(session, 3);
+        await session.ask({ attributes: { type: 'terminate', ack: session.acks ? session.rid : undefined } });
+        await gone(session);
+        const { again, returned } = await afterwards();
+        assert.deepEqual(returned, []);
+        // Without acks the last answer before the end cannot be proven (U-061).
+        assert.deepEqual(again, session.acks ? [] : again.filter((text) => text === 'bob answers 2'));
+      });
+
+      it(`${kind}: terminates with messages queued`, async () => {
+        const session = await alice_online({ attributes });
+        bob.message(session.jid, 'queued one', { id: 'q1' });
+        bob.message(session.jid, 'queued two', { id: 'q2' });
+        bob.message(bob.jid, 'behind them');
+        await bob.event('message', (event) => event.body === 'behind them');
+        await session.ask({ attributes: { type: 'terminate' } });
+        await gone(session);
+        // Nothing can prove the last answer of all: both may have been in it, and come again.
+        assert.deepEqual(await afterwards(), { again: ['queued one', 'queued two'], returned: [] });
+      });
+    }
+
+    it('the gateway stops with messages queued and messages not proven', async () => {
+      const other = await start_gateway(server);
+      const session = await alice_online({ gateway: other });
+      bob.message(session.jid, 'handed out', { id: 's1' });
+      await hear(session, 'handed out');
+      bob.message(session.jid, 'queued', { id: 's2' });
+      bob.message(bob.jid, 'behind it');
+      await bob.event('message', (event) => event.body === 'behind it');
+      await Promise.all([other.stop(), gone(session)]);
+      assert.deepEqual(await afterwards(), { again: ['handed out', 'queued'], returned: [] });
+    });
+
+    it('a resource of hers that is still there does not keep a message from being accounted for', async () => {
+      const session = await alice_online();
+      const phone = await Buddy.connect(server, 'alice', { resource: 'phone' });
+      try {
+        phone.presence();
+        await bob.event('presence', (event) => event.from === phone.jid && !event.type);
+        bob.message(session.jid, 'to the tab', { id: 't1' });
+        await gone(session);
+        // ejabberd (if_offline) and Prosody send it back; a server may as well give it to the phone.
+        const back = bob.event('message', (event) => event.type === 'error' && event.id === 't1');
+        const there = phone.event('message', (event) => event.body === 'to the tab');
+        await Promise.any([back, there]);
+        await Promise.race([back, there]).catch(() => {});
+      } finally {
+        await phone.quit();
+      }
+      assert.deepEqual((await afterwards()).again, []);
+    });
+
+    it(`${burst} messages to a slow poller arrive completely and in order`, async () => {
+      const patient = await start_gateway(server);
+      const session = await alice_online({ gateway: patient });
+      for (let i = 0; i < burst; i++) bob.message(session.jid, `burst ${i}`, { id: `n${i}` });
+      const expected = Array.from({ length: burst }, (_, i) => `burst ${i}`);
+      // Slow: it asks only when the server has had time to push on, and what it asks for is a whole answer at a time.
+      while (session.heard.length < burst) {
+        const body = await ask(session);
+        assert.equal(body.type, undefined, `${body.xml.slice(-500)} after ${session.heard.length}`);
+        await bob.roster();
+      }
+      assert.deepEqual(session.heard, expected);
+      await go_on(session, 3);
+      await session.ask({ attributes: { type: 'terminate' } });
+      await gone(session);
+      assert.deepEqual(bob.events.peek((event) => event.type === 'error'), []);
+      await patient.stop();
+    });
+
+    it(`a browser that vanishes in a burst of ${burst}: each message arrives, comes again or goes back`, async () => {
+      const session = await alice_online();
+      for (let i = 0; i < burst; i++) bob.message(session.jid, `b${i}`, { id: `b${i}` });
+      while (session.heard.length < 1500) await ask(session);
+      await gone(session);
+      bob.message(bob.jid, 'behind the burst');
+      await bob.event('message', (event) => event.body === 'behind the burst', 60_000);
+      const { again, returned } = await afterwards();
+      const seen = new Map();
+      for (const text of [...session.heard, ...again, ...returned]) seen.set(text, (seen.get(text) ?? 0) + 1);
+      const missing = Array.from({ length: burst }, (_, i) => `b${i}`).filter((text) => !seen.has(text));
+      assert.equal(missing.length, 0, `${missing.length}: ${missing.slice(0, 10)} …`);
+    });
+
+    it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {
+      const session = await alice_online();
+      await go_on(session, 3);
+      server.child.process.kill('SIGSTOP');
+      const say = (id) => session.send({
+        payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat' id='${id}'><body>nobody hears</body></message>` });
+      const first = await say('u1');
+      const second = await say('u2');
+      await first.answer; // it is let go because the second one has been worked off
+      await server.kill();
+      const answers = [await second.answer];
+      while (answers.at(-1).type !== 'terminate') answers.push(await session.ask());
+      assert.equal(answers.at(-1).condition, 'remote-connection-failed');
+      // Those of the last two seconds before it may be among them, handled and not yet acknowledged; they have no id.
+      const errors = answers.flatMap((body) => body.children).filter((child) => child.attributes.type === 'error');
+      assert.deepEqual(errors.filter((child) => child.attributes.id)
+        .map((child) => [child.local, child.attributes.id, child.attributes.from]), [['message', 'u1', bob.jid], ['message', 'u2', bob.jid]]);
+    });
+  });
+}
+
+leave_nothing_behind();
