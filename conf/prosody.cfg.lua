@@ -17,3 +17,9 @@ VirtualHost "example.org"
 -- mod_limits counts per connection, and postern opens one connection for each browser: no change needed.
 -- All those connections come from postern's address. Modules and firewalls that ban by address must leave it out; postern has
 -- its own limits per browser address ([limits]).
+
+-- No message is lost: what a browser has not received stays Prosody's, by XEP-0198. With these, a message to a closed tab is stored
+-- and comes at the next login. Debian's configuration enables smacks; offline is loaded unless it is disabled.
+--   modules_enabled = { ...; "smacks"; "mam"; }
+-- Prosody forgets the oldest of more unacknowledged stanzas than this; the default of 500 leaves little for a burst to a slow browser.
+smacks_max_queue_size = 5000

@@ -23,6 +23,7 @@
 #include "gateway/sockets.hpp"
 #include "gateway/tls.hpp"
 #include "xmpp/jid.hpp"
+#include "xmpp/names.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
@@ -380,7 +381,21 @@ class Walk {
                   "enable SCRAM-SHA-256 or SCRAM-SHA-1 on the server");
       return;
     }
+    describe_management(stanza.bytes);
     good_ = true;
+  }
+
+  // RFC 6120 and XEP-0198 have it offered behind the login, for which we have no password; SASL2 shows it before.
+  void describe_management(std::string_view features) {
+    if (!domain_.stream.management.enabled) {
+      report_.note("delivery", "stream_management = false: what a vanished browser had not received is lost");
+    } else if (features.find(xmpp::ns::management_3) != std::string_view::npos) {
+      report_.good("delivery", "the server offers stream management");
+    } else {
+      report_.note("delivery",
+                   "stream management is not to be seen before the login; see to it that Prosody loads smacks, or "
+                   "ejabberd mod_stream_mgmt with resend_on_timeout: if_offline");
+    }
   }
 
   Report& report_;

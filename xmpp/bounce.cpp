@@ -65,11 +65,11 @@ std::string_view unconfirmed(std::string_view stanza, Arena& arena) {
   const auto name = split_name(tag->name).local;
   const auto type = attribute(*tag, "type");
   if (name == "iq" ? type != "get" && type != "set" : name != "message" || type == "error") return {};
-  const auto id = attribute(*tag, "id");
-  if (name == "iq" && !id) return {};
+  const auto id = attribute(*tag, "id"), to = attribute(*tag, "to");
+  if (!id && (name == "iq" || !to)) return {};
   std::string out = "<";
   out.append(name).append(" xmlns='jabber:client' type='error'");
-  append_attribute(out, "from", attribute(*tag, "to"));
+  append_attribute(out, "from", to);
   append_attribute(out, "id", id);
   out.append("><error type='wait'><remote-server-timeout xmlns='").append(ns::stanza_conditions);
   out.append("'/><text xmlns='").append(ns::stanza_conditions).append("' xml:lang='en'>");

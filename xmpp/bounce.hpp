@@ -16,7 +16,8 @@ namespace xmpp {
 [[nodiscard]] std::string_view bounce(const Stanza& undelivered, Arena& arena);
 
 // The bytes for the client who sent `stanza` on a stream that died before the server acknowledged it, in `arena`: it
-// may have been handled or not. Empty for presence, results and errors, which nobody waits for.
+// may have been handled or not. Empty for presence, results and errors, which nobody waits for, and for what has
+// neither recipient nor id, so that nobody would know what is meant.
 [[nodiscard]] std::string_view unconfirmed(std::string_view stanza, Arena& arena);
 
 }  // namespace xmpp

@@ -228,6 +228,7 @@ describe('postern check', () => {
           assert.ok(steps.length >= 4, stdout);
           assert.match(stdout, /TLSv?1\.[23]/);
           assert.match(stdout, /SCRAM-SHA-1/);
+          assert.match(stdout, /delivery.*smacks.*mod_stream_mgmt/, 'what cannot be seen is said');
         }
       });
 

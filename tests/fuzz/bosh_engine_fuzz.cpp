@@ -208,8 +208,6 @@ class World {
         break;
     }
     if (acks_ && in_.flag()) body.ack = next_ - in_.below(6);
-    const Rid claims = body.ack.value_or(rid - 1);
-    if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
     const bool taken = !ended_ && !body.bad_pause && created_;
     const RequestId id = open(rid);
     engine_->on_request(id, body, now_, out_);
@@ -307,16 +305,6 @@ class World {
     return rid;
   }
 
-  // Rids may lie around the end of the number space: how far behind the first one.
-  [[nodiscard]] std::int64_t place(Rid rid) const { return static_cast<std::int64_t>(rid - first_); }
-
-  // What the client can at most have shown to have: by what it said, or by requests that its window allows only then.
-  std::uint64_t provable() {
-    const std::int64_t by_window = place(expected()) - 1 - static_cast<std::int64_t>(requests_);
-    const auto behind = handed_out_by_.upper_bound(std::max(by_window, claimed_));
-    return behind == handed_out_by_.begin() ? 0 : std::prev(behind)->second;
-  }
-
   // ---- outputs
 
   void check() {
@@ -332,7 +320,7 @@ class World {
       } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
         if (acked->stanzas <= acknowledged_) complain("an ack that is no news");
         acknowledged_ = acked->stanzas;
-        if (acknowledged_ > provable()) complain("acknowledged what is not proven");
+        if (acknowledged_ > handed_out_) complain("acknowledged what was not handed out");
       } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
         check_end(end->reason);
       } else if (std::holds_alternative<xmpp::Forget>(action)) {
@@ -417,7 +405,6 @@ class World {
     }
     answered_ = rid;
     answers_[rid] = reply.body;
-    handed_out_by_[place(rid)] = handed_out_;
   }
 
   void hand_out(std::string_view body) {
@@ -436,8 +423,6 @@ class World {
   std::map<RequestId, Open> open_;
   std::map<Rid, std::string> answers_;
   std::set<Rid> known_;
-  std::map<std::int64_t, std::uint64_t> handed_out_by_;
-  std::int64_t claimed_ = -1;
   struct Waiting {
     std::uint64_t n;
     bool message;

@@ -101,7 +101,7 @@ TEST(Unconfirmed, TellsWhoWaits) {
   EXPECT_EQ(told("<c:iq xmlns:c='jabber:client' type='set' id='a&lt;b'/>"),
             "<iq xmlns='jabber:client' type='error' id='a&lt;b'" + error + "iq>");
   for (const std::string nobody : {"<presence/>", "<iq type='result' id='1'/>", "<iq type='error' id='1'/>",
-                                   "<iq type='get'/>", "<message type='error' to='b@x'/>", "<r/>"}) {
+                                   "<iq type='get'/>", "<message type='error' to='b@x'/>", "<message/>", "<r/>"}) {
     EXPECT_EQ(told(nobody), "");
   }
 }
