@@ -283,14 +283,19 @@ void Shard::relieve() {
   sessions_.for_each([&](SessionHost& host) {
     if (host.buffered() > 0) (host.logged_in() ? others : early).push_back(&host);
   });
-  std::vector<HttpConnection*> unfinished;
-  for (const auto& place : connections_) {
-    const auto* const http = std::get_if<std::unique_ptr<HttpConnection>>(&place.connection);
-    if (http != nullptr && (*http)->buffered() > 0) unfinished.push_back(http->get());
+  struct Unfinished {
+    std::uint32_t bytes;
+    ConnectionId id;
+  };
+  std::vector<Unfinished> unfinished;
+  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
+    with_connection(connections_[slot].connection, [&](auto& any) {
+      if (any.buffered() > 0) unfinished.push_back({any.buffered(), {slot, connections_[slot].generation}});
+    });
   }
   const auto larger = [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); };
   std::sort(early.begin(), early.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
-  std::sort(unfinished.begin(), unfinished.end(), larger);
+  std::sort(unfinished.begin(), unfinished.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
   std::sort(others.begin(), others.end(), larger);
   const std::uint64_t before = buffered_;
   std::size_t sessions = 0, connections = 0;
@@ -300,7 +305,9 @@ void Shard::relieve() {
     }
   };
   end_some(early);
-  for (auto it = unfinished.begin(); it != unfinished.end() && buffered_ > enough; ++it, ++connections) (*it)->close();
+  for (auto it = unfinished.begin(); it != unfinished.end() && buffered_ > enough; ++it, ++connections) {
+    with_connection(connections_[it->id.slot].connection, [](auto& any) { any.close(); });
+  }
   end_some(others);
   spdlog::warn("max_buffered_bytes reached: {} sessions and {} connections ended, {} bytes before, {} after", sessions,
                connections, before, buffered_);

@@ -43,9 +43,12 @@ WsConnection::WsConnection(Shard& shard, ConnectionId id, AnyStream stream, cons
       peer_(peer),
       reader_(shard.config().limits.from_client.max_bytes, false) {}
 
-WsConnection::~WsConnection() = default;
+WsConnection::~WsConnection() {
+  shard_.note_buffered(buffered_, 0);
+}
 
 void WsConnection::start(const WsHandshake& handshake, const Client& client, std::string unread) {
+  const auto step = shard_.step_of(id_);
   client_ = std::make_unique<Client>(client);
   deflate_ = handshake.deflate;
   reader_ = FrameReader(shard_.config().limits.from_client.max_bytes, deflate_);
@@ -82,12 +85,14 @@ void WsConnection::enter(Entry entry) {
 // ---- from the client -----------------------------------------------------------------------------------------------
 
 void WsConnection::on_ready(Ready ready) {
+  const auto step = shard_.step_of(id_);
   if (ready.read || ready.error) on_readable();
   if (!closed_ && blocked_) on_round_end();
 }
 
 // Outside of any step of the session, which may therefore be told.
 void WsConnection::on_round_end() {
+  const auto step = shard_.step_of(id_);
   if (closed_ || write_failed_ || outbox_.pending() == 0) return;
   flush();
   if (closing_ || (outbox_.pending() == 0 && !owing_)) return;
@@ -123,6 +128,11 @@ void WsConnection::take(std::span<char> bytes) {
   }
   // A long message on a slow line is a sign of life, too.
   if (!closed_ && !closing_ && !heard_) enter([](auto&, auto, auto&) {});
+  note_buffered();
+}
+
+void WsConnection::note_buffered() {
+  shard_.note_buffered(buffered_, reader_.kept_bytes() + outbox_.pending());
 }
 
 void WsConnection::on_event(const FrameReader::Event& event) {
@@ -219,10 +229,12 @@ void WsConnection::send_control(Opcode opcode, std::string_view payload) {
 
 void WsConnection::write_soon() {
   if (!blocked_ && !shard_.poller().put_off(*this)) flush();
+  if (blocked_) note_buffered();
 }
 
 void WsConnection::flush() {
   after_write(outbox_.flush(stream_));
+  note_buffered();
 }
 
 void WsConnection::send_close(std::uint16_t code) {
@@ -262,6 +274,10 @@ void WsConnection::after_write(Outbox::Result result) {
   }
 }
 
+void WsConnection::session_failed(SessionId session) {
+  if (session == session_) finish(static_cast<std::uint16_t>(xmpp::WsClose::internal_error));
+}
+
 // ---- time and the end ----------------------------------------------------------------------------------------------
 
 void WsConnection::set_deadline(xmpp::Duration from_now) {
@@ -270,6 +286,7 @@ void WsConnection::set_deadline(xmpp::Duration from_now) {
 }
 
 void WsConnection::on_timer(xmpp::Instant now) {
+  const auto step = shard_.step_of(id_);
   if (now >= deadline_) return close();
   arm(deadline_);
   if (!paused_ && stream_.has_buffered()) on_readable();
@@ -282,6 +299,8 @@ void WsConnection::close() {
   stream_.shutdown_write();
   stream_.close();
   outbox_.clear();
+  reader_ = FrameReader(0, false);
+  note_buffered();
   shard_.connection_closed(peer_);
   if (SessionHost* const host = session()) host->lost(ref());
   shard_.erase_connection_later(id_);

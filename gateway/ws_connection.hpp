@@ -50,6 +50,11 @@ class WsConnection final : public Timed, private Watcher {
 
   // Something is unsent, or the peer has not yet answered our good-bye.
   [[nodiscard]] bool writing() const { return !closed_ && (outbox_.pending() > 0 || closing_); }
+  // A step of its session has failed; the session is gone.
+  void session_failed(SessionId session);
+  // Unfinished messages and unsent frames, for max_buffered_bytes.
+  [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
+  void close();
 
  private:
   void on_timer(xmpp::Instant now) override;
@@ -69,7 +74,7 @@ class WsConnection final : public Timed, private Watcher {
   void flush();
   void after_write(Outbox::Result result);
   void set_deadline(xmpp::Duration from_now);
-  void close();
+  void note_buffered();
   [[nodiscard]] SessionHost* session() const;
   template <typename Entry>
   void enter(Entry entry);
@@ -83,6 +88,7 @@ class WsConnection final : public Timed, private Watcher {
   FrameReader reader_;
   Outbox outbox_;
   xmpp::Instant deadline_ = xmpp::never;
+  std::uint32_t buffered_ = 0;  // as it was told to the shard
   bool deflate_ = false;
   bool heard_ = false;         // the present read has told the session that the client lives
   bool blocked_ = false;       // what is unsent waits for the peer to read

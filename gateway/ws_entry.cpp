@@ -2,6 +2,8 @@
 
 #include <openssl/rand.h>
 
+#include <boost/asio/post.hpp>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -99,8 +101,14 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
     return connection.answer(sequence_of(request.id), refused);
   }
   connection.leave([&shard, client, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
-    AnyStream stream(left.parts.descriptor, std::move(left.parts.ssl));
-    shard.add_connection<WsConnection>(std::move(stream), left.peer).start(handshake, client, std::move(left.unread));
+    // As a step of its own: where the upgrade was pipelined, it is a session's answer to the request before that lets
+    // the connection go, and what was read behind the upgrade may be the <open/> of another session.
+    auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
+    boost::asio::post(shard.io(), [&shard, client, handshake, kept] {
+      AnyStream stream(kept->parts.descriptor, std::move(kept->parts.ssl));
+      shard.add_connection<WsConnection>(std::move(stream), kept->peer)
+          .start(handshake, client, std::move(kept->unread));
+    });
   });
 }
 

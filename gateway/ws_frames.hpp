@@ -52,6 +52,8 @@ class FrameReader {
   // next call, and as long as `input`. After close or violation nothing more is read.
   [[nodiscard]] Event next(std::span<char>& input);
 
+  // Of a message that is not complete.
+  [[nodiscard]] std::size_t kept_bytes() const { return message_.capacity() + control_.capacity(); }
   // Nothing has begun that is not at its end.
   [[nodiscard]] bool idle() const { return header_size_ == 0 && !in_payload_ && !in_message_; }
 

@@ -109,6 +109,18 @@ describe('handshake', () => {
     assert.equal((await connection.read_head()).status, 101);
     connection.destroy();
   });
+
+  it('an <open/> behind an upgrade behind a request that time answers begins a session of its own', async () => {
+    const bosh = await BoshSession.create(bench.port, { attributes: { wait: 1 } });
+    await bench.server.accept();
+    const connection = await HttpConnection.open(bench.port);
+    connection.write(post('/http-bind', bosh.text()), upgrade(), text(open_element()));
+    assert.equal(read_body(await connection.read_answer()).type, undefined);
+    assert.equal((await connection.read_head()).status, 101);
+    await bench.server.accept();
+    bench.postern.assert_running();
+    connection.destroy();
+  });
 });
 
 describe('stream', () => {
