@@ -31,8 +31,8 @@ bool PushEngine::is_displaced(std::string_view window) const {
   return std::find(displaced_.begin(), displaced_.end(), window) != displaced_.end();
 }
 
-void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out) {
-  append_end(bytes, stream.shown != ConversationId{});
+void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, bool at_once) {
+  append_end(bytes, stream.shown != ConversationId{}, at_once);
   out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
@@ -203,7 +203,9 @@ std::string PushEngine::rules_for(const Stream& stream, const Changes& changes, 
 void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, std::vector<Chunk>& out) {
   Changes changes;
   std::string bytes;
-  if (!collect(stream, view, changes)) return end(stream, {}, out);
+  // Whoever loads anew at once from a gateway that is being stopped meets a closed port.
+  const bool at_once = view.model.account().problem != Problem::shutting_down;
+  if (!collect(stream, view, changes)) return end(stream, {}, out, at_once);
   if (const Conversation* shown = view.model.find(stream.shown)) {
     append_messages(stream, *shown, changes, view, now, bytes);
   }

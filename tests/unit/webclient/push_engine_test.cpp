@@ -266,6 +266,16 @@ TEST_F(PushEngineTest, EndsWithTheSession) {
   EXPECT_THAT(change(), testing::StartsWith("[1 last] <meta http-equiv=\"refresh\""));
 }
 
+TEST_F(PushEngineTest, LeavesTheReturnToTheHeaderWhenTheGatewayStops) {
+  open(bob.id);
+  writable(1);
+  Account account = model.account();
+  account.link = LinkState::ended;
+  account.problem = Problem::shutting_down;
+  model.set_account(account, EventKind::link_changed);
+  EXPECT_THAT(change(), testing::StartsWith("[1 last] </section>"));
+}
+
 TEST_F(PushEngineTest, ShowsThatTheServerIsAway) {
   open(bob.id);
   writable(1);
