@@ -5,10 +5,11 @@
 #include <variant>
 
 #include "bosh/engine.hpp"
+#include "webclient/web_engine.hpp"
 #include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
-using Binding = std::variant<bosh::Engine, xmpp::WsEngine>;
+using Binding = std::variant<bosh::Engine, xmpp::WsEngine, webclient::WebEngine>;
 
 }  // namespace gateway

@@ -74,6 +74,7 @@ struct Domain {
   std::string client_certificate;  // files; both or none
   std::string client_key;
   bool private_addresses = false;           // for what DNS and see-other-host say; `host` is always allowed (U-007)
+  bool guests = false;                      // anonymous logins of the chat without scripts
   bool proxy_protocol = false;              // U-015
   std::uint32_t max_sessions = no_limit;    // B-203
   std::uint32_t max_connecting = no_limit;  // sessions whose stream is not yet negotiated (U-008)
@@ -160,6 +161,13 @@ struct WebSocketConfig {
   xmpp::WsPolicy policy;
 };
 
+// The chat without scripts.
+struct WebchatConfig {
+  bool enabled = false;
+  std::uint32_t logins_per_minute_per_address = 30;
+  std::uint32_t logins_per_minute_per_account = 10;
+};
+
 struct PathsConfig {
   // Without trailing slash; each is served with and without one (H-018).
   std::vector<std::string> bosh = {"/http-bind", "/bosh", "/JHB"};
@@ -177,6 +185,7 @@ struct Config {
   CorsConfig cors;
   CompressionConfig compression;
   PathsConfig paths;
+  WebchatConfig webchat;
 };
 
 // Throws ConfigError. Reads the certificates and keys that it names, to refuse what would fail later.

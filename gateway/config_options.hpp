@@ -72,6 +72,7 @@ void visit(Visitor& v, Domain& c) {
   v.file("client_key", c.client_key);
   v.flag("private_addresses", c.private_addresses);
   v.flag("proxy_protocol", c.proxy_protocol);
+  v.flag("guests", c.guests);
   v.count("max_sessions", c.max_sessions);
   v.count("max_connecting", c.max_connecting);
   v.time("connect_timeout", c.connect_timeout, milliseconds(100), minutes(1));
@@ -89,6 +90,13 @@ template <class Visitor>
 void visit(Visitor& v, PathsConfig& c) {
   v.texts("bosh", c.bosh);
   v.texts("websocket", c.websocket);
+}
+
+template <class Visitor>
+void visit(Visitor& v, WebchatConfig& c) {
+  v.flag("enabled", c.enabled);
+  v.count("logins_per_minute_per_address", c.logins_per_minute_per_address);
+  v.count("logins_per_minute_per_account", c.logins_per_minute_per_account);
 }
 
 template <class Visitor>

@@ -199,6 +199,7 @@ std::string print_config(const Config& config) {
   for (const auto& listen : config.listen) print(printer, "[[listen]]", listen);
   for (const auto& domain : config.domains.all()) print(printer, "[[domain]]", domain);
   print(printer, "[paths]", config.paths);
+  print(printer, "[webchat]", config.webchat);
   print(printer, "[bosh]", config.bosh);
   print(printer, "[websocket]", config.websocket);
   print(printer, "[limits]", config.limits);
@@ -218,6 +219,7 @@ std::vector<std::string> option_names() {
   collect("listen", Listen{});
   collect("domain", Domain{});
   collect("paths", PathsConfig{});
+  collect("webchat", WebchatConfig{});
   collect("bosh", bosh::Policy{});
   collect("websocket", WebSocketConfig{});
   collect("limits", LimitsConfig{});

@@ -311,6 +311,7 @@ class Document {
     read_one("cors", config.cors);
     read_one("compression", config.compression);
     read_one("paths", config.paths);
+    read_one("webchat", config.webchat);
     read_one("server", config.server);
     read_listeners(config);
     read_domains(config);
@@ -319,8 +320,8 @@ class Document {
 
  private:
   void reject_unknown_tables() const {
-    const std::set<std::string, std::less<>> known = {"server",    "listen", "domain", "paths",      "bosh",
-                                                      "websocket", "limits", "cors",   "compression"};
+    const std::set<std::string, std::less<>> known = {"server", "listen",    "domain", "paths", "webchat",
+                                                      "bosh",   "websocket", "limits", "cors",  "compression"};
     for (const auto& [key, node] : root_) {
       if (known.contains(key.str())) continue;
       const std::string close = nearest(key.str(), known);

@@ -67,6 +67,10 @@ std::string counts_of(const xmpp::WsEngine& engine) {
   return fmt::format("WebSocket, to server {}, to client {}", engine.counters().to_server, engine.counters().to_client);
 }
 
+std::string counts_of(const webclient::WebEngine& engine) {
+  return fmt::format("chat without scripts, {} rows", engine.model().rows().size());
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "bosh/engine.hpp"
+#include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/time.hpp"
 #include "xmpp/ws_engine.hpp"
@@ -23,6 +24,7 @@ struct EndedSession {
 
 [[nodiscard]] std::string counts_of(const bosh::Engine& engine);
 [[nodiscard]] std::string counts_of(const xmpp::WsEngine& engine);
+[[nodiscard]] std::string counts_of(const webclient::WebEngine& engine);
 
 void log_session_end(const EndedSession& session);
 

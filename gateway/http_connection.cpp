@@ -250,7 +250,7 @@ void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
   std::string& head = shard_.head_buffer();
   head.clear();
   write_response_head(head, ResponseHead{answer.status, answer.content_type, body.size(), answer.fields, coding, cors,
-                                         negotiable, request.http10, request.close});
+                                         negotiable, answer.cacheable, request.http10, request.close});
   if (request.head_only) body = {};
   if (request.close) last_request_ = true;
   if (index != 0) {

@@ -50,6 +50,7 @@ struct Answer {
   std::string_view body;
   std::string_view fields;  // further header fields, each ending in CRLF
   bool close = false;       // end the connection after this answer
+  bool cacheable = false;   // for ever, under this path
   bool compress = false;    // if the request allows it and the configuration wants it
 };
 

@@ -1,5 +1,8 @@
 #include "gateway/link.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -277,6 +280,31 @@ void Link::drop_stream() {
   outbox_.clear();
   stream_.reset();
   paused_ = congested_ = blocked_ = false;
+}
+
+xmpp::SaslChannel Link::channel() const {
+  xmpp::SaslChannel out;
+  if (!stream_ || !stream_->is_open()) return out;
+  if (SSL* const ssl = stream_->ssl()) {
+    out.safe = true;
+    // RFC 9266: with TLS 1.2 the value would not bind without an extension that not everybody has.
+    constexpr std::string_view label = "EXPORTER-Channel-Binding";
+    std::array<unsigned char, 32> bytes{};
+    if (SSL_version(ssl) >= TLS1_3_VERSION &&
+        SSL_export_keying_material(ssl, bytes.data(), bytes.size(), label.data(), label.size(), nullptr, 0, 0) == 1) {
+      out.tls_exporter.assign(bytes.begin(), bytes.end());
+    }
+    return out;
+  }
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  if (getpeername(stream_->descriptor(), reinterpret_cast<sockaddr*>(&peer), &length) != 0) return out;
+  if (peer.ss_family == AF_INET) {
+    out.safe = ntohl(reinterpret_cast<const sockaddr_in&>(peer).sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  } else if (peer.ss_family == AF_INET6) {
+    out.safe = IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr) != 0;
+  }
+  return out;
 }
 
 void Link::close() {

@@ -20,6 +20,7 @@
 #include "gateway/setup.hpp"
 #include "gateway/timers.hpp"
 #include "xmpp/fault.hpp"
+#include "xmpp/sasl.hpp"
 #include "xmpp/session.hpp"
 
 namespace gateway {
@@ -59,6 +60,8 @@ class Link final : public Timed, private Watcher {
   void flush();
   [[nodiscard]] std::size_t unsent() const { return outbox_.pending(); }
   void pause_reading(bool pause);
+  // How safe it is to speak of secrets, and what to bind them to.
+  [[nodiscard]] xmpp::SaslChannel channel() const;
   // Ends everything without a further callback.
   void close();
 

@@ -128,11 +128,19 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
     case http::field::accept_encoding:
       append_list(head_.accept_encoding, value);
       break;
+    case http::field::accept_language:
+      head_.accept_language = value;
+      break;
+    case http::field::cookie:
+      if (!head_.cookie.empty()) head_.cookie += "; ";
+      head_.cookie += value;
+      break;
     case http::field::content_encoding:
       head_.coding = request_coding(value);
       break;
     case http::field::content_type:
       head_.foreign_charset = names_foreign_charset(value);
+      head_.form = iequals(trimmed(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
       break;
     case http::field::expect:
       head_.expects_continue = iequals(trimmed(value), "100-continue");
@@ -169,6 +177,8 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       } else if (iequals(name_text, "X-Forwarded-Proto")) {
         append_list(head_.x_forwarded_proto, value);
         head_.forwarded = true;
+      } else if (iequals(name_text, "Sec-Fetch-Site")) {
+        head_.sec_fetch_site = value;
       }
   }
 }

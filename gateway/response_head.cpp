@@ -21,6 +21,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "OK";
     case 204:
       return "No Content";
+    case 303:
+      return "See Other";
     case 400:
       return "Bad Request";
     case 403:
@@ -35,6 +37,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "Content Too Large";
     case 426:
       return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 503:
@@ -68,7 +72,8 @@ void write_response_head(std::string& out, const ResponseHead& head) {
   if (head.vary_encoding) out += "Vary: Accept-Encoding\r\n";
   out += head.cors;
   out += head.fields;
-  out += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  out += head.cacheable ? "Cache-Control: public, max-age=31536000, immutable\r\n" : "Cache-Control: no-store\r\n";
+  out += "X-Content-Type-Options: nosniff\r\n";
   if (head.close) {
     out += "Connection: close\r\n";
   } else if (head.http10) {

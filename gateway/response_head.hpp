@@ -15,6 +15,7 @@ struct ResponseHead {
   std::string_view coding;     // Content-Encoding, or empty
   std::string_view cors;       // fields for cross-origin access, or empty
   bool vary_encoding = false;  // another Accept-Encoding could have given another answer
+  bool cacheable = false;      // its path changes with its content
   bool http10 = false;         // of the request
   bool close = false;
 };

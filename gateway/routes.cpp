@@ -7,6 +7,7 @@
 #include "gateway/info_page.hpp"
 #include "gateway/log.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/web_entry.hpp"
 #include "gateway/ws_entry.hpp"
 #include "gateway/ws_handshake.hpp"
 
@@ -55,7 +56,10 @@ void serve_page(const Shard& shard, HttpConnection& connection, const Request& r
 }  // namespace
 
 Routes::Routes(const Config& config)
-    : bosh_paths_(config.paths.bosh), websocket_paths_(config.paths.websocket), cors_(config.cors) {}
+    : bosh_paths_(config.paths.bosh),
+      websocket_paths_(config.paths.websocket),
+      web_(config.webchat.enabled),
+      cors_(config.cors) {}
 
 Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) const {
   std::string_view target = head.target;
@@ -78,7 +82,8 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   const bool websocket = is_one_of(websocket_paths_);
   if (websocket && asks_for_websocket(head)) return Endpoint::websocket;
   if (is_one_of(bosh_paths_)) return Endpoint::bosh;
-  return websocket ? Endpoint::websocket : Endpoint::none;
+  if (websocket) return Endpoint::websocket;
+  return web_ ? Endpoint::web : Endpoint::none;
 }
 
 void Routes::serve(Shard& shard, HttpConnection& connection, const Request& request) const {
@@ -92,6 +97,7 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
     if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);  // W-002
     return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
   }
+  if (endpoint == Endpoint::web) return serve_web(shard, connection, request);
   if (endpoint == Endpoint::bosh) {
     if (method == Method::post) return serve_bosh(shard, connection, request);
     if (method == Method::options) {

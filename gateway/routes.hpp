@@ -27,11 +27,12 @@ class Routes {
 
  private:
   // A path may be for both: only who asks for an upgrade wants the second.
-  enum class Endpoint : std::uint8_t { none, bosh, websocket, healthz, readyz };
+  enum class Endpoint : std::uint8_t { none, bosh, websocket, web, healthz, readyz };
 
   [[nodiscard]] Endpoint find(const RequestHead& head, bool private_listener) const;
 
   std::vector<std::string> bosh_paths_, websocket_paths_;
+  bool web_ = false;  // everything else is the chat without scripts
   Cors cors_;
 };
 

@@ -38,8 +38,9 @@ SessionHost::SessionHost(Shard& shard, SetupPtr setup, SessionStart start)
       origin_(std::move(start.origin)),
       sid_(std::move(start.sid)),
       created_(steady_now()),
+      stream_request_(std::move(start.stream)),
       binding_(std::move(start.binding)),
-      session_(domain_.stream, std::move(start.stream), created_),
+      session_(domain_.stream, stream_request_, created_),
       splitter_(shard.parser_pool(), setup_->config.limits.from_server) {}
 
 SessionHost::~SessionHost() {
@@ -187,6 +188,7 @@ bool SessionHost::apply(xmpp::Instant now) {
             splitter_.reset();
           } else if constexpr (std::is_same_v<What, xmpp::Opened>) {
             shard_.health().server_reached(domain_.name, {});
+            tell_channel();
             if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
@@ -245,9 +247,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
               if constexpr (requires { connection.pause(on); }) connection.pause(on);
             });
           } else if constexpr (std::is_same_v<What, xmpp::OpenLink>) {
-            LinkOwner& self = *this;
-            link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
-            link_->open(origin_.address);
+            open_link(now);
           } else if constexpr (std::is_same_v<What, xmpp::RestartStream>) {
             session_.restart(what.lang, now, shard_.session_actions());
             apply(now);
@@ -277,6 +277,30 @@ void SessionHost::carry_out(xmpp::Instant now) {
   note_buffered();
   // Later, because callers up the stack still hold a reference to this.
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
+}
+
+// Also for a second time, where the binding itself logs in: a stream that ended is followed by a new one.
+void SessionHost::open_link(xmpp::Instant now) {
+  release_link();
+  if (used_stream_) {
+    std::destroy_at(&session_);
+    std::construct_at(&session_, domain_.stream, stream_request_, now);
+    splitter_.reset();
+    encrypted_ = false;
+    link_trouble_.clear();
+  }
+  used_stream_ = true;
+  LinkOwner& self = *this;
+  link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
+  link_->open(origin_.address);
+}
+
+void SessionHost::tell_channel() {
+  ask([&](auto& engine) {
+    if constexpr (requires { engine.secured(xmpp::SaslChannel{}); }) {
+      if (link_) engine.secured(link_->channel());
+    }
+  });
 }
 
 void SessionHost::push(const xmpp::Push& push, xmpp::Instant now) {

@@ -60,6 +60,11 @@ class SessionHost final : public Timed, private LinkOwner {
     entry(*engine, now, actions());
     carry_out(now);
   }
+  // To look at, not to change: null for another binding.
+  template <typename Engine>
+  [[nodiscard]] Engine* as() {
+    return std::get_if<Engine>(&binding_);
+  }
   template <typename Engine>
   [[nodiscard]] bool has() const {
     return std::holds_alternative<Engine>(binding_);
@@ -104,6 +109,8 @@ class SessionHost final : public Timed, private LinkOwner {
   void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
+  void open_link(xmpp::Instant now);
+  void tell_channel();
   void note_stage(const xmpp::Stanza& delivered);
   [[nodiscard]] Step<SessionId> step() const;
   void note_buffered();
@@ -124,6 +131,7 @@ class SessionHost final : public Timed, private LinkOwner {
   const std::string sid_;
   const xmpp::Instant created_;
   SessionId id_;
+  const xmpp::StreamRequest stream_request_;
   Binding binding_;
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;
@@ -134,6 +142,7 @@ class SessionHost final : public Timed, private LinkOwner {
   Admission::Stage stage_ = Admission::Stage::connecting;
   bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;
+  bool used_stream_ = false;
   bool ended_ = false;      // towards the browser
   bool forgotten_ = false;  // the engine has nothing left to answer
 };

@@ -22,12 +22,15 @@
 #include "gateway/health.hpp"
 #include "gateway/http_connection.hpp"
 #include "gateway/poller.hpp"
+#include "gateway/push_connection.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/step.hpp"
 #include "gateway/timers.hpp"
+#include "gateway/web_access.hpp"
 #include "gateway/ws_connection.hpp"
+#include "webclient/pages.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/framing.hpp"
 #include "xmpp/parser_pool.hpp"
@@ -43,6 +46,8 @@ class ShardSet;
 struct Common {
   Admission admission;
   Health health;
+  LoginThrottle logins;
+  const std::string web_key = random_token();  // of the tokens in forms; a restart makes old pages worthless
 };
 
 // A connection on its way to the shard of its session, with the request that brought it there.
@@ -63,7 +68,8 @@ struct Moved {
 //   void pause(bool)                                stops and goes on reading from the client
 // and, where the binding asks for signs of life, ping(token).
 // An HttpConnection becomes another kind by HttpConnection::leave() and add_connection<Kind>().
-using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>, std::unique_ptr<WsConnection>>;
+using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>, std::unique_ptr<WsConnection>,
+                                   std::unique_ptr<PushConnection>>;
 
 class Shard {
  public:
@@ -96,6 +102,8 @@ class Shard {
   [[nodiscard]] Poller& poller() { return poller_; }
   [[nodiscard]] Resolver& resolver() { return resolver_; }
   [[nodiscard]] Admission& admission() { return common_.admission; }
+  [[nodiscard]] LoginThrottle& logins() { return common_.logins; }
+  [[nodiscard]] const std::string& web_key() const { return common_.web_key; }
   [[nodiscard]] Health& health() { return common_.health; }
   [[nodiscard]] SessionTable& sessions() { return sessions_; }
   [[nodiscard]] Codec& codec() { return codec_; }
@@ -105,6 +113,11 @@ class Shard {
   [[nodiscard]] std::string& head_buffer() { return head_buffer_; }
   [[nodiscard]] bosh::BodyReader& body_reader() { return body_reader_; }
   [[nodiscard]] xmpp::FramingReader& framing_reader() { return framing_reader_; }
+  // Made when the first is asked for: hundreds of kilobytes that a gateway without the chat does not need.
+  [[nodiscard]] webclient::Pages& pages() {
+    if (!pages_) pages_ = std::make_unique<webclient::Pages>();
+    return *pages_;
+  }
   [[nodiscard]] xmpp::ParserPool& parser_pool() { return parser_pool_; }
   [[nodiscard]] xmpp::StreamEvents& stream_events() { return stream_events_; }
   [[nodiscard]] xmpp::Actions& actions() { return actions_; }
@@ -178,6 +191,7 @@ class Shard {
   bosh::BodyReader body_reader_;
   xmpp::FramingReader framing_reader_;
   Codec codec_;
+  std::unique_ptr<webclient::Pages> pages_;
   xmpp::StreamEvents stream_events_;
   xmpp::Actions actions_;
   xmpp::SessionActions session_actions_;

@@ -55,6 +55,9 @@ address = "127.0.0.1:0"
 name = "{domain}"
 server = "127.0.0.1:{port}"
 tls = "none"
+
+[webchat]
+enabled = true
 """
 
 PAGES = {
@@ -223,6 +226,7 @@ def run(directory, children, arguments):
   Open this in two browser windows:    http://127.0.0.1:{page}/
 
   Click "alice" in one and "bob" in the other, and chat. They know each other; there is a room as well.
+  Without any JavaScript, with the accounts below: {bosh.rsplit('/', 1)[0]}/
   Any other BOSH client works too: {bosh}
 
     alice@{DOMAIN}  password {USERS['alice']}

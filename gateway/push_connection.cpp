@@ -1,0 +1,135 @@
+#include "gateway/push_connection.hpp"
+
+#include <array>
+#include <utility>
+
+#include "gateway/clock.hpp"
+#include "gateway/session_host.hpp"
+#include "gateway/shard.hpp"
+
+namespace gateway {
+
+namespace {
+
+// How long the browser may take to read the last chunk and close, once we have closed our side.
+constexpr xmpp::Duration drain_time = std::chrono::seconds(5);
+
+}  // namespace
+
+PushConnection::PushConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
+    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
+
+PushConnection::~PushConnection() {
+  shard_.note_buffered(buffered_, 0);
+}
+
+void PushConnection::start(std::string_view head, SessionId session) {
+  session_ = session;
+  outbox_.add(head);  // goes out together with the beginning of the page
+  stream_.want_read(true);
+  if (!stream_.watch(shard_.poller(), *this)) set_deadline(xmpp::Duration::zero());
+}
+
+void PushConnection::on_ready(Ready ready) {
+  const auto step = shard_.step_of(id_);
+  if (ready.read || ready.error) on_readable();
+  if (closed_ || outbox_.pending() == 0) return;
+  const std::size_t before = outbox_.pending();
+  after_write(outbox_.flush(stream_));
+  if (closed_ || outbox_.pending() == before) return;
+  if (outbox_.pending() > 0) set_deadline(shard_.config().limits.write_timeout);
+  if (finishing_) return;
+  if (SessionHost* const host = shard_.sessions().find(session_)) host->unsent(ref(), outbox_.pending());
+}
+
+void PushConnection::on_readable() {
+  const auto buffer = shard_.read_buffer();
+  do {
+    switch (stream_.read(buffer).status) {
+      case IoStatus::ok:
+        break;
+      case IoStatus::wait_read:
+        return;
+      case IoStatus::wait_write:
+        return stream_.want_write(true);
+      case IoStatus::end:
+      case IoStatus::failed:
+        return close();
+    }
+  } while (stream_.has_buffered());
+}
+
+std::size_t PushConnection::push(std::string_view chunk) {
+  if (closed_ || finishing_) return 0;
+  const std::array<std::string_view, 1> parts{chunk};
+  after_write(outbox_.write(stream_, parts));
+  return outbox_.pending();
+}
+
+void PushConnection::finish(std::uint16_t) {
+  if (closed_ || finishing_) return;
+  finishing_ = true;
+  after_write(outbox_.flush(stream_));
+}
+
+void PushConnection::session_failed(SessionId session) {
+  if (session == session_) finish(0);
+}
+
+void PushConnection::note_buffered() {
+  shard_.note_buffered(buffered_, outbox_.pending());
+}
+
+void PushConnection::after_write(Outbox::Result result) {
+  note_buffered();
+  switch (result) {
+    case Outbox::Result::done:
+      stream_.want_write(false);
+      blocked_ = false;
+      if (!finishing_) {
+        deadline_ = xmpp::never;
+      } else if (!drained_) {
+        drained_ = true;
+        stream_.shutdown_write();
+        set_deadline(drain_time);
+      }
+      return;
+    case Outbox::Result::wait_read:
+    case Outbox::Result::wait_write:
+      if (!blocked_) set_deadline(shard_.config().limits.write_timeout);
+      blocked_ = true;
+      return stream_.want_write(result == Outbox::Result::wait_write);
+    case Outbox::Result::failed:
+      // Closing here would call into the session in the middle of its step.
+      outbox_.clear();
+      note_buffered();
+      return set_deadline(xmpp::Duration::zero());
+  }
+}
+
+void PushConnection::set_deadline(xmpp::Duration from_now) {
+  deadline_ = steady_now() + from_now;
+  arm(deadline_);
+}
+
+void PushConnection::on_timer(xmpp::Instant now) {
+  const auto step = shard_.step_of(id_);
+  if (deadline_ == xmpp::never) return;
+  if (now < deadline_) return arm(deadline_);
+  close();
+}
+
+void PushConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  disarm();
+  if (!drained_) stream_.shutdown_write();
+  stream_.close();
+  outbox_.clear();
+  note_buffered();
+  shard_.connection_closed(peer_);
+  if (SessionHost* const host = shard_.sessions().find(session_)) host->lost(ref());
+  shard_.erase_connection_later(id_);
+}
+
+}  // namespace gateway

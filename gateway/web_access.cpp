@@ -1,0 +1,112 @@
+#include "gateway/web_access.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+namespace gateway {
+
+namespace {
+
+constexpr std::string_view plain_name = "postern";
+constexpr std::string_view secure_name = "__Host-postern";
+constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=Strict";
+constexpr auto window = std::chrono::minutes(1);
+constexpr std::size_t max_names = 20'000;
+
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::string hex(const unsigned char* bytes, std::size_t count) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  for (std::size_t i = 0; i < count; ++i) {
+    out += digits[bytes[i] >> 4];
+    out += digits[bytes[i] & 15];
+  }
+  return out;
+}
+
+std::string cookie(std::string_view value, bool secure, std::string_view more) {
+  std::string out = "Set-Cookie: ";
+  out.append(secure ? secure_name : plain_name).append("=").append(value).append(attributes);
+  if (secure) out += "; Secure";
+  return out.append(more).append("\r\n");
+}
+
+}  // namespace
+
+std::optional<std::string_view> session_cookie(std::string_view header, bool secure) {
+  const std::string_view wanted = secure ? secure_name : plain_name;
+  std::optional<std::string_view> found;
+  while (!header.empty()) {
+    const auto end = std::min(header.find(';'), header.size());
+    const std::string_view pair = trim(header.substr(0, end));
+    header.remove_prefix(std::min(end + 1, header.size()));
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || pair.substr(0, equals) != wanted) continue;
+    if (found) return std::nullopt;  // two of them: somebody else has set one
+    found = pair.substr(equals + 1);
+  }
+  return found;
+}
+
+std::string set_cookie(std::string_view sid, bool secure) {
+  return cookie(sid, secure, "");
+}
+
+std::string forget_cookie(bool secure) {
+  return cookie("", secure, "; Max-Age=0");
+}
+
+bool is_from_here(const RequestHead& head, bool secure) {
+  if (!head.sec_fetch_site.empty() && head.sec_fetch_site != "same-origin") return false;
+  if (head.origin.empty()) return true;  // browsers of old send none; the token decides then
+  return head.origin == (secure ? "https://" : "http://") + head.host;
+}
+
+std::string token_for(std::string_view key, std::string_view text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned length = 0;
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest.data(), &length) ==
+      nullptr) {
+    throw std::runtime_error("no HMAC");
+  }
+  return hex(digest.data(), 16);
+}
+
+bool same_token(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string random_token() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) throw std::runtime_error("no random numbers");
+  return hex(bytes.data(), bytes.size());
+}
+
+bool LoginThrottle::try_now(const std::string& name, std::uint32_t allowed, xmpp::Instant now) {
+  if (allowed == 0) return true;
+  const std::lock_guard lock(mutex_);
+  // A flood of names must not fill the memory: what is out of its minute goes first, then everything.
+  if (tries_.size() >= max_names) {
+    std::erase_if(tries_, [&](const auto& entry) { return now - entry.second.since >= window; });
+    if (tries_.size() >= max_names) tries_.clear();
+  }
+  Tries& tries = tries_[name];
+  if (tries.count == 0 || now - tries.since >= window) tries = Tries{now, 0};
+  if (tries.count >= allowed) return false;
+  ++tries.count;
+  return true;
+}
+
+}  // namespace gateway

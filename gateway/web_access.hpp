@@ -1,0 +1,49 @@
+// Who may do what in the chat without scripts: the cookie that names a session, tokens that tie a form to its page and
+// session, where a request comes from, and how often somebody may try to log in (PROTOCOL Z-005, Z-006).
+// No sockets and no session here; the throttle is shared by all shards.
+#pragma once
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "gateway/request_parser.hpp"
+#include "xmpp/time.hpp"
+
+namespace gateway {
+
+// The value of our cookie; on TLS only one with the __Host- prefix counts, which no other host and no plain page can
+// set.
+[[nodiscard]] std::optional<std::string_view> session_cookie(std::string_view header, bool secure);
+// Header fields, with CRLF.
+[[nodiscard]] std::string set_cookie(std::string_view sid, bool secure);
+[[nodiscard]] std::string forget_cookie(bool secure);
+
+// A POST from one of our own pages, as far as the browser tells: Origin and Sec-Fetch-Site, where they are there.
+[[nodiscard]] bool is_from_here(const RequestHead& head, bool secure);
+
+// HMAC-SHA-256 of the text, the first 128 bits in hexadecimal.
+[[nodiscard]] std::string token_for(std::string_view key, std::string_view text);
+// In a time that does not depend on where they differ.
+[[nodiscard]] bool same_token(std::string_view a, std::string_view b);
+// 128 random bits in hexadecimal; throws when there are none.
+[[nodiscard]] std::string random_token();
+
+// Tries within a minute, by name: an address, an account.
+class LoginThrottle {
+ public:
+  // Counts this try; false: one too many. `allowed` 0: no limit.
+  [[nodiscard]] bool try_now(const std::string& name, std::uint32_t allowed, xmpp::Instant now);
+
+ private:
+  struct Tries {
+    xmpp::Instant since{};
+    std::uint32_t count = 0;
+  };
+  std::mutex mutex_;
+  std::unordered_map<std::string, Tries> tries_;
+};
+
+}  // namespace gateway

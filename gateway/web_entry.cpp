@@ -1,0 +1,325 @@
+#include "gateway/web_entry.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "gateway/client_of.hpp"
+#include "gateway/log.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/sid.hpp"
+#include "gateway/web_access.hpp"
+#include "gateway/web_answer.hpp"
+#include "gateway/web_forms.hpp"
+#include "gateway/web_login.hpp"
+
+namespace gateway {
+
+namespace {
+
+using webclient::Conversation;
+using webclient::ConversationId;
+using webclient::WebEngine;
+
+constexpr std::size_t first_backlog = 50;
+constexpr std::size_t static_backlog = 30;
+constexpr std::size_t max_backlog = 500;  // the model keeps no more
+
+template <typename Id>
+std::optional<Id> id_of(std::string_view name, char letter) {
+  std::uint32_t number = 0;
+  if (!name.starts_with(letter)) return std::nullopt;
+  const auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  return Id{number};
+}
+
+// "/app/c7" -> "app", "c7".
+struct PathParts {
+  std::string_view page, item, rest;
+};
+
+PathParts take_apart(std::string_view path) {
+  PathParts out;
+  path.remove_prefix(1);
+  for (std::string_view* part : {&out.page, &out.item, &out.rest}) {
+    const auto end = std::min(path.find('/'), path.size());
+    *part = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return out;
+}
+
+std::size_t backlog_of(const Visit& visit, std::size_t least) {
+  const std::string text = visit.asked("n");
+  std::size_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  return std::clamp(count, least, max_backlog);
+}
+
+template <typename Step>
+void step(Visit& visit, Step what) {
+  visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    engine.used(now);
+    what(engine, now, out);
+    engine.show(now, out);
+  });
+}
+
+void serve_asset(Visit& visit, std::string_view name) {
+  const auto& stylesheet = visit.shard.pages().templates().stylesheet();
+  const auto asset = webclient::find_asset(name, stylesheet);
+  if (asset.content.empty()) return answer_error(visit, 404, "error.not_found");
+  Answer answer;
+  answer.content_type = asset.content_type;
+  answer.body = asset.content;
+  answer.fields = "Content-Security-Policy: default-src 'none'\r\nCross-Origin-Resource-Policy: same-origin\r\n";
+  answer.cacheable = asset.forever;
+  answer.compress = true;
+  visit.connection.answer(sequence_of(visit.request.id), answer);
+}
+
+// The outer page needs nobody who is logged in: whoever comes by a link on another site brings no cookie here, but the
+// frames within do.
+void serve_app(Visit& visit, std::string_view item) {
+  const bool known = visit.engine != nullptr;
+  if (known && answered_for_state(visit, PageKind::whole)) return;
+  webclient::Reader reader;
+  reader.texts = &visit.texts();
+  const auto id = id_of<ConversationId>(item, 'c');
+  if (!id && !item.empty()) return answer_error(visit, 404, "error.not_found");
+  const Conversation* shown = known && id ? visit.engine->model().find(*id) : nullptr;
+  if (known && id && shown == nullptr) return redirect(visit, "/app/");
+  const std::uint32_t unread = known ? visit.engine->model().unread() : 0;
+  const std::string name = id ? webclient::name_of(*id) : std::string();
+  const std::string window = random_token().substr(0, 12);
+  answer_page(visit, visit.shard.pages().app(shown, name, window, unread, known ? visit.engine->reader() : reader));
+}
+
+void serve_moved(Visit& visit, std::string_view item) {
+  const auto& texts = visit.texts();
+  webclient::NoticePage notice;
+  notice.title = texts.text("app.name");
+  notice.message = texts.text("stream.moved");
+  notice.link = "/app/" + std::string(item);
+  notice.link_text = texts.text("stream.resume");
+  notice.target = "_top";
+  answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::framed);
+}
+
+void serve_stream(Visit& visit, std::string_view item) {
+  if (visit.request.head.method == Method::head) return answer_page(visit, "", PageKind::framed);
+  std::string window = visit.asked("w");
+  if (window.empty() || window.size() > 32) window = random_token().substr(0, 12);
+  if (visit.engine->is_displaced(window)) return serve_moved(visit, item);
+  const auto id = id_of<ConversationId>(item, 'c').value_or(ConversationId{});
+  if (!item.empty() && visit.engine->model().find(id) == nullptr) return answer_error(visit, 404, "error.not_found");
+  webclient::StreamWish wish;
+  wish.shown = id;
+  wish.window = window;
+  wish.page.nonce = random_token();
+  wish.page.backlog = backlog_of(visit, first_backlog);
+  wish.page.self = "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
+  const bool older = wish.page.backlog > first_backlog;
+  if (older) wish.page.self += "&n=" + std::to_string(wish.page.backlog);
+  Shard& shard = visit.shard;
+  const SessionId session = visit.host->id();
+  visit.connection.leave([&shard, session, older, wish = std::move(wish)](HttpConnection::Left left) mutable {
+    auto& stream =
+        shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
+    stream.start(stream_head(wish.page.nonce), session);
+    SessionHost* const host = shard.sessions().find(session);
+    if (host == nullptr) return stream.finish(0);
+    wish.connection = stream.ref();
+    host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+      const auto* shown = engine.model().find(wish.shown);
+      if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
+        (void)engine.client().load_older(wish.shown, now, out);
+      }
+      engine.open_stream(wish, now, out);
+    });
+  });
+}
+
+void serve_compose(Visit& visit, const Conversation& to) {
+  webclient::ComposePage page;
+  page.once = random_token();
+  page.lines = visit.asked("lines") == "1";
+  if (const auto edit = id_of<webclient::MessageId>(visit.asked("edit"), 'm')) {
+    const auto* message = visit.engine->model().find(to, *edit);
+    if (message != nullptr && message->direction == webclient::Direction::outgoing) {
+      page.edit = edit;
+      page.text = message->text;
+    }
+  }
+  answer_page(visit, visit.shard.pages().compose(page, visit.engine->view(), to), PageKind::framed);
+}
+
+void serve_plain(Visit& visit, std::string_view item) {
+  step(visit, [](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    if (!engine.reader().static_pages) {
+      auto reader = engine.reader();
+      reader.static_pages = true;
+      engine.set_reader(std::move(reader), now, out);
+    }
+  });
+  const auto id = id_of<ConversationId>(item, 'c').value_or(ConversationId{});
+  if (!item.empty() && visit.engine->model().find(id) == nullptr) return redirect(visit, "/plain/");
+  const std::size_t backlog = backlog_of(visit, static_backlog);
+  if (!item.empty()) {
+    step(visit, [&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+      (void)engine.client().open_conversation(id, now, out);
+      const auto* shown = engine.model().find(id);
+      if (backlog > static_backlog && shown != nullptr && shown->messages.size() < backlog) {
+        (void)engine.client().load_older(id, now, out);
+      }
+    });
+  }
+  const Conversation* shown = visit.engine->model().find(id);
+  const auto view = visit.engine->view();
+  if (shown == nullptr) {
+    answer_page(visit, visit.shard.pages().plain_list(view));
+  } else {
+    webclient::ComposePage page;
+    page.once = random_token();
+    answer_page(visit, visit.shard.pages().plain(page, backlog, view, *shown));
+  }
+  step(visit, [](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.seen(now, out); });
+}
+
+void serve_private(Visit& visit, std::string_view item, std::string_view rest) {
+  const auto room = id_of<ConversationId>(item, 'c');
+  const auto with = id_of<webclient::OccupantId>(rest, 'o');
+  if (!room || !with) return answer_error(visit, 404, "error.not_found");
+  webclient::Opened opened;
+  step(visit, [&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    opened = engine.client().start_private(*room, *with, now, out);
+  });
+  if (opened.problem != webclient::Problem::none) return answer_error(visit, 404, "error.not_found");
+  redirect(visit,
+           (visit.engine->reader().static_pages ? "/plain/" : "/app/") + webclient::name_of(opened.conversation));
+}
+
+void get(Visit& visit, const PathParts& where) {
+  auto& pages = visit.shard.pages();
+  const auto view = visit.engine->view();
+  const auto id = id_of<ConversationId>(where.item, 'c');
+  const Conversation* row = id ? visit.engine->model().find(*id) : nullptr;
+  if (where.page == "stream") return serve_stream(visit, where.item);
+  if (where.page == "plain") return serve_plain(visit, where.item);
+  if (where.page == "compose" && row != nullptr) return serve_compose(visit, *row);
+  if (where.page == "private") return serve_private(visit, where.item, where.rest);
+  if (where.page == "settings") return answer_page(visit, pages.settings(view, ""));
+  if (where.page == "contact" && where.item == "add")
+    return answer_page(visit, pages.contact_add(view, "", "", "", ""));
+  if (where.page == "contact" && row != nullptr) return answer_page(visit, pages.contact(view, *row, ""));
+  if (where.page == "room" && where.item == "join") {
+    const std::string& address = visit.engine->model().account().address;
+    return answer_page(visit, pages.room_join(view, "", "", address.substr(0, address.find('@'))));
+  }
+  if (where.page == "room" && row != nullptr && row->room) return answer_page(visit, pages.room(view, *row, ""));
+  answer_error(visit, 404, "error.not_found");
+}
+
+void post(Visit& visit, const PathParts& where) {
+  const auto id = id_of<ConversationId>(where.item, 'c');
+  const Conversation* row = id ? visit.engine->model().find(*id) : nullptr;
+  if (where.page == "logout") return log_out(visit);
+  if (where.page == "compose" && row != nullptr) return post_message(visit, *row, false);
+  if (where.page == "plain" && row != nullptr) return post_message(visit, *row, true);
+  if (where.page == "contact" && where.item == "add") return post_new_contact(visit);
+  if (where.page == "contact" && row != nullptr) return post_contact(visit, *row);
+  if (where.page == "room" && where.item == "join") return post_join(visit);
+  if (where.page == "room" && row != nullptr && row->room) return post_room(visit, *row);
+  if (where.page == "settings") return post_settings(visit);
+  answer_error(visit, 404, "error.not_found");
+}
+
+// False: the request is on its way to the shard of its session.
+bool find_session(Visit& visit) {
+  const auto cookie = session_cookie(visit.request.head.cookie, visit.client.secure);
+  const auto sid = cookie ? read_sid(*cookie) : std::nullopt;
+  if (!sid || sid->shard >= visit.shard.count()) return true;
+  if (sid->shard != visit.shard.index()) {
+    visit.connection.leave([&shard = visit.shard, home = sid->shard, head = visit.request.head,
+                            body = std::string(visit.request.body)](HttpConnection::Left left) {
+      shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
+    });
+    return false;
+  }
+  SessionHost* const host = visit.shard.sessions().find(sid->secret);
+  if (host == nullptr || (host->secure() && !visit.client.secure)) return true;
+  visit.engine = host->as<WebEngine>();
+  if (visit.engine != nullptr) visit.host = host;
+  return true;
+}
+
+// Null after an answer.
+bool read_form(Visit& visit) {
+  if (!is_from_here(visit.request.head, visit.client.secure)) {
+    answer_error(visit, 403, "error.forbidden");
+    return false;
+  }
+  auto read = webclient::read_form(visit.request.body);
+  auto* form = std::get_if<webclient::Form>(&read);
+  if (!visit.request.head.form || visit.request.head.coding != Coding::identity || form == nullptr) {
+    answer_error(visit, 400, "error.form");
+    return false;
+  }
+  visit.form = std::move(*form);
+  return true;
+}
+
+bool is_framed(const PathParts& where) {
+  return where.page == "stream" || where.page == "compose";
+}
+
+void serve_reader(Visit& visit, const PathParts& where, bool is_post) {
+  if (visit.engine == nullptr) return answer_expired(visit, is_framed(where) ? PageKind::framed : PageKind::whole);
+  // Who wants to leave may do so at any time.
+  if (where.page != "logout" && answered_for_state(visit, is_framed(where) ? PageKind::framed : PageKind::whole))
+    return;
+  if (!is_post) return get(visit, where);
+  const std::string expected = visit.engine->view().token(visit.path);
+  if (!same_token(visit.form.value("token"), expected)) return answer_error(visit, 403, "error.form");
+  post(visit, where);
+}
+
+}  // namespace
+
+void serve_web(Shard& shard, HttpConnection& connection, const Request& request) {
+  std::string_view target = request.head.target;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const auto slash = target.find('/', scheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  const auto question = std::min(target.find('?'), target.size());
+  Visit visit{shard,
+              connection,
+              request,
+              client_of(request, shard.config()),
+              std::string(target.substr(0, question)),
+              target.substr(std::min(question + 1, target.size())),
+              {},
+              nullptr,
+              nullptr};
+  while (visit.path.size() > 1 && visit.path.ends_with('/')) visit.path.pop_back();  // H-018
+  if (!visit.path.starts_with('/')) return answer_error(visit, 404, "error.not_found");
+  const PathParts where = take_apart(visit.path);
+  const Method method = request.head.method;
+  const bool is_post = method == Method::post;
+  if (!is_post && method != Method::get && method != Method::head) return answer_error(visit, 405, "error.method");
+  if (where.page == "assets" && !is_post) return serve_asset(visit, where.item);
+  if (!find_session(visit)) return;
+  if (is_post && !read_form(visit)) return;
+  if (where.page == "login") return is_post ? log_in(visit) : show_login(visit, "");
+  if (where.page == "app" && !is_post) return serve_app(visit, where.item);
+  if (!where.page.empty()) return serve_reader(visit, where, is_post);
+  if (is_post) return answer_error(visit, 405, "error.method");
+  if (visit.engine == nullptr) return show_login(visit, "");
+  redirect(visit, visit.engine->reader().static_pages ? "/plain/" : "/app/");
+}
+
+}  // namespace gateway

@@ -1,0 +1,187 @@
+#include "gateway/web_forms.hpp"
+
+#include <charconv>
+
+#include "gateway/shard.hpp"
+#include "gateway/web_access.hpp"
+
+namespace gateway {
+
+namespace {
+
+using WebClient = webclient::Client;
+using webclient::Problem;
+using webclient::WebEngine;
+
+// A command of the client as one step of the session; what it changes is shown at once.
+template <typename Command>
+auto order(Visit& visit, Command command) {
+  decltype(command(visit.engine->client(), xmpp::Instant{}, visit.shard.actions())) result{};
+  visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    engine.used(now);
+    result = command(engine.client(), now, out);
+    engine.show(now, out);
+  });
+  return result;
+}
+
+std::string words_of(const Visit& visit, Problem problem) {
+  return std::string(webclient::words(visit.texts(), problem));
+}
+
+// Where a conversation is looked at.
+std::string page_of(const Visit& visit, webclient::ConversationId id) {
+  const std::string view = visit.engine->reader().static_pages ? "/plain/" : "/app/";
+  return id == webclient::ConversationId{} ? view : view + webclient::name_of(id);
+}
+
+template <typename Number>
+std::optional<Number> number_of(std::string_view text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<webclient::MessageId> message_of(std::string_view name) {
+  if (!name.starts_with('m')) return std::nullopt;
+  const auto number = number_of<std::uint32_t>(name.substr(1));
+  if (!number) return std::nullopt;
+  return webclient::MessageId{*number};
+}
+
+// Line ends as forms send them.
+std::string text_of(const Visit& visit) {
+  std::string text(visit.form.value("text"));
+  std::erase(text, '\r');
+  return text;
+}
+
+}  // namespace
+
+void post_message(Visit& visit, const webclient::Conversation& to, bool static_page) {
+  const auto receiver = to.id;
+  const std::string id = webclient::name_of(receiver);
+  const bool lines = visit.asked("lines") == "1";
+  const std::string back = static_page ? "/plain/" + id + "#write" : "/compose/" + id + (lines ? "?lines=1#t" : "#t");
+  const std::string text = text_of(visit);
+  Problem problem = Problem::none;
+  // A form that comes again was sent already, and whoever sent it is to see an empty one.
+  if (!text.empty() && visit.engine->take_once(visit.form.value("once"))) {
+    const auto edit = message_of(visit.form.value("edit"));
+    problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+      return (edit ? client.correct(receiver, *edit, text, now, out) : client.send(receiver, text, now, out)).problem;
+    });
+  }
+  const auto* const still = visit.engine->model().find(receiver);
+  if (problem == Problem::none || still == nullptr) return redirect(visit, back);
+  webclient::ComposePage page;
+  page.message = words_of(visit, problem);
+  page.text = text;
+  page.once = random_token();
+  page.lines = lines;
+  const auto view = visit.engine->view();
+  if (static_page) return answer_page(visit, visit.shard.pages().plain(page, 30, view, *still));
+  answer_page(visit, visit.shard.pages().compose(page, view, *still), PageKind::framed);
+}
+
+void post_new_contact(Visit& visit) {
+  const std::string address(visit.form.value("address"));
+  const std::string name(visit.form.value("name"));
+  const std::string groups(visit.form.value("groups"));
+  const auto opened = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return client.add_buddy(address, WebClient::BuddyFields{name, webclient::split_groups(groups)}, now, out);
+  });
+  if (opened.problem == Problem::none) return redirect(visit, page_of(visit, opened.conversation));
+  answer_page(visit, visit.shard.pages().contact_add(visit.engine->view(), words_of(visit, opened.problem), address,
+                                                     name, groups));
+}
+
+void post_contact(Visit& visit, const webclient::Conversation& who) {
+  const auto id = who.id;
+  const std::string action(visit.form.value("do"));
+  const std::string name(visit.form.value("name"));
+  const auto groups = webclient::split_groups(visit.form.value("groups"));
+  const std::string address = who.address;
+  const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    if (action == "accept" || action == "decline") return client.answer_request(id, action == "accept", now, out);
+    if (action == "save") return client.change_buddy(id, WebClient::BuddyFields{name, groups}, now, out);
+    if (action == "add" || action == "request") {
+      std::string_view given;
+      std::vector<std::string> in;
+      if (const auto* row = client.model().find(id); row != nullptr && row->buddy) {
+        given = row->buddy->name;
+        in = row->buddy->groups;
+      }
+      return client.add_buddy(address, WebClient::BuddyFields{given, in}, now, out).problem;
+    }
+    if (action == "remove") return client.remove_buddy(id, now, out);
+    if (action == "close") return client.close_conversation(id);
+    return Problem::bad_request;
+  });
+  const auto* still = visit.engine->model().find(id);
+  if (problem != Problem::none && still != nullptr) {
+    return answer_page(visit, visit.shard.pages().contact(visit.engine->view(), *still, words_of(visit, problem)));
+  }
+  const bool gone = still == nullptr || action == "remove" || action == "close" || action == "decline";
+  redirect(visit, page_of(visit, gone ? webclient::ConversationId{} : id));
+}
+
+void post_join(Visit& visit) {
+  const std::string address(visit.form.value("address"));
+  const std::string nick(visit.form.value("nick"));
+  const std::string password(visit.form.value("password"));
+  const auto opened = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return client.join_room(WebClient::RoomFields{address, nick, password}, now, out);
+  });
+  if (opened.problem == Problem::none) return redirect(visit, page_of(visit, opened.conversation));
+  answer_page(visit,
+              visit.shard.pages().room_join(visit.engine->view(), words_of(visit, opened.problem), address, nick));
+}
+
+void post_room(Visit& visit, const webclient::Conversation& which) {
+  const auto id = which.id;
+  const std::string action(visit.form.value("do"));
+  const std::string address = which.address;
+  const std::string nick(visit.form.value("nick"));
+  const std::string password(visit.form.value("password"));
+  const std::string name(which.title());
+  const bool keep = visit.form.value("keep") == "1";
+  const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    if (action == "join") return client.join_room(WebClient::RoomFields{address, nick, password}, now, out).problem;
+    if (action == "leave") return client.leave_room(id, now, out);
+    if (action == "save" && keep) return client.set_bookmark(id, WebClient::BookmarkFields{name, true}, now, out);
+    if (action == "save") return client.remove_bookmark(id, now, out);
+    return Problem::bad_request;
+  });
+  const auto* still = visit.engine->model().find(id);
+  if (problem != Problem::none && still != nullptr) {
+    return answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem)));
+  }
+  redirect(visit, page_of(visit, still == nullptr || action == "leave" ? webclient::ConversationId{} : id));
+}
+
+void post_settings(Visit& visit) {
+  const auto show = number_of<unsigned>(visit.form.value("show"));
+  const auto zone = number_of<int>(visit.form.value("zone"));
+  const auto seconds = number_of<std::uint32_t>(visit.form.value("seconds"));
+  const bool good = show && *show >= static_cast<unsigned>(webclient::Show::chat) &&
+                    *show <= static_cast<unsigned>(webclient::Show::do_not_disturb) && zone &&
+                    webclient::is_offered_zone(*zone) && seconds && webclient::is_offered_reload(*seconds);
+  if (!good) return answer_error(visit, 400, "error.form");
+  auto reader = visit.engine->reader();
+  reader.texts = &webclient::catalogue(visit.form.value("lang"));
+  reader.zone_minutes = *zone;
+  reader.reload_seconds = *seconds;
+  const std::string status(visit.form.value("status"));
+  const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return client.set_presence(static_cast<webclient::Show>(*show), status, now, out);
+  });
+  visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+    engine.set_reader(std::move(reader), now, out);
+  });
+  if (problem == Problem::none) return redirect(visit, page_of(visit, {}));
+  answer_page(visit, visit.shard.pages().settings(visit.engine->view(), words_of(visit, problem)));
+}
+
+}  // namespace gateway

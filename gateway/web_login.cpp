@@ -1,0 +1,209 @@
+#include "gateway/web_login.hpp"
+
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "gateway/log.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/version.hpp"
+#include "gateway/web_access.hpp"
+#include "xmpp/jid.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr auto form_life = std::chrono::hours(12);
+
+// What ties the form to us before there is a session: the hour, so that a page that was stolen once is of no use for
+// ever.
+std::string login_token(const Shard& shard, std::int64_t period) {
+  return token_for(shard.web_key(), "/login " + std::to_string(period));
+}
+
+std::int64_t present_period() {
+  return std::chrono::duration_cast<std::chrono::hours>(steady_now().time_since_epoch()) / form_life;
+}
+
+bool is_our_form(const Visit& visit) {
+  const auto token = visit.form.value("token");
+  const auto period = present_period();
+  return same_token(token, login_token(visit.shard, period)) || same_token(token, login_token(visit.shard, period - 1));
+}
+
+bool has_guests(const Config& config) {
+  for (const auto& domain : config.domains.all()) {
+    if (domain.guests) return true;
+  }
+  return false;
+}
+
+std::uint32_t linger_of(const Visit& visit) {
+  const auto text = visit.form.value("linger");
+  std::uint32_t minutes = 0;
+  std::from_chars(text.data(), text.data() + text.size(), minutes);
+  return webclient::is_offered_linger(minutes) ? minutes : 10;
+}
+
+struct Account {
+  const Domain* domain = nullptr;
+  std::string user;     // as it was typed: SASL prepares it in its own way
+  std::string address;  // prepared
+  std::string problem;  // for the reader; empty: none
+};
+
+Account account_of(const Visit& visit) {
+  const auto& config = visit.shard.config();
+  const auto& texts = visit.texts();
+  Account out;
+  std::string typed(visit.form.value("user"));
+  while (typed.ends_with(' ')) typed.pop_back();
+  typed.erase(0, typed.find_first_not_of(' '));
+  const auto& domains = config.domains.all();
+  if (typed.find('@') == std::string::npos && domains.size() == 1) typed += "@" + domains.front().name;
+  const auto parts = xmpp::split_jid(typed);
+  const auto jid = xmpp::parse_jid(typed);
+  if (!parts || !jid || jid->local.empty()) {
+    out.problem = texts.text("login.bad_address");
+    return out;
+  }
+  const auto found = config.domains.find(jid->domain);
+  if (found.domain == nullptr) {
+    out.problem = texts.fill("login.unknown_domain", {{"domain", jid->domain}});
+    return out;
+  }
+  out.domain = found.domain;
+  out.user = parts->local;
+  out.address = jid->local + "@" + found.domain->name;
+  return out;
+}
+
+Account guest_of(const Visit& visit) {
+  Account out;
+  for (const auto& domain : visit.shard.config().domains.all()) {
+    if (domain.guests && out.domain == nullptr) out.domain = &domain;
+  }
+  if (out.domain == nullptr) out.problem = webclient::words(visit.texts(), webclient::Problem::guests_not_allowed);
+  return out;
+}
+
+bool may_try(const Visit& visit, const Account& account) {
+  const auto& limits = visit.shard.config().webchat;
+  const auto now = steady_now();
+  auto& logins = visit.shard.logins();
+  return logins.try_now("address " + visit.client.address.to_string(), limits.logins_per_minute_per_address, now) &&
+         (account.address.empty() ||
+          logins.try_now("account " + account.address, limits.logins_per_minute_per_account, now));
+}
+
+webclient::WebEngine make_engine(Visit& visit, const Account& account, const std::string& sid) {
+  const auto now = steady_now();
+  const auto wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  webclient::ClientSettings client;
+  client.domain = account.domain->name;
+  client.seed = random_token();
+  client.software = "postern";
+  client.software_version = version;
+  xmpp::SaslIdentity identity;
+  identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
+  identity.user = account.user;
+  identity.secret = xmpp::Secret(visit.form.value("password"));
+  webclient::WebSettings settings;
+  settings.reader.texts = &visit.texts();
+  settings.reader.static_pages = visit.form.value("mode") == "static";
+  settings.linger = std::chrono::minutes(linger_of(visit));
+  settings.token = [key = token_for(visit.shard.web_key(), sid)](std::string_view form) {
+    return token_for(key, form);
+  };
+  return webclient::WebEngine(std::make_unique<webclient::Client>(std::move(client), std::move(identity), now, wall),
+                              webclient::PushPolicy{}, visit.shard.pages(), std::move(settings), now);
+}
+
+}  // namespace
+
+void show_login(Visit& visit, const std::string& message, std::uint16_t status) {
+  const auto& config = visit.shard.config();
+  webclient::LoginPage page;
+  page.message = message;
+  if (message.empty() && visit.asked("out") == "1") {
+    page.message = visit.texts().text("login.logged_out");
+    page.is_error = false;
+  }
+  page.user = visit.form.value("user");
+  page.token = login_token(visit.shard, present_period());
+  page.one_domain = config.domains.all().size() == 1;
+  page.guests = has_guests(config);
+  page.linger_minutes = linger_of(visit);
+  page.static_pages = visit.form.value("mode") == "static";
+  answer_page(visit, visit.shard.pages().login(page, visit.texts()), PageKind::whole, status);
+}
+
+void log_in(Visit& visit) {
+  if (!is_our_form(visit)) return show_login(visit, std::string(visit.texts().text("error.form")), 403);
+  const Account account = visit.form.value("how") == "guest" ? guest_of(visit) : account_of(visit);
+  const bool tolerable = may_try(visit, account);
+  if (!tolerable) {
+    spdlog::info("login of {} refused: too many tries", visit.client.address.to_string());
+    return show_login(visit, std::string(visit.texts().text("login.too_many")), 429);
+  }
+  if (!account.problem.empty()) return show_login(visit, account.problem);
+  if (visit.shard.draining()) {
+    return show_login(visit, std::string(webclient::words(visit.texts(), webclient::Problem::shutting_down)), 503);
+  }
+  const AddressKey key = address_key(visit.client.address);
+  const auto full =
+      visit.shard.admission().session_started(key, *account.domain, visit.shard.config().limits, steady_now());
+  if (!full.empty()) {
+    spdlog::info("login of {} refused: {}", visit.client.address.to_string(), full);
+    return show_login(visit, std::string(visit.texts().text("login.full")), 503);
+  }
+  // A new id for every login: one that somebody else has put into the browser is worth nothing.
+  const Sid sid = visit.shard.mint_sid();
+  std::string name = write_sid(sid);
+  const std::string cookie = set_cookie(name, visit.client.secure);
+  auto engine = make_engine(visit, account, name);
+  const bool static_pages = engine.reader().static_pages;
+  visit.form.wipe();
+  SessionHost& host = visit.shard.create_session(
+      sid.secret, SessionStart{*account.domain, std::move(name), std::move(engine), xmpp::StreamRequest{},
+                               SessionOrigin{visit.client.address, visit.client.secure}});
+  host.enter<webclient::WebEngine>(
+      [](webclient::WebEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.start(now, out); });
+  redirect(visit, static_pages ? "/plain/" : "/app/", cookie);
+}
+
+void log_out(Visit& visit) {
+  visit.host->enter<webclient::WebEngine>(
+      [](webclient::WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.log_out(now, out); });
+  redirect(visit, "/login?out=1", forget_cookie(visit.client.secure));
+}
+
+bool answered_for_state(Visit& visit, PageKind kind) {
+  using webclient::LinkState;
+  const auto& account = visit.engine->model().account();
+  if (account.link == LinkState::connecting) {
+    const auto& texts = visit.texts();
+    webclient::NoticePage notice;
+    notice.title = texts.text("login.title");
+    notice.message = texts.text("login.wait");
+    // A frame asks for itself again, the page around it for the whole.
+    const std::string frame = visit.path + (visit.query.empty() ? "" : "?" + std::string(visit.query));
+    notice.link = kind == PageKind::framed ? frame : visit.engine->reader().static_pages ? "/plain/" : "/app/";
+    notice.link_text = texts.text("login.wait_again");
+    notice.wait = 1;
+    answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
+    return true;
+  }
+  if (account.link != LinkState::ended) return false;
+  std::string why(webclient::words(visit.texts(), account.problem));
+  if (why.empty()) why = visit.texts().text("login.expired");
+  if (kind == PageKind::framed) {
+    answer_expired(visit, kind);
+  } else {
+    show_login(visit, why);
+  }
+  return true;
+}
+
+}  // namespace gateway
