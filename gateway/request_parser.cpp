@@ -36,6 +36,19 @@ bool names_foreign_charset(std::string_view content_type) {
   return false;
 }
 
+// Fields that Beast does not know by number.
+void note_unnumbered(RequestHead& head, std::string_view name, std::string_view value) {
+  if (iequals(name, "X-Forwarded-For")) {
+    append_list(head.x_forwarded_for, value);
+    head.forwarded = true;
+  } else if (iequals(name, "X-Forwarded-Proto")) {
+    append_list(head.x_forwarded_proto, value);
+    head.forwarded = true;
+  } else if (iequals(name, "Sec-Fetch-Site")) {
+    head.sec_fetch_site = value;
+  }
+}
+
 }  // namespace
 
 RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
@@ -170,16 +183,7 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       append_list(upgrade_fields().extensions, value);
       break;
     default:
-      // Beast knows neither of these by number.
-      if (iequals(name_text, "X-Forwarded-For")) {
-        append_list(head_.x_forwarded_for, value);
-        head_.forwarded = true;
-      } else if (iequals(name_text, "X-Forwarded-Proto")) {
-        append_list(head_.x_forwarded_proto, value);
-        head_.forwarded = true;
-      } else if (iequals(name_text, "Sec-Fetch-Site")) {
-        head_.sec_fetch_site = value;
-      }
+      note_unnumbered(head_, name_text, value);
   }
 }
 
