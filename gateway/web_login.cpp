@@ -92,7 +92,9 @@ bool may_try(const Visit& visit, const Account& account) {
   const auto& limits = visit.shard.config().webchat;
   const auto now = steady_now();
   auto& logins = visit.shard.logins();
-  return logins.try_now("address " + visit.client.address.to_string(), limits.logins_per_minute_per_address, now) &&
+  // As everywhere, an IPv6 client is its /64: it has all the addresses in it.
+  const auto address = std::to_string(static_cast<std::uint64_t>(address_key(visit.client.address)));
+  return logins.try_now("address " + address, limits.logins_per_minute_per_address, now) &&
          (account.address.empty() ||
           logins.try_now("account " + account.address, limits.logins_per_minute_per_account, now));
 }
