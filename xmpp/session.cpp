@@ -90,8 +90,9 @@ void Session::refuse(Fault fault, Instant now, SessionActions& out) {
 // The clean end. The server learns how far its stanzas came, and who wrote those that are ours learns that they did
 // not.
 void Session::end_stream(Instant now, SessionActions& out) {
-  if (managed()) {
-    if (management_->has_news()) acknowledge(now, out);
+  if (managed() && management_->has_news()) acknowledge(now, out);
+  if (management_) {
+    if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
     if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
   }
   send(stream_end, now, out);

@@ -44,7 +44,8 @@ void Session::hand_over(const Stanza& stanza, Instant now, SessionActions& out) 
   out.list.emplace_back(Deliver{stanza});
   if (!stanza.counts()) return;
   ++delivered_;
-  if (!managed()) return;
+  if (!management_) return;
+  if (!managed()) return management_->delivered_uncounted(stanza, delivered_, out.arena);
   management_->delivered(stanza, out.arena);
   if (management_->must_acknowledge()) acknowledge(now, out);
 }
@@ -148,13 +149,13 @@ void Session::ask(Instant now, SessionActions& out) {
 }
 
 void Session::client_received(std::uint64_t count, Instant now, SessionActions& out) {
-  if (state_ != State::active || !managed()) return;
+  if (state_ != State::active || !management_) return;
   management_->received(count, now);
   if (management_->must_acknowledge()) acknowledge(now, out);
 }
 
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {
-  if (state_ != State::active || (management_ && !management_->precedes(number))) return;
+  if (state_ != State::active || (management_ && management_->answers_for(number))) return;
   send(bounced, now, out);
 }
 

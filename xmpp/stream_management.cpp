@@ -28,8 +28,8 @@ void drop(std::unique_ptr<Notices>& notices, std::uint64_t up_to) {
 }
 
 bool keep(std::unique_ptr<Notices>& notices, std::uint64_t number, std::string_view notice) {
+  if ((notices ? notices->bytes() : 0) + notice.size() > max_notice_bytes) return false;
   if (!notices) notices = std::make_unique<Notices>();
-  if (notices->bytes() + notice.size() > max_notice_bytes) return false;
   notices->push(number, notice);
   return true;
 }
@@ -66,6 +66,17 @@ void StreamManagement::enabled(std::uint64_t before) {
   before_ = before;
 }
 
+bool StreamManagement::answers_for(std::uint64_t number) const {
+  const bool counted_by_server = on_ && number > before_;
+  return counted_by_server || (uncounted_ && uncounted_->first() <= number && number <= uncounted_->last());
+}
+
+// What is above the limit the binding bounces as far as it has not handed it out.
+void StreamManagement::delivered_uncounted(const Stanza& stanza, std::uint64_t number, Arena& scratch) {
+  if (uncounted_full_ || !is_missed(stanza)) return;
+  uncounted_full_ = !keep(uncounted_, number, bounce(stanza, scratch));
+}
+
 void StreamManagement::delivered(const Stanza& stanza, Arena& scratch) {
   ++delivered_;
   if (!is_missed(stanza) || ours_end_ != UINT64_MAX) return;
@@ -73,6 +84,7 @@ void StreamManagement::delivered(const Stanza& stanza, Arena& scratch) {
 }
 
 void StreamManagement::received(std::uint64_t count, Instant now) {
+  drop(uncounted_, count);
   if (!on_ || count <= before_) return;
   count = std::min(count - before_, delivered_);
   if (count <= received_) return;

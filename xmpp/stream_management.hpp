@@ -8,6 +8,8 @@
 //
 // Presence and results are never missed once the session has ended, so the count passes over them without a proof:
 // it costs nothing to keep them, and Prosody does not send each contact an error for its presence.
+// What arrives between the bind and <enabled/> nobody counts (ejabberd re-routes there what an earlier session with the
+// same resource did not get), so it is ours from the start, by errors as well.
 // What the server still owns it stores, re-routes or bounces when the stream ends. It bears only so much of that
 // (Prosody forgets the oldest above smacks_max_queue_size = 500, ejabberd ends the stream above max_ack_queue = 5000),
 // so above a limit the oldest become ours: they are acknowledged, and their senders get an error from us if the session
@@ -38,6 +40,8 @@ class Notices {
   void drop_up_to(std::uint64_t number);
   [[nodiscard]] bool empty() const { return first_ == entries_.size(); }
   [[nodiscard]] std::uint64_t first() const { return entries_[first_].number; }
+  [[nodiscard]] std::uint64_t last() const { return entries_.back().number; }
+  [[nodiscard]] std::string_view all() const { return std::string_view(text_).substr(begin_); }
   [[nodiscard]] std::size_t bytes() const { return text_.size() - begin_; }
   // Those up to `number`, joined; valid until the next change.
   [[nodiscard]] std::string_view up_to(std::uint64_t number) const;
@@ -76,18 +80,20 @@ class StreamManagement {
   // <enabled/>: the server counts from here; `before` stanzas of this session were delivered earlier.
   void enabled(std::uint64_t before);
   [[nodiscard]] bool on() const { return on_; }
-  // A stanza of that number, counted from the start of the session, is none that the server counts.
-  [[nodiscard]] bool precedes(std::uint64_t number) const { return !on_ || number <= before_; }
+  // The sender of that stanza, counted from the start of the session, hears of its loss from the server or from ours().
+  [[nodiscard]] bool answers_for(std::uint64_t number) const;
 
   // ---- from the server
-  void delivered(const Stanza& stanza, Arena& scratch);  // one that counts
-  void received(std::uint64_t count, Instant now);       // provably, by the client; from the start of the session
+  void delivered_uncounted(const Stanza& stanza, std::uint64_t number, Arena& scratch);  // before <enabled/>
+  void delivered(const Stanza& stanza, Arena& scratch);                                  // one that counts
+  void received(std::uint64_t count, Instant now);  // provably, by the client; from the start of the session
   [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
   [[nodiscard]] bool has_news() const { return passed() > told_; }
   // The `h` to say now (modulo 2^32).
   [[nodiscard]] std::uint32_t acknowledge();
   // The errors for the senders of what is ours and not proven.
   [[nodiscard]] std::string_view ours() const;
+  [[nodiscard]] std::string_view ours_uncounted() const { return uncounted_ ? uncounted_->all() : std::string_view{}; }
 
   // ---- from the client
   void sent(std::string_view stanza, Instant now, Arena& scratch);
@@ -123,6 +129,8 @@ class StreamManagement {
   std::uint64_t received_;
   std::uint64_t told_;                   // the last h
   std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
+  std::unique_ptr<Notices> uncounted_;   // for what came before <enabled/>, by number in the session
+  bool uncounted_full_ = false;
   // to the server, counted from <enable/>
   std::uint64_t sent_;
   std::uint64_t asked_up_to_;

@@ -169,16 +169,43 @@ TEST(SessionManagement, DoesWithoutWhereTheServerHasNone) {
               ElementsAre(delivered(bind_result)));
 }
 
-// X-050 is for what nobody else answers for: here the stanza before <enabled/>.
+// X-050 is for what nobody else answers for: here what came before the bind.
 TEST(SessionManagement, BouncesOnlyWhatTheServerDoesNotOwn) {
   Managed rig;
-  rig.bind();
+  rig.manage();
   rig.server(message(1));
-  rig.server(enabled);
-  rig.server(message(2));
-  EXPECT_THAT(rig.undeliverable(2, "<x/>"), ElementsAre("send <x/>"));
-  EXPECT_THAT(rig.undeliverable(3, "<x/>"), IsEmpty());
+  EXPECT_THAT(rig.undeliverable(1, "<x/>"), ElementsAre("send <x/>"));
+  EXPECT_THAT(rig.undeliverable(2, "<x/>"), IsEmpty());
   EXPECT_THAT(rig.close(), ElementsAre("send </stream:stream>"));
+}
+
+// U-051, X-050: what comes between the bind and <enabled/> no server counts, whether a response carried it or not. It
+// is the gateway's until the client has proven it, and bounced once.
+TEST(SessionManagement, AnswersForWhatCameBeforeEnabled) {
+  Managed never_enabled;
+  never_enabled.bind();
+  never_enabled.server(message(1) + "<presence from='b@x'/>" + message(2));
+  EXPECT_THAT(never_enabled.undeliverable(4, bounce_of(2)), IsEmpty());
+  EXPECT_THAT(never_enabled.close(), ElementsAre("send " + bounce_of(1) + bounce_of(2), "send </stream:stream>"));
+
+  Managed enabled_later;
+  enabled_later.bind();
+  enabled_later.server(message(1) + message(2) + enabled + message(3));
+  EXPECT_THAT(enabled_later.received(2), IsEmpty());
+  EXPECT_THAT(enabled_later.close(), ElementsAre("send " + bounce_of(2), "send </stream:stream>"));
+
+  Managed proven;
+  proven.bind();
+  proven.server(message(1));
+  proven.received(2);
+  proven.server(enabled);
+  EXPECT_THAT(proven.close(), ElementsAre("send </stream:stream>"));
+
+  Managed without;  // then it is as on any stream
+  without.bind();
+  without.server(message(1) + failed);
+  EXPECT_THAT(without.undeliverable(2, "<x/>"), ElementsAre("send <x/>"));
+  EXPECT_THAT(without.close(), ElementsAre("send </stream:stream>"));
 }
 
 // U-023, X-051: at the end the server learns how far its stanzas came, and keeps the rest.

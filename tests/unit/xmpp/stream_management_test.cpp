@@ -67,8 +67,8 @@ TEST(StreamManagement, AcknowledgesWhatIsProven) {
 TEST(StreamManagement, CountsFromEnabled) {
   Counters c;
   c.management->enabled(7);
-  EXPECT_TRUE(c.management->precedes(7));
-  EXPECT_FALSE(c.management->precedes(8));
+  EXPECT_FALSE(c.management->answers_for(7));
+  EXPECT_TRUE(c.management->answers_for(8));
   c.messages(1, 2);
   c.management->received(7, c.now);
   EXPECT_EQ(c.management->acknowledge(), 0U);
@@ -154,6 +154,20 @@ TEST(StreamManagement, TakesNoMoreThanItCanAnswerFor) {
 }
 
 // U-051: modulo 2^32, both ways.
+// One error that is too large must not leave an empty list behind that is read.
+TEST(StreamManagement, DoesNotKeepAnErrorOfAnySize) {
+  Counters c;
+  const std::string huge = "<message xmlns='jabber:client' from='b@x' id='" + std::string(1024 * 1024, 'i') + "'/>";
+  c.management->delivered(Stanza{huge, StanzaKind::message}, c.arena);
+  EXPECT_FALSE(c.management->has_news());
+  c.management->received(1, c.now);
+  EXPECT_EQ(c.management->acknowledge(), 1U);
+  c.management.emplace(c.policy, c.now);
+  c.management->delivered_uncounted(Stanza{huge, StanzaKind::message}, 1, c.arena);
+  EXPECT_FALSE(c.management->answers_for(1));
+  EXPECT_EQ(c.management->ours_uncounted(), "");
+}
+
 TEST(StreamManagement, CountsModulo) {
   constexpr std::uint64_t turn = std::uint64_t{1} << 32U;
   Counters c(10, turn - 2);
