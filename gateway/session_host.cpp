@@ -283,8 +283,9 @@ void SessionHost::carry_out(xmpp::Instant now) {
 void SessionHost::open_link(xmpp::Instant now) {
   release_link();
   if (used_stream_) {
+    xmpp::StreamRequest request = stream_request_;  // before: what it throws must not meet a session half made
     std::destroy_at(&session_);
-    std::construct_at(&session_, domain_.stream, stream_request_, now);
+    std::construct_at(&session_, domain_.stream, std::move(request), now);
     splitter_.reset();
     encrypted_ = false;
     link_trouble_.clear();
