@@ -80,7 +80,10 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
     }
     return;
   }
-  if (name == "r") return acknowledge(now, out);
+  if (name == "r") {
+    management_->on_request(now);
+    if (management_->ack_due() <= now) acknowledge(now, out);
+  }
   if (name == "a") on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
 }
 
@@ -133,14 +136,15 @@ void Session::count_sent(std::string_view bytes, std::uint32_t stanzas, Instant 
     }
   }
   // One write carries it all.
-  if (managed() && management_->has_news()) acknowledge(now, out);
+  if (managed() && management_->may_acknowledge(now)) acknowledge(now, out);
   if (management_->must_ask(now)) ask(now, out);
 }
 
 // ---- both ----------------------------------------------------------------------------------------------------------
 
 void Session::acknowledge(Instant now, SessionActions& out) {
-  send(out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", std::to_string(management_->acknowledge()), "'/>"}), now, out);
+  send(out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", std::to_string(management_->acknowledge(now)), "'/>"}), now,
+       out);
 }
 
 void Session::ask(Instant now, SessionActions& out) {

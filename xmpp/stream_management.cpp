@@ -9,6 +9,8 @@ namespace {
 
 // A proof waits so long for company: it matters only if this process or the connection to the server dies.
 constexpr Duration ack_delay = std::chrono::seconds(1);
+// The shortest time between two <a/>, apart from those at a limit and at the end.
+constexpr Duration ack_pace = std::chrono::milliseconds(250);
 // How many stanzas of the client, or for how long, may be on their way before the server is asked for them.
 constexpr std::uint64_t ask_every = 10;
 constexpr Duration ask_delay = std::chrono::seconds(2);
@@ -107,8 +109,17 @@ std::uint64_t StreamManagement::early() const {
   return std::max(proven, std::min(delivered_ - policy_->max_unacknowledged / 2, ours_end_ - 1));
 }
 
-std::uint32_t StreamManagement::acknowledge() {
+Instant StreamManagement::next_ack(Instant now) const {
+  return told_at_ == Instant::min() ? now : std::max(now, told_at_ + ack_pace);
+}
+
+void StreamManagement::on_request(Instant now) {
+  ack_due_ = std::min(ack_due_, next_ack(now));
+}
+
+std::uint32_t StreamManagement::acknowledge(Instant now) {
   told_ = std::max(passed(), early());
+  told_at_ = now;
   ack_due_ = never;
   return static_cast<std::uint32_t>(told_);
 }

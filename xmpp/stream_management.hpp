@@ -10,10 +10,13 @@
 // it costs nothing to keep them, and Prosody does not send each contact an error for its presence.
 // What arrives between the bind and <enabled/> nobody counts (ejabberd re-routes there what an earlier session with the
 // same resource did not get), so it is ours from the start, by errors as well.
-// What the server still owns it stores, re-routes or bounces when the stream ends. It bears only so much of that
-// (Prosody forgets the oldest above smacks_max_queue_size = 500, ejabberd ends the stream above max_ack_queue = 5000),
-// so above a limit the oldest become ours: they are acknowledged, and their senders get an error from us if the session
-// ends before the client has proven them. One session, one shard.
+// A server that asks behind each stanza (ejabberd does, as soon as the last question is answered) is answered at once
+// while there is little to say, and no more than four times a second while there is much: XEP-0198 5 allows to collect,
+// and each answer to such a question only brings the next one. Every <a/> keeps to that pace but those at a limit or at
+// the end. What the server still owns it stores, re-routes or bounces when the stream ends. It bears only so much of
+// that (Prosody forgets the oldest above smacks_max_queue_size = 500, ejabberd ends the stream above max_ack_queue =
+// 5000), so above a limit the oldest become ours: they are acknowledged, and their senders get an error from us if the
+// session ends before the client has proven them. One session, one shard.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -87,10 +90,13 @@ class StreamManagement {
   void delivered_uncounted(const Stanza& stanza, std::uint64_t number, Arena& scratch);  // before <enabled/>
   void delivered(const Stanza& stanza, Arena& scratch);                                  // one that counts
   void received(std::uint64_t count, Instant now);  // provably, by the client; from the start of the session
+  void on_request(Instant now);                     // an <r/> of the server
   [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
   [[nodiscard]] bool has_news() const { return passed() > told_; }
+  // There is news for the server, and time for an <a/> that costs no write of its own.
+  [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).
-  [[nodiscard]] std::uint32_t acknowledge();
+  [[nodiscard]] std::uint32_t acknowledge(Instant now);
   // The errors for the senders of what is ours and not proven.
   [[nodiscard]] std::string_view ours() const;
   [[nodiscard]] std::string_view ours_uncounted() const { return uncounted_ ? uncounted_->all() : std::string_view{}; }
@@ -120,6 +126,7 @@ class StreamManagement {
  private:
   [[nodiscard]] std::uint64_t passed() const;
   [[nodiscard]] std::uint64_t early() const;
+  [[nodiscard]] Instant next_ack(Instant now) const;
   [[nodiscard]] Instant dead_at() const;
 
   const ManagementPolicy* policy_;
@@ -128,6 +135,7 @@ class StreamManagement {
   std::uint64_t delivered_;
   std::uint64_t received_;
   std::uint64_t told_;                   // the last h
+  Instant told_at_ = Instant::min();     // when
   std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
   std::unique_ptr<Notices> uncounted_;   // for what came before <enabled/>, by number in the session
   bool uncounted_full_ = false;

@@ -50,17 +50,17 @@ struct Counters {
 // U-052, U-060: only what the client has proven.
 TEST(StreamManagement, AcknowledgesWhatIsProven) {
   Counters c;
-  EXPECT_EQ(c.management->acknowledge(), 0U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 0U);
   c.messages(1, 5);
-  EXPECT_EQ(c.management->acknowledge(), 0U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 0U);
   c.management->received(3, c.now);
   EXPECT_TRUE(c.management->has_news());
-  EXPECT_EQ(c.management->acknowledge(), 3U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 3U);
   EXPECT_FALSE(c.management->has_news());
   c.management->received(2, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 3U) << "never less than before";
+  EXPECT_EQ(c.management->acknowledge(c.now), 3U) << "never less than before";
   c.management->received(99, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 5U) << "never more than was delivered (U-064)";
+  EXPECT_EQ(c.management->acknowledge(c.now), 5U) << "never more than was delivered (U-064)";
 }
 
 // U-051: what came before <enabled/> is not counted.
@@ -71,9 +71,9 @@ TEST(StreamManagement, CountsFromEnabled) {
   EXPECT_TRUE(c.management->answers_for(8));
   c.messages(1, 2);
   c.management->received(7, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 0U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 0U);
   c.management->received(8, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 1U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 1U);
 }
 
 // What nobody misses needs no proof; but the count cannot jump over what somebody does.
@@ -81,7 +81,7 @@ TEST(StreamManagement, PassesOverPresenceAndResults) {
   Counters c;
   const auto deliver = [&](StanzaKind kind, xmpp::StanzaType type) {
     c.management->delivered(Stanza{"<x xmlns='jabber:client' from='b@x' id='1'/>", kind, type}, c.arena);
-    return c.management->acknowledge();
+    return c.management->acknowledge(c.now);
   };
   EXPECT_EQ(deliver(StanzaKind::presence, xmpp::StanzaType::none), 1U);
   EXPECT_EQ(deliver(StanzaKind::iq, xmpp::StanzaType::result), 2U);
@@ -91,9 +91,9 @@ TEST(StreamManagement, PassesOverPresenceAndResults) {
   EXPECT_EQ(deliver(StanzaKind::iq, xmpp::StanzaType::get), 3U);
   EXPECT_EQ(deliver(StanzaKind::presence, xmpp::StanzaType::none), 3U);
   c.management->received(4, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 5U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 5U);
   c.management->received(6, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 7U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 7U);
   EXPECT_EQ(c.ours(), 0);
 }
 
@@ -106,7 +106,7 @@ TEST(StreamManagement, TellsAProofThatNobodyAsksFor) {
   EXPECT_EQ(c.management->deadline(), c.now + 1s);
   c.management->received(2, c.now + 500ms);
   EXPECT_EQ(c.management->deadline(), c.now + 1s) << "later ones do not put it off";
-  EXPECT_EQ(c.management->acknowledge(), 2U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 2U);
   EXPECT_EQ(c.management->deadline(), xmpp::never);
 }
 
@@ -118,15 +118,15 @@ TEST(StreamManagement, TakesTheOldestAboveTheLimit) {
   EXPECT_EQ(c.ours(), 0);
   c.message(11);
   EXPECT_TRUE(c.management->must_acknowledge());
-  EXPECT_EQ(c.management->acknowledge(), 6U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 6U);
   EXPECT_FALSE(c.management->must_acknowledge());
   EXPECT_EQ(c.ours(), 6) << "theirs to be told if the session ends now";
   c.management->received(4, c.now);
   EXPECT_EQ(c.ours(), 2);
-  EXPECT_EQ(c.management->acknowledge(), 6U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 6U);
   c.management->received(11, c.now);
   EXPECT_EQ(c.ours(), 0);
-  EXPECT_EQ(c.management->acknowledge(), 11U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 11U);
 }
 
 // What is proven already and was not yet told makes room first.
@@ -136,7 +136,7 @@ TEST(StreamManagement, TakesNothingThatAProofCovers) {
   c.management->received(8, c.now);
   c.message(11);
   EXPECT_TRUE(c.management->must_acknowledge());
-  EXPECT_EQ(c.management->acknowledge(), 8U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 8U);
   EXPECT_EQ(c.ours(), 0);
 }
 
@@ -145,12 +145,12 @@ TEST(StreamManagement, TakesNoMoreThanItCanAnswerFor) {
   Counters c(10);
   const std::string stanza = "<message xmlns='jabber:client' from='b@x' id='" + std::string(100'000, 'x') + "'/>";
   for (int i = 0; i < 30; ++i) c.management->delivered(Stanza{stanza, StanzaKind::message}, c.arena);
-  EXPECT_EQ(c.management->acknowledge(), 10U) << "1 MiB of errors";
+  EXPECT_EQ(c.management->acknowledge(c.now), 10U) << "1 MiB of errors";
   EXPECT_EQ(c.ours(), 10);
   c.management->received(30, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 30U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 30U);
   for (int i = 0; i < 11; ++i) c.message(i);
-  EXPECT_EQ(c.management->acknowledge(), 36U) << "and again";
+  EXPECT_EQ(c.management->acknowledge(c.now), 36U) << "and again";
 }
 
 // U-051: modulo 2^32, both ways.
@@ -161,7 +161,7 @@ TEST(StreamManagement, DoesNotKeepAnErrorOfAnySize) {
   c.management->delivered(Stanza{huge, StanzaKind::message}, c.arena);
   EXPECT_FALSE(c.management->has_news());
   c.management->received(1, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 1U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 1U);
   c.management.emplace(c.policy, c.now);
   c.management->delivered_uncounted(Stanza{huge, StanzaKind::message}, 1, c.arena);
   EXPECT_FALSE(c.management->answers_for(1));
@@ -173,7 +173,7 @@ TEST(StreamManagement, CountsModulo) {
   Counters c(10, turn - 2);
   c.messages(1, 4);
   c.management->received(turn + 1, c.now);
-  EXPECT_EQ(c.management->acknowledge(), 1U);
+  EXPECT_EQ(c.management->acknowledge(c.now), 1U);
   for (int i = 0; i < 4; ++i) c.send();
   EXPECT_TRUE(c.management->acknowledged(4294967295U));
   EXPECT_EQ(c.lost(), 3);
