@@ -3,7 +3,7 @@
 errors.   clang_tidy.py ROOT BUILD_DIR [CACHE_DIR]
 
 A file whose preprocessed input did not change since it last passed is not looked at again: the key covers the compile command,
-the .clang-tidy file, the tool's version and the text of every header of ours that the file sees.
+the .clang-tidy file, the tool's version and the text of every header of ours that the file sees, but not where the checkout lies.
 """
 import concurrent.futures
 import hashlib
@@ -40,7 +40,7 @@ def own_headers(root, path, seen):
 def key_of(root, path, command, constant):
     seen, digest = set(), hashlib.sha256(constant)
     own_headers(root, path, seen)
-    digest.update(command.encode())
+    digest.update(command.replace(root + "/", "").encode())
     for name in sorted(seen):
         digest.update(name.encode() + b"\0" + tree.read(root, name).encode() + b"\0")
     return digest.hexdigest()
