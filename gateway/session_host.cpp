@@ -194,6 +194,10 @@ bool SessionHost::apply(xmpp::Instant now) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
             delivered = true;
+          } else if constexpr (std::is_same_v<What, xmpp::Managed>) {
+            ask([&](auto& engine) {
+              if constexpr (requires { engine.managed(now, actions()); }) engine.managed(now, actions());
+            });
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
             splitter_.reset();

@@ -77,10 +77,12 @@ void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open)
   if (!full.empty()) return refuse(shard, connection, Condition::policy_violation, full);
   const Sid sid = shard.mint_sid();
   xmpp::WsEngine engine(config.websocket.policy, found.domain->name, {connection.ref(), random_number()}, steady_now());
+  xmpp::StreamRequest stream = stream_request(open);
+  if (found.domain->stream.management.enabled) stream.management = xmpp::Management::late;  // W-033, U-050
   SessionHost& host = shard.create_session(
       sid.secret,
       SessionStart{
-          *found.domain, write_sid(sid), std::move(engine), stream_request(open), {client.address, client.secure}});
+          *found.domain, write_sid(sid), std::move(engine), std::move(stream), {client.address, client.secure}});
   connection.belongs_to(host.id());
   host.enter<xmpp::WsEngine>(
       [](xmpp::WsEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.on_open(now, out); });

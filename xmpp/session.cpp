@@ -208,10 +208,7 @@ void Session::to_server(std::string_view bytes, std::uint32_t stanzas, Instant n
   if (state_ == State::closing || state_ == State::closed) return;
   if (request_.management != Management::transparent) bytes = without_management(bytes, out);
   if (bytes.empty()) return;
-  if (request_.management == Management::late && bound_) {
-    request_.management = Management::owned;
-    try_to_manage(now, out);
-  }
+  if (request_.management == Management::late) note_first_words(bytes, now, out);
   if (!logged_in_ && begins_sasl(bytes)) logging_in_ = true;
   if (state_ == State::active) {
     send(bytes, now, out);

@@ -37,7 +37,7 @@ enum class TlsMode : std::uint8_t {
 enum class Management : std::uint8_t {
   transparent,  // the client, if it likes; its elements pass like any other
   owned,        // the gateway: the feature is hidden, and a client that asks all the same is refused
-  late,         // the client if its first word after the bind is about it, otherwise the gateway from there on
+  late,         // the client if it asks before its first presence or message, otherwise the gateway from there on
 };
 
 // What is the same for all sessions of a domain. Must outlive the sessions.
@@ -72,7 +72,8 @@ struct Opened {
 };  // hand to the binding; not for the pre-TLS stream
 struct Deliver {
   Stanza stanza;
-};  // hand to the binding
+};                  // hand to the binding
+struct Managed {};  // the gateway has XEP-0198 with the server: what the client received is worth proving
 struct Redirect {
   std::string_view host;  // name or literal address, without brackets
   std::uint16_t port;     // 0: not said
@@ -81,7 +82,7 @@ struct Ended {
   Fault fault;
 };  // the stream is over; the shell closes the link
 
-using SessionAction = std::variant<SendBytes, Encrypt, ResetSplitter, Opened, Deliver, Redirect, Ended>;
+using SessionAction = std::variant<SendBytes, Encrypt, ResetSplitter, Opened, Deliver, Managed, Redirect, Ended>;
 
 struct SessionActions {
   Arena arena;
@@ -148,6 +149,8 @@ class Session {
   void hand_over(const Stanza& stanza, Instant now, SessionActions& out);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
+  void leave_to_client();
+  void note_first_words(std::string_view bytes, Instant now, SessionActions& out);
   void on_management(const Stanza& stanza, Instant now, SessionActions& out);
   void on_acknowledged(std::string_view h, Instant now, SessionActions& out);
   [[nodiscard]] std::string_view without_management(std::string_view bytes, SessionActions& out);
@@ -164,7 +167,7 @@ class Session {
   const StreamPolicy& policy_;
   StreamRequest request_;
   std::string queue_;                             // for the server, until the stream is usable
-  std::unique_ptr<StreamManagement> management_;  // once the gateway has asked for it
+  std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
   Instant due_;                                   // the end of patience: negotiating, closing
   Instant last_sent_;                             // for the keepalive
@@ -177,6 +180,8 @@ class Session {
   bool logged_in_ = false;
   bool restarting_ = false;
   bool management_offered_ = false;
+  bool management_asked_ = false;  // <enable/> is sent
+  bool spoke_ = false;             // where it is decided late: the client has, without asking
   bool bound_ = false;
 };
 

@@ -1,5 +1,6 @@
 // Session: XEP-0198 towards the server where it is the gateway's (PROTOCOL U-050 ... U-066). What is counted and when
 // something is due, xmpp/stream_management knows; here it is put on the wire.
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -29,6 +30,15 @@ bool is_management(const RawElement& element) {
   return element.uri == ns::management_3 || element.uri == ns::management_2;
 }
 
+// Within its login, which cannot be rewritten.
+bool asks_in_login(const RawElement& element) {
+  return element.uri == ns::sasl2 && element.bytes.find(any_version) != std::string_view::npos;
+}
+
+bool is_word_to_others(const RawElement& element) {
+  return element.uri == ns::client && (element.local == "presence" || element.local == "message");
+}
+
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -55,15 +65,34 @@ void Session::note_binding(const Stanza& stanza, Instant now, SessionActions& ou
   const bool result = stanza.kind == StanzaKind::iq && stanza.type == StanzaType::result;
   if (!result && stanza.kind != StanzaKind::sasl2_success) return;
   bound_ = stanza.bytes.find(result ? ns::bind : ns::bind_2) != std::string_view::npos;
+  if (bound_ && spoke_ && request_.management == Management::late) request_.management = Management::owned;
   try_to_manage(now, out);
 }
 
 void Session::try_to_manage(Instant now, SessionActions& out) {
-  if (management_ || !bound_ || !management_offered_) return;
-  if (request_.management != Management::owned || state_ != State::active) return;
-  management_ = std::make_unique<StreamManagement>(policy_.management, now);
+  if (!bound_ || !management_offered_ || state_ != State::active) return;
+  if (request_.management == Management::transparent) return;
+  if (!management_) management_ = std::make_unique<StreamManagement>(policy_.management, now);
+  if (request_.management == Management::late || management_asked_) return;
+  management_asked_ = true;
   // Without resume: who cannot log in again cannot resume, and without it the server re-routes at once.
   send(enable, now, out);
+}
+
+void Session::leave_to_client() {
+  request_.management = Management::transparent;
+  management_.reset();
+}
+
+// Clients that want it ask when they are bound, but not with the first thing they say: the session of RFC 3921 comes
+// before it, in some clients more.
+void Session::note_first_words(std::string_view bytes, Instant now, SessionActions& out) {
+  const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+  if (!elements) return;
+  spoke_ = spoke_ || std::any_of(elements->list.begin(), elements->list.end(), is_word_to_others);
+  if (!spoke_ || !bound_) return;
+  request_.management = Management::owned;
+  try_to_manage(now, out);
 }
 
 // ---- from the server -----------------------------------------------------------------------------------------------
@@ -73,7 +102,10 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
   if (!tag || !management_) return;
   const auto name = split_name(tag->name).local;
   if (!management_->on()) {
-    if (name == "enabled") management_->enabled(delivered_);
+    if (name == "enabled") {
+      management_->enabled(delivered_);
+      out.list.emplace_back(Managed{});
+    }
     if (name == "failed") {
       management_.reset();
       management_offered_ = false;  // so that it is not tried again
@@ -102,20 +134,22 @@ void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& o
 // ---- from the client -----------------------------------------------------------------------------------------------
 
 // Elements of XEP-0198 that a client sends where it was not offered are refused (U-050); what is left is returned.
-// A client that asks within SASL2 gets what it wants: its login cannot be rewritten, so it is the client's then.
+// A client that asks within SASL2 gets what it wants, so it is the client's then.
 std::string_view Session::without_management(std::string_view bytes, SessionActions& out) {
   if (bytes.find(any_version) == std::string_view::npos) return bytes;
-  if (request_.management == Management::late) {
-    request_.management = Management::transparent;
-    return bytes;
-  }
   const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
   if (!elements) return bytes;
+  if (request_.management == Management::late) {
+    const auto& list = elements->list;
+    if (std::any_of(list.begin(), list.end(), is_management) || std::any_of(list.begin(), list.end(), asks_in_login)) {
+      leave_to_client();
+    }
+    return bytes;
+  }
   std::string rest;
   for (const auto& element : elements->list) {
     if (!is_management(element)) {
-      const bool asks = element.uri == ns::sasl2 && element.bytes.find(any_version) != std::string_view::npos;
-      if (asks && !management_) request_.management = Management::transparent;
+      if (asks_in_login(element) && !management_) request_.management = Management::transparent;
       rest += element.bytes;
     } else if (element.local == "enable" || element.local == "resume") {
       out.list.emplace_back(Deliver{Stanza{failed, StanzaKind::management}});
@@ -125,7 +159,7 @@ std::string_view Session::without_management(std::string_view bytes, SessionActi
 }
 
 void Session::count_sent(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out) {
-  if (!management_) return;
+  if (!management_ || !management_asked_) return;
   if (stanzas == 1 && (bytes.starts_with("<message") || bytes.starts_with("<iq") || bytes.starts_with("<presence"))) {
     management_->sent(bytes, now, out.arena);
   } else if (stanzas > 0) {

@@ -52,6 +52,11 @@ struct Stanza {
   [[nodiscard]] bool counts() const {
     return kind == StanzaKind::message || kind == StanzaKind::presence || kind == StanzaKind::iq;
   }
+  // Whose loss somebody would notice once the session is over; presence and results are of no use then.
+  [[nodiscard]] bool is_missed() const {
+    return kind == StanzaKind::message ||
+           (kind == StanzaKind::iq && (type == StanzaType::get || type == StanzaType::set));
+  }
   [[nodiscard]] bool is_sasl() const { return kind >= StanzaKind::sasl_auth && kind <= StanzaKind::sasl2_success; }
 };
 

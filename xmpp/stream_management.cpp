@@ -18,11 +18,6 @@ constexpr Duration ask_delay = std::chrono::seconds(2);
 // part.
 constexpr std::size_t max_notice_bytes = 1024 * 1024;
 
-bool is_missed(const Stanza& stanza) {
-  return stanza.kind == StanzaKind::message ||
-         (stanza.kind == StanzaKind::iq && (stanza.type == StanzaType::get || stanza.type == StanzaType::set));
-}
-
 void drop(std::unique_ptr<Notices>& notices, std::uint64_t up_to) {
   if (!notices) return;
   notices->drop_up_to(up_to);
@@ -75,13 +70,13 @@ bool StreamManagement::answers_for(std::uint64_t number) const {
 
 // What is above the limit the binding bounces as far as it has not handed it out.
 void StreamManagement::delivered_uncounted(const Stanza& stanza, std::uint64_t number, Arena& scratch) {
-  if (uncounted_full_ || !is_missed(stanza)) return;
+  if (uncounted_full_ || !stanza.is_missed()) return;
   uncounted_full_ = !keep(uncounted_, number, bounce(stanza, scratch));
 }
 
 void StreamManagement::delivered(const Stanza& stanza, Arena& scratch) {
   ++delivered_;
-  if (!is_missed(stanza) || ours_end_ != UINT64_MAX) return;
+  if (!stanza.is_missed() || ours_end_ != UINT64_MAX) return;
   if (!keep(to_senders_, delivered_, bounce(stanza, scratch))) ours_end_ = delivered_;
 }
 

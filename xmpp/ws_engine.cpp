@@ -10,6 +10,13 @@
 namespace xmpp {
 namespace {
 
+// How many stanzas, or for how long, may be on their way to the client before it is asked for them. A second later is
+// nearly free: the client's radio is still awake. What is not proven in time comes twice if the client vanishes.
+constexpr std::uint64_t prove_every = 50;
+constexpr Duration prove_delay = std::chrono::seconds(1);
+// For the answer to the last question of all. A user who logs out must not get the last second's messages again.
+constexpr Duration last_proof = std::chrono::seconds(2);
+
 std::string made_up_id(std::uint64_t random) {
   std::array<char, 16> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), random, 16).ptr;
@@ -86,16 +93,15 @@ void WsEngine::on_open(Instant /*now*/, Actions& out) {
   out.list.emplace_back(OpenLink{});
 }
 
-void WsEngine::on_message(const Framed& message, Instant /*now*/, Actions& out) {
-  if (state_ == State::over) return;
+void WsEngine::on_message(const Framed& message, Instant now, Actions& out) {
+  if (!talking()) return;
   switch (message.kind) {
     case Framed::Kind::nothing:
       return;
     case Framed::Kind::open:
       return restart(message.open, out);
     case Framed::Kind::close:
-      say_close({}, WsClose::normal, out);
-      return finish(EndReason::client_terminated, {}, {}, out);
+      return leave(now, out);
     case Framed::Kind::element:
       return forward(message.element, out);
   }
@@ -146,25 +152,26 @@ void WsEngine::on_pong(std::uint64_t token, Actions& out) {
   if (state_ == State::over || token <= acknowledged_ || token > delivered_) return;
   acknowledged_ = token;
   out.list.emplace_back(AcknowledgedUpTo{token});
+  if (state_ == State::leaving && acknowledged_ == delivered_) finish(EndReason::client_terminated, {}, {}, out);
 }
 
 void WsEngine::on_lost(ConnectionRef, Instant /*now*/, Actions& out) {
   if (state_ == State::over) return;
-  finish(EndReason::client_lost, {}, {}, out);
+  finish(state_ == State::leaving ? EndReason::client_terminated : EndReason::client_lost, {}, {}, out);
 }
 
 // ---- from the server -----------------------------------------------------------------------------------------------
 
 void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out) {
-  if (state_ == State::over) return;
+  if (!talking()) return;
   state_ = State::open;
   push(out.arena.store(
            write_open({stream.from.empty() ? domain_ : stream.from, stream.id, stream.version, stream.lang})),
        out);
 }
 
-void WsEngine::deliver(const Stanza& stanza, Instant /*now*/, Actions& out) {
-  if (state_ == State::over) return;
+void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
+  if (!talking()) return;
   if (state_ == State::opening) opened({}, {}, out);  // W-022: an error instead of a header
   switch (stanza.kind) {
     case StanzaKind::features:
@@ -188,10 +195,25 @@ void WsEngine::deliver(const Stanza& stanza, Instant /*now*/, Actions& out) {
   ++counters_.to_client;
   if (stanza.counts()) ++delivered_;
   push(stanza.bytes, out);
+  if (!managed_ || !stanza.is_missed()) return;
+  proof_at_ = std::min(proof_at_, now + prove_delay);
+  if (delivered_ - asked_ >= prove_every) ask_for_proof(out);
+}
+
+void WsEngine::managed(Instant now, Actions& /*out*/) {
+  if (!talking()) return;
+  managed_ = true;
+  if (delivered_ > asked_) proof_at_ = now + prove_delay;
+}
+
+void WsEngine::ask_for_proof(Actions& out) {
+  asked_ = delivered_;
+  proof_at_ = never;
+  out.list.emplace_back(Ping{identity_.connection, delivered_});
 }
 
 void WsEngine::congested(bool is, Instant /*now*/, Actions& out) {
-  if (state_ == State::over) return;
+  if (!talking()) return;
   if (is) {
     out.list.emplace_back(PauseClient{identity_.connection});
   } else {
@@ -203,6 +225,7 @@ void WsEngine::congested(bool is, Instant /*now*/, Actions& out) {
 
 void WsEngine::close(EndReason reason, std::string_view text, Instant /*now*/, Actions& out) {
   if (state_ == State::over) return;
+  if (state_ == State::leaving) return finish(EndReason::client_terminated, {}, {}, out);
   switch (reason) {
     case EndReason::server_closed:
       say_close({}, WsClose::normal, out);
@@ -229,7 +252,7 @@ void WsEngine::close(EndReason reason, std::string_view text, Instant /*now*/, A
 }
 
 void WsEngine::end_with(const Ending& ending, Actions& out) {
-  if (state_ == State::over) return;
+  if (!talking()) return;
   if (state_ == State::opening) {
     push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}})), out);
   }
@@ -239,6 +262,16 @@ void WsEngine::end_with(const Ending& ending, Actions& out) {
   say_close(elsewhere ? std::string_view(policy_->see_other_uri) : std::string_view{}, ending.code, out);
   resumable_ = resumable_ && ending.reason != EndReason::protocol_fault && ending.reason != EndReason::policy;
   finish(ending.reason, wire_name(ending.condition), ending.text, out);
+}
+
+// W-026. All is said; a proof that is still due may come before the end of the closing handshake.
+void WsEngine::leave(Instant now, Actions& out) {
+  const bool unproven = managed_ && acknowledged_ < delivered_;
+  if (unproven) ask_for_proof(out);
+  say_close({}, WsClose::normal, out);
+  if (!unproven) return finish(EndReason::client_terminated, {}, {}, out);
+  state_ = State::leaving;
+  proof_at_ = now + last_proof;
 }
 
 void WsEngine::say_close(std::string_view see_other_uri, WsClose code, Actions& out) const {
@@ -262,7 +295,7 @@ void WsEngine::give_up(EndReason reason, std::string_view text, Actions& out) {
 // ---- flow and time -------------------------------------------------------------------------------------------------
 
 void WsEngine::on_unsent(ConnectionRef, std::size_t bytes, Instant now, Actions& out) {
-  if (state_ == State::over) return;
+  if (!talking()) return;
   if (bytes < unsent_ || unsent_ == 0) taken_at_ = now;
   unsent_ = bytes;
   if (bytes > policy_->queue_cap) return give_up(EndReason::client_lost, "the client reads too slowly", out);
@@ -280,17 +313,20 @@ Instant WsEngine::stall_deadline() const {
 }
 
 Instant WsEngine::deadline() const {
-  return state_ == State::over ? never : std::min(ping_at_, stall_deadline());
+  if (state_ == State::over) return never;
+  return state_ == State::leaving ? proof_at_ : std::min({ping_at_, proof_at_, stall_deadline()});
 }
 
 void WsEngine::on_time(Instant now, Actions& out) {
-  if (state_ == State::over) return;
+  if (now < deadline()) return;
+  if (state_ == State::leaving) return finish(EndReason::client_terminated, {}, {}, out);
   if (now >= stall_deadline()) return give_up(EndReason::client_lost, "the client reads nothing any more", out);
-  if (now < ping_at_) return;
-  if (misses_ >= policy_->max_missed_pings) return give_up(EndReason::client_lost, "no answer to pings", out);
-  ++misses_;
-  ping_at_ = now + policy_->ping_interval;
-  out.list.emplace_back(Ping{identity_.connection, delivered_});
+  if (now >= ping_at_) {
+    if (misses_ >= policy_->max_missed_pings) return give_up(EndReason::client_lost, "no answer to pings", out);
+    ++misses_;
+    ping_at_ = now + policy_->ping_interval;
+  }
+  ask_for_proof(out);
 }
 
 void WsEngine::push(std::string_view bytes, Actions& out) const {

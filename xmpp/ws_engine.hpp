@@ -2,12 +2,15 @@
 // W-035, E-41 ... E-45). The contract is in binding.hpp.
 //
 //   on_open ─► opening ──opened()──► open ──<close/>, error, loss──► over
-//                                     │ ▲
-//                 <success/> then <open/> (W-029)
+//                                     │ ▲ │                           ▲
+//                 <success/> then <open/> │                           │
+//                             (W-029)     └─<close/>─► leaving ─proof─┘
 //
 // It knows elements and time. It deliberately does not know frames, masks and control codes beyond their number (that
 // is the connection's business), nor what a <message/> says. XEP-0198 of the client passes through (W-033); the engine
 // only watches whether a stream may be resumed, since that decides how it ends (W-027).
+// Where XEP-0198 is the gateway's, pings carry the number of stanzas pushed before them, and pongs are the proof that
+// the client's WebSocket has received those. Whether its page has looked at them nothing can tell.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -82,6 +85,8 @@ class WsEngine {
   // Whatever came from the client, also in part: it lives.
   void on_heard() { misses_ = 0; }
   void on_pong(std::uint64_t token, Actions& out);
+  // XEP-0198 is the gateway's: what the client receives is to be proven from now on.
+  void managed(Instant now, Actions& out);
 
   // Contract of binding.hpp.
   void opened(const StreamOpened& stream, Instant now, Actions& out);
@@ -97,7 +102,12 @@ class WsEngine {
   [[nodiscard]] const WsCounters& counters() const { return counters_; }
 
  private:
-  enum class State : std::uint8_t { opening, open, over };
+  enum class State : std::uint8_t {
+    opening,
+    open,
+    leaving,  // both have said <close/>, and what the client has received is not proven yet
+    over
+  };
 
   struct Ending {
     EndReason reason;
@@ -109,6 +119,9 @@ class WsEngine {
   void restart(const OpenElement& open, Actions& out);
   void note_management(const Stanza& stanza);
   void push(std::string_view bytes, Actions& out) const;
+  void ask_for_proof(Actions& out);
+  void leave(Instant now, Actions& out);
+  [[nodiscard]] bool talking() const { return state_ == State::opening || state_ == State::open; }
   // <open/> if there was none, the error, <close/>, the end.
   void end_with(const Ending& ending, Actions& out);
   void say_close(std::string_view see_other_uri, WsClose code, Actions& out) const;
@@ -122,6 +135,8 @@ class WsEngine {
   WsCounters counters_;
   std::uint64_t delivered_ = 0;     // stanzas that XEP-0198 counts, pushed
   std::uint64_t acknowledged_ = 0;  // of them, provably received
+  std::uint64_t asked_ = 0;         // of them, those before the last ping
+  Instant proof_at_ = never;        // when the next ping is due for their sake; leaving: when to wait no longer
   std::size_t unsent_ = 0;
   Instant taken_at_;  // when the client last took something, while unsent_ is above 0
   Instant ping_at_;
@@ -129,6 +144,7 @@ class WsEngine {
   State state_ = State::opening;
   bool restart_due_ : 1 = false;  // SASL has succeeded, the client's <open/> is due
   bool had_features_ : 1 = false;
+  bool managed_ : 1 = false;
   bool resumable_ : 1 = false;  // the client has negotiated XEP-0198 with resumption
   bool server_paused_ : 1 = false;
   bool error_said_ : 1 = false;  // the server's <stream:error/> has been passed on

@@ -7,6 +7,7 @@ import { BoshSession, log_in } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
+import { afterwards, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
@@ -75,22 +76,6 @@ for (const Kind of servers) {
     const gone = (session) => bob.event('presence',
       (event) => event.from === session.jid && event.type === 'unavailable', (inactivity + 20) * 1000);
 
-    // What alice gets at her next login, up to a message that bob sends when she is there, and what bob got back meanwhile.
-    async function afterwards() {
-      const alice = await Buddy.connect(server, 'alice', { resource: 'later' });
-      try {
-        alice.presence();
-        await bob.event('presence', (event) => event.from === alice.jid && !event.type);
-        bob.message(alice.jid, 'marker');
-        await alice.event('message', (event) => event.body === 'marker', 20_000);
-        const again = alice.events.peek((event) => event.event === 'message' && event.body).map((event) => event.body);
-        const returned = bob.events.peek((event) => event.event === 'message' && event.type === 'error');
-        return { again, returned: returned.map((event) => event.id) };
-      } finally {
-        await alice.quit();
-      }
-    }
-
     const clients = [['without acks', {}], ['with acks', { ack: 1 }]];
 
     for (const [kind, attributes] of clients) {
@@ -100,7 +85,7 @@ for (const Kind of servers) {
         held.connection.socket.pause();
         bob.message(session.jid, 'into a frozen browser', { id: 'f1' });
         await gone(session);
-        assert.deepEqual(await afterwards(), { again: ['into a frozen browser'], returned: [] });
+        assert.deepEqual(await afterwards(server, bob), { again: ['into a frozen browser'], returned: [] });
         held.connection.destroy();
       });
 
@@ -110,14 +95,14 @@ for (const Kind of servers) {
         held.connection.reset();
         bob.message(session.jid, 'into a closed browser', { id: 'c1' });
         await gone(session);
-        assert.deepEqual(await afterwards(), { again: ['into a closed browser'], returned: [] });
+        assert.deepEqual(await afterwards(server, bob), { again: ['into a closed browser'], returned: [] });
       });
 
       it(`${kind}: gone between two polls`, async () => {
         const session = await alice_online({ attributes });
         bob.message(session.jid, 'between two polls', { id: 'b1' });
         await gone(session);
-        assert.deepEqual(await afterwards(), { again: ['between two polls'], returned: [] });
+        assert.deepEqual(await afterwards(server, bob), { again: ['between two polls'], returned: [] });
       });
 
       it(`${kind}: what was received does not come twice`, async () => {
@@ -127,7 +112,7 @@ for (const Kind of servers) {
         await go_on(session, 3);
         await session.ask({ attributes: { type: 'terminate', ack: session.acks ? session.rid : undefined } });
         await gone(session);
-        const { again, returned } = await afterwards();
+        const { again, returned } = await afterwards(server, bob);
         assert.deepEqual(returned, []);
         // Without acks the last answer before the end cannot be proven (U-061).
         assert.deepEqual(again, session.acks ? [] : again.filter((text) => text === 'bob answers 2'));
@@ -142,7 +127,7 @@ for (const Kind of servers) {
         await session.ask({ attributes: { type: 'terminate' } });
         await gone(session);
         // Nothing can prove the last answer of all: both may have been in it, and come again.
-        assert.deepEqual(await afterwards(), { again: ['queued one', 'queued two'], returned: [] });
+        assert.deepEqual(await afterwards(server, bob), { again: ['queued one', 'queued two'], returned: [] });
       });
     }
 
@@ -155,7 +140,7 @@ for (const Kind of servers) {
       bob.message(bob.jid, 'behind it');
       await bob.event('message', (event) => event.body === 'behind it');
       await Promise.all([other.stop(), gone(session)]);
-      assert.deepEqual(await afterwards(), { again: ['handed out', 'queued'], returned: [] });
+      assert.deepEqual(await afterwards(server, bob), { again: ['handed out', 'queued'], returned: [] });
     });
 
     it('a resource of hers that is still there does not keep a message from being accounted for', async () => {
@@ -174,21 +159,20 @@ for (const Kind of servers) {
       } finally {
         await phone.quit();
       }
-      assert.deepEqual((await afterwards()).again, []);
+      assert.deepEqual((await afterwards(server, bob)).again, []);
     });
 
     it(`${burst} messages to a slow poller arrive completely and in order`, async () => {
       const patient = await start_gateway(server);
       const session = await alice_online({ gateway: patient });
-      for (let i = 0; i < burst; i++) bob.message(session.jid, `burst ${i}`, { id: `n${i}` });
-      const expected = Array.from({ length: burst }, (_, i) => `burst ${i}`);
+      for (const text of numbered('burst', burst)) bob.message(session.jid, text, { id: text });
       // Slow: it asks only when the server has had time to push on, and what it asks for is a whole answer at a time.
       while (session.heard.length < burst) {
         const body = await ask(session);
         assert.equal(body.type, undefined, `${body.xml.slice(-500)} after ${session.heard.length}`);
         await bob.roster();
       }
-      assert.deepEqual(session.heard, expected);
+      assert.deepEqual(session.heard, numbered('burst', burst));
       await go_on(session, 3);
       await session.ask({ attributes: { type: 'terminate' } });
       await gone(session);
@@ -198,16 +182,15 @@ for (const Kind of servers) {
 
     it(`a browser that vanishes in a burst of ${burst}: each message arrives, comes again or goes back`, async () => {
       const session = await alice_online();
-      for (let i = 0; i < burst; i++) bob.message(session.jid, `b${i}`, { id: `b${i}` });
+      const sent = numbered('part', burst);
+      for (const text of sent) bob.message(session.jid, text, { id: text });
       while (session.heard.length < 1500) await ask(session);
       await gone(session);
       bob.message(bob.jid, 'behind the burst');
       await bob.event('message', (event) => event.body === 'behind the burst', 60_000);
-      const { again, returned } = await afterwards();
-      const seen = new Map();
-      for (const text of [...session.heard, ...again, ...returned]) seen.set(text, (seen.get(text) ?? 0) + 1);
-      const missing = Array.from({ length: burst }, (_, i) => `b${i}`).filter((text) => !seen.has(text));
-      assert.equal(missing.length, 0, `${missing.length}: ${missing.slice(0, 10)} …`);
+      const { again, returned } = await afterwards(server, bob);
+      const lost = missing(sent, session.heard, again, returned);
+      assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
     });
 
     it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {

@@ -63,6 +63,8 @@ constexpr std::string_view server_says[] = {
     "<message from='b@x' id='1'/><message from='b@x' id='2'/><message from='b@x' id='3'/>",
 };
 
+constexpr std::string_view enable = "<enable xmlns='urn:xmpp:sm:3'/>";
+
 // Every byte of the browser carries this, so that it is found wherever it goes.
 constexpr std::string_view secret = "<secret xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 
@@ -76,6 +78,7 @@ class Play {
     policy_.management.max_unacknowledged = 1U + (next() & 3U);
     const std::uint8_t who = next();
     owned_ = who % 3 == 1;
+    late_ = who % 3 == 2;
     session_.emplace(
         policy_, xmpp::StreamRequest{"en", "a@example.org", (who & 64) != 0, static_cast<xmpp::Management>(who % 3)},
         now_);
@@ -115,7 +118,11 @@ class Play {
         if (which % 4 == 0) return close();
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
       case 4:
-        if (which % 8 == 0) return session_->to_server("<enable xmlns='urn:xmpp:sm:3'/>", 0, now_, actions_);
+        if (which % 8 == 0) {
+          late_ = false;  // if it is undecided still, it is the client's now
+          return session_->to_server(enable, 0, now_, actions_);
+        }
+        spoke_ = spoke_ || which % 4 == 1;
         if (which % 4 == 1) return session_->to_server("<message id='1'/><presence/>", 2, now_, actions_);
         return session_->to_server(secret, 0, now_, actions_);
       case 5:
@@ -174,6 +181,10 @@ class Play {
   void act(const xmpp::SendBytes& send) {
     check(!encrypt_asked_, "something is sent while TLS begins");
     check(!end_sent_, "something is sent behind </stream:stream>");
+    if (late_ && send.bytes == enable) {
+      check(spoke_, "decided before the client has said anything");
+      owned_ = true;
+    }
     check_acknowledged(send.bytes);
     const bool is_secret = send.bytes.find("secret") != std::string_view::npos;
     check(!is_secret || (secure_ && usable_), "bytes of the browser on a stream that is not usable");
@@ -231,6 +242,7 @@ class Play {
     check(deliver.stanza.bytes.find("starttls") == std::string_view::npos, "starttls is shown");
     if (deliver.stanza.kind == xmpp::StanzaKind::features) usable_ = true;
   }
+  void act(const xmpp::Managed&) { check(owned_ && session_->managed(), "not the gateway's to say"); }
   void act(const xmpp::Redirect& redirect) {
     check(redirect.host == "::1" || !redirect.host.empty(), "nowhere to go");
     check(++redirects_ <= 2, "too many redirects");
@@ -263,7 +275,7 @@ class Play {
   // counted from the start of the session
   std::uint64_t delivered_ = 0, proven_ = 0, told_ = 0, before_ = 0;
   std::vector<std::uint64_t> messages_;
-  bool owned_ = false, managed_ = false, closing_ = false, bounced_ = false;
+  bool owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false, bounced_ = false;
 };
 
 }  // namespace

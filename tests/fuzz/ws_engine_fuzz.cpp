@@ -64,6 +64,8 @@ class Run {
         return engine_.on_unsent(connection, std::size_t{number} * number * 256, now_, out_);
       case 'p':
         return engine_.on_pong(number, out_);
+      case 'm':
+        return engine_.managed(now_, out_);
       case 'g':
         return engine_.congested(number % 2 == 0, now_, out_);
       case 't':

@@ -64,7 +64,7 @@ TEST(SessionManagement, IsTheGatewaysAlone) {
               ElementsAre("opened i1", delivered("<stream:features>" + bind_feature + "</stream:features>")));
   EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
   EXPECT_FALSE(rig.session->managed());
-  EXPECT_THAT(rig.server(enabled), IsEmpty());
+  EXPECT_THAT(rig.server(enabled), ElementsAre("managed"));
   EXPECT_TRUE(rig.session->managed());
   EXPECT_THAT(rig.server(r), ElementsAre("send " + a(0)));
   rig.now += 250ms;
@@ -86,19 +86,35 @@ TEST(SessionManagement, IsTheClientsWhereItIsTransparent) {
   EXPECT_FALSE(rig.session->managed());
 }
 
+// W-033, U-050: by what the client says first, apart from requests such as the session of RFC 3921.
 TEST(SessionManagement, IsWhosFirstWhereThatIsDecidedLate) {
   Managed client(Management::late);
   into_restarted(client);
   EXPECT_THAT(client.server(theirs + bound_features), ElementsAre("opened i1", delivered(bound_features)));
   EXPECT_THAT(client.server(bind_result), ElementsAre(delivered(bind_result)));
+  const std::string session = "<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
+  const std::string about = "<iq type='result' id='d'><query><feature var='urn:xmpp:sm:3'/></query></iq>";
+  EXPECT_THAT(client.to_server(session, 1), ElementsAre("send " + session));
+  EXPECT_THAT(client.to_server(about, 1), ElementsAre("send " + about));
   EXPECT_THAT(client.to_server(enable), ElementsAre("send " + enable));
   EXPECT_THAT(client.server(enabled + r), ElementsAre("deliver " + enabled, "deliver " + r));
+  EXPECT_THAT(client.to_server("<presence/>", 1), ElementsAre("send <presence/>"));
+  EXPECT_THAT(client.server(message(1)), ElementsAre(delivered(message(1))));
+  EXPECT_THAT(client.close(), ElementsAre("send </stream:stream>"));
 
   Managed gateway(Management::late);
   EXPECT_THAT(gateway.bind(), ElementsAre(delivered(bind_result)));
   EXPECT_THAT(gateway.to_server("<presence/>", 1), ElementsAre("send " + enable, "send <presence/>"));
-  EXPECT_THAT(gateway.server(enabled + r), ElementsAre("send " + a(0)));
+  EXPECT_THAT(gateway.server(enabled + r), ElementsAre("managed", "send " + a(0)));
+  EXPECT_THAT(gateway.server(a(1)), IsEmpty()) << "the presence, which went behind <enable/>";
   EXPECT_THAT(gateway.to_server(enable), ElementsAre(refusal));
+
+  // A client that does not wait for its bind.
+  Managed hasty(Management::late);
+  into_restarted(hasty);
+  hasty.server(theirs + bound_features);
+  EXPECT_THAT(hasty.to_server("<x:presence xmlns:x='jabber:client'/>", 1), testing::SizeIs(1));
+  EXPECT_THAT(hasty.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
 
   // Who resumes has no bind.
   Managed resumes(Management::late);
@@ -140,7 +156,7 @@ TEST(SessionManagement, FollowsBindTwo) {
   EXPECT_THAT(rig.server(features),
               ElementsAre(delivered(with("<inline><feature var='urn:xmpp:carbons:2'/></inline>", ""))));
   EXPECT_THAT(rig.server(bound), ElementsAre("deliver " + bound, "send " + enable));
-  EXPECT_THAT(rig.server(enabled + r), ElementsAre("send " + a(0)));
+  EXPECT_THAT(rig.server(enabled + r), ElementsAre("managed", "send " + a(0)));
 
   // Asked for within the login, which is not to be rewritten: then it is the client's.
   Managed inlined;
@@ -202,6 +218,17 @@ TEST(SessionManagement, AnswersForWhatCameBeforeEnabled) {
   proven.received(2);
   proven.server(enabled);
   EXPECT_THAT(proven.close(), ElementsAre("send </stream:stream>"));
+
+  // Also while it is open whose it will be; then the client answers for it.
+  Managed undecided(Management::late);
+  undecided.bind();
+  undecided.server(message(1));
+  EXPECT_THAT(undecided.close(), ElementsAre("send " + bounce_of(1), "send </stream:stream>"));
+  Managed the_clients(Management::late);
+  the_clients.bind();
+  the_clients.server(message(1));
+  the_clients.to_server(enable);
+  EXPECT_THAT(the_clients.close(), ElementsAre("send </stream:stream>"));
 
   Managed without;  // then it is as on any stream
   without.bind();
