@@ -299,7 +299,8 @@ void WsConnection::close() {
   stream_.shutdown_write();
   stream_.close();
   outbox_.clear();
-  reader_ = FrameReader(0, false);
+  std::destroy_at(&reader_);  // assigned to, its strings would keep their memory, and others would be ended for it
+  std::construct_at(&reader_, 0, false);
   note_buffered();
   shard_.connection_closed(peer_);
   if (SessionHost* const host = session()) host->lost(ref());

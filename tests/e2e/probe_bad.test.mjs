@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { BoshSession, body_text, read_body } from './lib/bosh.mjs';
+import { hostile_documents, nested } from './lib/hostile_xml.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { post, request } from './lib/raw_http.mjs';
@@ -149,50 +150,13 @@ describe('broken XML', () => {
   const bench = Bench.around(settings);
   const is_well = neighbour(bench);
   const open = (attributes = "rid='1' to='postern.test'") => `<body xmlns='${ns.httpbind}' ${attributes}>`;
-  const nested = (n) => `${'<a>'.repeat(n)}${'</a>'.repeat(n)}`;
-  const laughs = Array.from({ length: 9 }, (_, i) => `<!ENTITY l${i + 1} "${`&l${i};`.repeat(10)}">`).join('');
-
   const documents = {
     'nothing': '',
-    'text': 'hello',
-    'an open tag': open(),
     'another root': "<html xmlns='http://jabber.org/protocol/httpbind' rid='1'/>",
     'another namespace': "<body rid='1' to='postern.test'/>",
-    'two roots': `${open()}</body>${open()}</body>`,
-    'text behind': `${open()}</body>x`,
-    'a wrong end tag': `${open()}<a></b></body>`,
     'an attribute twice': open("rid='1' rid='2'").replace('>', '/>'),
     'an attribute twice by namespace': `<body xmlns='${ns.httpbind}' xmlns:a='urn:x' xmlns:b='urn:x' a:c='1' b:c='2' rid='1'/>`,
-    'an unbound prefix': `${open()}<x:y/></body>`,
-    'a comment': `${open()}<!-- hi --></body>`,
-    'a comment in front': `<!-- hi -->${open()}</body>`,
-    'a processing instruction': `${open()}<?php echo 1 ?></body>`,
-    'a processing instruction in front': `<?xml-stylesheet href='x'?>${open()}</body>`,
-    'an XML declaration inside': `${open()}<?xml version='1.0'?></body>`,
-    'a DTD': `<!DOCTYPE body>${open()}</body>`,
-    'a DTD with an address': `<!DOCTYPE body SYSTEM "http://127.0.0.1:1/x.dtd">${open()}</body>`,
-    'an external entity': `<!DOCTYPE body [<!ENTITY x SYSTEM "file:///etc/passwd">]>${open()}<message>&x;</message></body>`,
-    'a billion laughs': `<!DOCTYPE body [<!ENTITY l0 "ha">${laughs}]>${open()}<message>&l9;</message></body>`,
-    'an unknown entity': `${open()}<message>&nbsp;</message></body>`,
-    'a bare ampersand': `${open()}<message>a & b</message></body>`,
-    'the end of CDATA in text': `${open()}<message>]]></message></body>`,
-    'NUL': `${open()}<message>\0</message></body>`,
-    'a reference to NUL': `${open()}<message>&#0;</message></body>`,
-    'a control character': `${open()}<message>\x01</message></body>`,
-    'a reference to a surrogate': `${open()}<message>&#xD800;</message></body>`,
-    'U+FFFE': `${open()}<message>\uFFFE</message></body>`,
-    'Latin-1 bytes': Buffer.from(`${open()}<message>é</message></body>`, 'latin1'),
-    'an overlong encoding': Buffer.concat([Buffer.from(`${open()}<message>`), Buffer.from([0xc0, 0xbc]), Buffer.from('</message></body>')]),
-    'an encoded surrogate': Buffer.concat([Buffer.from(`${open()}<message>`), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('</message></body>')]),
-    'a cut UTF-8 sequence': Buffer.concat([Buffer.from(`${open()}</body>`), Buffer.from([0xf0, 0x9f])]),
-    'UTF-16': Buffer.from(`\uFEFF${open()}</body>`, 'utf16le'),
-    'a declared encoding': `<?xml version='1.0' encoding='iso-8859-1'?>${open()}</body>`,
-    'depth': `${open()}${nested(200)}</body>`,
-    'depth without end': `${open()}${'<a>'.repeat(10_000)}`,
-    'attributes': `${open()}<a ${Array.from({ length: 500 }, (_, i) => `a${i}='1'`).join(' ')}/></body>`,
-    'namespace declarations': `${open()}<a ${Array.from({ length: 500 }, (_, i) => `xmlns:a${i}='urn:${i}'`).join(' ')}/></body>`,
-    'a long name': `${open()}<${'n'.repeat(5000)}/></body>`,
-    'a long attribute name': `${open()}<a ${'n'.repeat(5000)}='1'/></body>`,
+    ...hostile_documents(open(), '</body>'),
   };
 
   for (const [name, document] of Object.entries(documents)) {

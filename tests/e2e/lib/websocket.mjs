@@ -40,18 +40,21 @@ export function upgrade(path = '/xmpp-websocket', { key = randomBytes(16).toStri
 export class WebSocketClient {
   // Events: {event: 'message' | 'ping' | 'pong' | 'close' | 'end', text | code, reason}. Pings are answered unless told not to.
   static async open(port, { path = '/xmpp-websocket', fields = {}, connection = {}, answer_pings = true, behind = '' } = {}) {
-    const self = new WebSocketClient();
-    self.events = new Mailbox('websocket');
-    self.answer_pings = answer_pings;
-    self.http = await HttpConnection.open(port, connection);
+    const http = await HttpConnection.open(port, connection);
     const key = randomBytes(16).toString('base64');
-    self.http.write(Buffer.concat([upgrade(path, { key, fields }), Buffer.from(behind)]));
-    const head = await self.http.read_head();
-    self.head = head;
+    http.write(Buffer.concat([upgrade(path, { key, fields }), Buffer.from(behind)]));
+    const head = await http.read_head();
     if (head.status !== 101) throw Object.assign(new Error(`not upgraded: ${head.raw}`), { head });
     const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
     if (head.field('sec-websocket-accept') !== accept) throw new Error(`wrong Sec-WebSocket-Accept: ${head.raw}`);
-    self.deflate = (head.field('sec-websocket-extensions') ?? '').startsWith('permessage-deflate');
+    return WebSocketClient.over(http, { head, answer_pings });
+  }
+
+  // A connection whose handshake is done.
+  static over(http, { head = null, answer_pings = true } = {}) {
+    const self = new WebSocketClient();
+    Object.assign(self, { http, head, answer_pings, events: new Mailbox('websocket') });
+    self.deflate = (head?.field('sec-websocket-extensions') ?? '').startsWith('permessage-deflate');
     self.read_frames();
     return self;
   }
