@@ -8,10 +8,23 @@ import { chat_scenarios } from './lib/chat_scenarios.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
+import { StropheNode } from './lib/strophe.mjs';
 import { start_gateway } from './lib/target.mjs';
 import { XmppClient } from './lib/xmpp_client.mjs';
 
 const clients = { '@xmpp/client': XmppClient };
+
+// Strophe.js with the stream management that it has since version 4.1, and leaves off by default.
+class ResumingStrophe extends StropheNode {
+  connect(jid, password) {
+    this.password = password;
+    return super.connect(jid, password, { enableStreamManagement: true });
+  }
+
+  resume() {
+    return this.call('connect_again', this.password);
+  }
+}
 
 for (const kind of servers) {
   for (const [client_name, Client] of Object.entries(clients)) {
@@ -20,7 +33,7 @@ for (const kind of servers) {
 }
 
 for (const kind of servers) {
-  for (const [client_name, Client] of Object.entries(clients)) {
+  for (const [client_name, Client] of Object.entries({ ...clients, 'strophe.js 5': ResumingStrophe })) {
     describe(`${client_name} resumes with ${kind.server_name} (W-027, E-41)`, () => {
       const world = {};
       before(async () => {

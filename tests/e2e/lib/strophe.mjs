@@ -53,7 +53,7 @@ current.Strophe.setLogLevel?.(current.Strophe.LogLevel.FATAL);
 // One "tab". The interface is that of lib/chromium.mjs, so that scenarios run over both.
 export class StropheNode {
   static async open({ url, library = 'strophe.js 5', ca }) {
-    const self = new StropheNode();
+    const self = new this();
     self.url = url;
     self.library = libraries[library];
     self.ca = ca;
@@ -100,6 +100,11 @@ export class StropheNode {
 
   async status(name, within = 15_000) {
     return this.event('status', (event) => event.status === name, within);
+  }
+
+  // The network goes away without a word.
+  cut() {
+    this.client.connection._proto.socket.terminate();
   }
 
   // Closes the tab without a word.

@@ -26,7 +26,8 @@ export class ChatClient {
   on_status(status, condition) {
     const name = this.status_name(status);
     if (name === 'connected' || name === 'attached') this.add_handlers();
-    this.emit({ event: 'status', status: name, condition: condition ?? null, jid: this.connection.jid });
+    const resumed = name === 'connected' && this.connection.hasResumed?.();
+    this.emit({ event: 'status', status: resumed ? 'resumed' : name, condition: condition ?? null, jid: this.connection.jid });
   }
 
   add_handlers() {
@@ -41,6 +42,12 @@ export class ChatClient {
   connect(url, jid, password, options = {}) {
     this.create(url, options);
     this.connection.connect(jid, password, (status, condition) => this.on_status(status, condition));
+  }
+
+  // After the connection broke; with stream management the same session goes on.
+  connect_again(password) {
+    this.connection.reset();
+    this.connection.connect(this.connection.jid, password, (status, condition) => this.on_status(status, condition));
   }
 
   // After a reload: {jid, sid, rid} come from sessionStorage.
