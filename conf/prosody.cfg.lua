@@ -15,7 +15,8 @@ VirtualHost "example.org"
 --   allow_unencrypted_plain_auth = true     -- only where clients use PLAIN (old JSJaC); SCRAM does without
 
 -- mod_limits counts per connection, and postern opens one connection for each browser: no change needed.
--- All those connections come from postern's address. Modules and firewalls that ban by address must leave it out; postern has
+-- With mod_net_proxy (a community module, not in Debian) and proxy_protocol = true in postern.toml it sees the browsers' addresses.
+-- Otherwise all those connections come from postern's address. Modules and firewalls that ban by address must leave it out; postern has
 -- its own limits per browser address ([limits]).
 
 -- No message is lost: what a browser has not received stays Prosody's, by XEP-0198. With these, a message to a closed tab is stored

@@ -50,7 +50,8 @@ struct Listen {
   bool v6_only = false;     // another listener has the same port on IPv4
   std::string certificate;  // files; both or none
   std::string key;
-  bool private_ = false;  // `private` in the file: /healthz, /readyz, nothing else
+  bool private_ = false;        // `private` in the file: /healthz, /readyz, nothing else
+  bool proxy_protocol = false;  // connections begin with a PROXY header, from trusted_proxies only
 
   [[nodiscard]] bool secure() const { return !certificate.empty(); }
 };
@@ -73,11 +74,14 @@ struct Domain {
   std::vector<std::string> pins;   // "sha256//BASE64" of public keys; any of them must match (U-014)
   std::string client_certificate;  // files; both or none
   std::string client_key;
-  bool private_addresses = false;           // for what DNS and see-other-host say; `host` is always allowed (U-007)
-  bool guests = false;                      // anonymous logins of the chat without scripts
-  bool proxy_protocol = false;              // U-015
-  std::uint32_t max_sessions = no_limit;    // B-203
-  std::uint32_t max_connecting = no_limit;  // sessions whose stream is not yet negotiated (U-008)
+  bool private_addresses = false;  // for what DNS and see-other-host say; `host` is always allowed (U-007)
+  bool guests = false;             // anonymous logins of the chat without scripts
+  bool proxy_protocol = false;     // U-015
+  // As browsers see them from outside, for discovery (D-003); empty: not announced.
+  std::string bosh_url;
+  std::string websocket_url;
+  std::uint32_t max_sessions = no_limit;                     // B-203
+  std::uint32_t max_connecting = no_limit;                   // sessions whose stream is not yet negotiated (U-008)
   xmpp::Duration connect_timeout = std::chrono::seconds(5);  // of one address, TCP and TLS
   xmpp::StreamPolicy stream;                                 // stream.domain == name
 
@@ -174,6 +178,15 @@ struct PathsConfig {
   std::vector<std::string> websocket = {"/xmpp-websocket", "/ws"};  // may be empty
 };
 
+// A directory with a web client of the operator's.
+struct StaticTree {
+  std::string path;                                 // "/" or without trailing slash
+  std::string root;                                 // a directory
+  xmpp::Duration max_age = xmpp::Duration::zero();  // 0: browsers ask each time whether their copy is still good
+  bool inline_scripts = true;
+  std::vector<std::string> connect_sources;  // beside this origin and any wss
+};
+
 struct Config {
   std::string file;  // empty: built in
   ServerConfig server;
@@ -186,6 +199,7 @@ struct Config {
   CompressionConfig compression;
   PathsConfig paths;
   WebchatConfig webchat;
+  std::vector<StaticTree> statics;
 };
 
 // Throws ConfigError. Reads the certificates and keys that it names, to refuse what would fail later.

@@ -54,6 +54,7 @@ void visit(Visitor& v, Listen& c) {
   v.file("certificate", c.certificate);
   v.file("key", c.key);
   v.flag("private", c.private_);
+  v.flag("proxy_protocol", c.proxy_protocol);
 }
 
 template <class Visitor>
@@ -73,6 +74,8 @@ void visit(Visitor& v, Domain& c) {
   v.flag("private_addresses", c.private_addresses);
   v.flag("proxy_protocol", c.proxy_protocol);
   v.flag("guests", c.guests);
+  v.text("bosh_url", c.bosh_url);
+  v.text("websocket_url", c.websocket_url);
   v.count("max_sessions", c.max_sessions);
   v.count("max_connecting", c.max_connecting);
   v.time("connect_timeout", c.connect_timeout, milliseconds(100), minutes(1));
@@ -97,6 +100,15 @@ void visit(Visitor& v, WebchatConfig& c) {
   v.flag("enabled", c.enabled);
   v.count("logins_per_minute_per_address", c.logins_per_minute_per_address);
   v.count("logins_per_minute_per_account", c.logins_per_minute_per_account);
+}
+
+template <class Visitor>
+void visit(Visitor& v, StaticTree& c) {
+  v.text("path", c.path);
+  v.file("root", c.root);
+  v.time("max_age", c.max_age, seconds(0), hours(24 * 365));
+  v.flag("inline_scripts", c.inline_scripts);
+  v.texts("connect_sources", c.connect_sources);
 }
 
 template <class Visitor>

@@ -314,13 +314,14 @@ class Document {
     read_one("webchat", config.webchat);
     read_one("server", config.server);
     read_listeners(config);
+    read_statics(config);
     read_domains(config);
     return config;
   }
 
  private:
   void reject_unknown_tables() const {
-    const std::set<std::string, std::less<>> known = {"server", "listen",    "domain", "paths", "webchat",
+    const std::set<std::string, std::less<>> known = {"server", "listen",    "domain", "paths", "webchat",    "static",
                                                       "bosh",   "websocket", "limits", "cors",  "compression"};
     for (const auto& [key, node] : root_) {
       if (known.contains(key.str())) continue;
@@ -390,7 +391,20 @@ class Document {
       places.push_back(place_in(*found));
     }
     if (config.listen.empty()) config.listen = default_config().listen;
-    rules::check_listeners(config.listen, places);
+    rules::check_listeners(config.listen, places, config.server);
+  }
+
+  void read_statics(Config& config) {
+    for (const toml::table* found : tables("static")) {
+      StaticTree tree;
+      Section section(*found, "[[static]]", file_);
+      options::visit(section, tree);
+      section.reject_unknown();
+      section.require("path", "path = \"/chat\"");
+      section.require("root", "root = \"/var/www/chat\"");
+      rules::finish(tree, config, section.place());
+      config.statics.push_back(std::move(tree));
+    }
   }
 
   void read_domains(Config& config) {

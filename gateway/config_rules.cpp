@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string>
 
+#include "gateway/file_body.hpp"
 #include "gateway/tls.hpp"
 #include "xmpp/jid.hpp"
 
@@ -75,6 +78,36 @@ bool is_origin(std::string_view text) {
   return !rest.empty() && std::all_of(rest.begin(), rest.end(), fits) &&
          std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(scheme),
                      [](char c) { return (c >= 'a' && c <= 'z') || c == '-' || c == '+' || c == '.'; });
+}
+
+bool is_path(std::string_view path) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/-._~!$&'()*+,;=:@").find(c) != std::string_view::npos;
+  };
+  return path.starts_with('/') && path.find("//") == path.npos && std::all_of(path.begin(), path.end(), fits);
+}
+
+// Scheme, host, perhaps a port, path and query; nothing that would need escaping in XML or JSON but `&`.
+bool is_url(std::string_view text, std::string_view scheme) {
+  if (!text.starts_with(scheme)) return false;
+  text.remove_prefix(scheme.size());
+  const auto fits = [](char c) {
+    return c > ' ' && c < 0x7f && std::string_view("\"'<>\\^`{|}#").find(c) == std::string_view::npos;
+  };
+  return !text.empty() && text[0] != '/' && text[0] != ':' && std::all_of(text.begin(), text.end(), fits);
+}
+
+// D-003: an unencrypted way in is not announced, whatever the operator uses inside.
+void check_urls(const Domain& domain, const Place& place) {
+  if (!domain.bosh_url.empty() && !is_url(domain.bosh_url, "https://")) {
+    fail(place("bosh_url"), quote(domain.bosh_url) + " is not an https URL",
+         "write what browsers use, like \"https://chat.example.org/http-bind\"");
+  }
+  if (!domain.websocket_url.empty() && !is_url(domain.websocket_url, "wss://")) {
+    fail(place("websocket_url"), quote(domain.websocket_url) + " is not a wss URL",
+         "write what browsers use, like \"wss://chat.example.org/xmpp-websocket\"");
+  }
 }
 
 void check_plaintext(const Domain& domain, const Place& place) {
@@ -178,6 +211,7 @@ void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
   }
   check_plaintext(domain, place);
   check_certificates(domain, place);
+  check_urls(domain, place);
   if (domain.stream.max_queued < limits.from_client.max_bytes) {
     fail(place("max_queued_bytes"), "max_queued_bytes is smaller than max_body_bytes, so one request could overflow it",
          "raise it to " + std::to_string(limits.from_client.max_bytes) + " or more");
@@ -218,12 +252,7 @@ void check_paths(std::vector<std::string>& paths, std::string_view option, std::
                  const Place& place) {
   for (auto& path : paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    const auto fits = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             std::string_view("/-._~!$&'()*+,;=:@").find(c) != std::string_view::npos;
-    };
-    if (path.size() < 2 || path[0] != '/' || path.find("//") != path.npos ||
-        !std::all_of(path.begin(), path.end(), fits)) {
+    if (path.size() < 2 || !is_path(path)) {
       fail(place(option), quote(path) + " is not a path", "write it like " + quote(example));
     }
   }
@@ -290,9 +319,49 @@ void finish(PathsConfig& paths, const Place& place) {
   }
 }
 
-void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& places) {
+void finish(StaticTree& tree, const Config& config, const Place& place) {
+  while (tree.path.size() > 1 && tree.path.back() == '/') tree.path.pop_back();
+  if (!is_path(tree.path)) fail(place("path"), quote(tree.path) + " is not a path", "write it like \"/chat\" or \"/\"");
+  if (tree.path == "/" && config.webchat.enabled) {
+    fail(place("path"), "the chat without scripts is at \"/\" already", "choose another path, or switch [webchat] off");
+  }
+  const auto& bosh = config.paths.bosh;
+  if (std::find(bosh.begin(), bosh.end(), tree.path) != bosh.end()) {
+    fail(place("path"), quote(tree.path) + " is a path of BOSH", "choose another one");
+  }
+  const auto& websocket = config.paths.websocket;
+  if (std::find(websocket.begin(), websocket.end(), tree.path) != websocket.end()) {
+    fail(place("path"), quote(tree.path) + " is a path of WebSocket", "choose another one");
+  }
+  for (const auto& other : config.statics) {
+    if (other.path == tree.path) fail(place("path"), quote(tree.path) + " has a [[static]] already", "remove one");
+  }
+  const Descriptor root = open_directory(tree.root);
+  if (!root.is_open()) {
+    fail(place("root"), quote(tree.root) + " cannot be opened: " + std::strerror(errno), "name a directory");
+  }
+  if (!open_below(root, "")) {
+    fail(place("root"), quote(tree.root) + " cannot be served: " + std::strerror(errno),
+         "let postern read it; the kernel must be Linux 5.6 or newer");
+  }
+  for (const auto& source : tree.connect_sources) {
+    if (!is_url(source, "https://") && !is_url(source, "wss://") && source != "https:") {
+      fail(place("connect_sources"), quote(source) + " is not a source",
+           "write it like \"https://upload.example.org\"");
+    }
+    if (source.find_first_of(";,") != source.npos) {
+      fail(place("connect_sources"), quote(source) + " holds a separator", "write one source an entry");
+    }
+  }
+}
+
+void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& places, const ServerConfig& server) {
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     const auto& address = listeners[i].address;
+    if (listeners[i].proxy_protocol && server.trusted_proxies.empty()) {
+      fail(places[i]("proxy_protocol"), "proxy_protocol = true, but no proxy is trusted, so nobody could connect",
+           "add the address of the proxy to trusted_proxies");
+    }
     for (std::size_t j = 0; j < listeners.size(); ++j) {
       const auto& other = listeners[j].address;
       if (j < i && other == address && address.port() != 0) {

@@ -31,9 +31,11 @@ void finish(WebSocketConfig& websocket, const Place& place);
 void finish(LimitsConfig& limits, const Place& place);
 void finish(CorsConfig& cors, const Place& place);
 void finish(PathsConfig& paths, const Place& place);
+// `config`: with all that is read already, the paths and earlier trees among it.
+void finish(StaticTree& tree, const Config& config, const Place& place);
 
 // One name or address twice; places are those of the tables, in their order.
-void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& places);
+void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& places, const ServerConfig& server);
 void check_domains(const std::vector<Domain>& domains, const std::vector<Place>& places, const ServerConfig& server,
                    const Place& server_place);
 

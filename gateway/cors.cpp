@@ -17,8 +17,9 @@ Cors::Cors(const CorsConfig& config)
   preflight_ += "\r\n";
 }
 
-std::string Cors::allow(std::string_view origin) const {
-  if (any_origin_) return "Access-Control-Allow-Origin: *\r\n";
+std::string Cors::allow(CrossOrigin who, std::string_view origin) const {
+  if (who == CrossOrigin::none) return {};
+  if (any_origin_ || who == CrossOrigin::any) return "Access-Control-Allow-Origin: *\r\n";
   // A cache must not hand the answer for one origin to another.
   std::string fields = "Vary: Origin\r\n";
   if (std::find(origins_.begin(), origins_.end(), origin) == origins_.end()) return fields;

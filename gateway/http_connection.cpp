@@ -18,6 +18,9 @@ namespace {
 // How long a peer may take to read our last answer and close, once we have closed our side.
 constexpr xmpp::Duration drain_time = std::chrono::seconds(2);
 constexpr std::string_view http_version = "HTTP/1.1 ";  // every answer begins with it
+// What is read of a file at a time, and how often before the shard turns to its other connections.
+constexpr std::size_t file_piece = 64 * 1024;
+constexpr int pieces_in_one_go = 4;
 constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -63,6 +66,8 @@ void HttpConnection::serve_ready(Ready ready) {
     const auto result = outbox_.flush(stream_);
     if (outbox_.pending() < before) set_deadline(shard_.config().limits.write_timeout);
     after_write(result);
+  } else if (!closed_ && file_) {
+    send_file();
   }
 }
 
@@ -153,7 +158,7 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
       set_deadline(limits.body_timeout);
       const RequestHead& head = parser_->head();
       // Out of turn it would be taken for the answer to an earlier request; the client sends on by itself then.
-      if (head.expects_continue && !head.http10 && waiting_.empty()) {
+      if (head.expects_continue && !head.http10 && waiting_.empty() && !file_) {
         const std::array<std::string_view, 1> parts{continue_response};
         after_write(outbox_.write(stream_, parts));
       }
@@ -203,7 +208,7 @@ void HttpConnection::refuse(Refusal refusal) {
 }
 
 void HttpConnection::end_of_input() {
-  if (waiting_.empty() || draining_ || parser_) return close();
+  if ((waiting_.empty() && !file_) || draining_ || parser_) return close();
   // Who keeps the connection alive has no reason to close one half of it: that client is gone (H-022). Who does not,
   // old proxies and simple tools, may close its half after the request and wait for the answer (E-35).
   if (!last_request_) return close();
@@ -216,7 +221,7 @@ void HttpConnection::end_of_input() {
 // begins with tells them apart before a stanza is at stake: who has closed both halves resets the connection at once,
 // who waits for the answer has got the beginning of it.
 void HttpConnection::probe() {
-  if (waiting_.front().answered || outbox_.pending() > 0) return;
+  if (file_ || waiting_.front().answered || outbox_.pending() > 0) return;
   answer_begun_ = true;
   outbox_.add(http_version);
   after_write(outbox_.flush(stream_));
@@ -229,43 +234,68 @@ void HttpConnection::belongs_to(std::uint32_t sequence, SessionId session) {
   if (index < waiting_.size()) waiting_[index].session = session;
 }
 
-void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
+HttpConnection::Waiting* HttpConnection::unanswered(std::uint32_t sequence) {
   const std::uint32_t index = (sequence - first_) & sequence_mask;
-  if (closed_ || write_failed_ || index >= waiting_.size() || waiting_[index].answered) return;
-  Waiting& request = waiting_[index];
-  request.answered = true;
-  request.close = answer.close || !request.keep_alive;
+  if (closed_ || write_failed_ || index >= waiting_.size() || waiting_[index].answered) return nullptr;
+  return &waiting_[index];
+}
+
+void HttpConnection::answer(std::uint32_t sequence, const Answer& answer) {
+  Waiting* const request = unanswered(sequence);
+  if (request == nullptr) return;
+  request->answered = true;
+  request->close = answer.close || !request->keep_alive;
 
   std::string compressed;
   std::string_view body = answer.body;
   std::string_view coding;
   const auto& compression = shard_.config().compression;
-  const bool negotiable = answer.compress && compression.enabled;
-  if (negotiable && body.size() >= compression.min_bytes && request.accepted != Coding::identity &&
-      shard_.codec().compress(request.accepted, body, compressed)) {
+  if (answer.compress && compression.enabled && body.size() >= compression.min_bytes &&
+      request->accepted != Coding::identity && shard_.codec().compress(request->accepted, body, compressed)) {
     body = compressed;
-    coding = name_of(request.accepted);
+    coding = name_of(request->accepted);
   }
-  const std::string cors = shard_.routes().cors().allow(request.origin);
+  write_head(*request, answer, body.size(), coding);
+  if (request->head_only) body = {};
+  send_or_keep(sequence, body, nullptr);
+}
+
+void HttpConnection::answer(std::uint32_t sequence, const Answer& answer, FileBody file) {
+  Waiting* const request = unanswered(sequence);
+  if (request == nullptr) return;
+  request->answered = true;
+  request->close = answer.close || !request->keep_alive;
+  write_head(*request, answer, static_cast<std::size_t>(file.left()), {});
+  send_or_keep(sequence, {}, request->head_only ? nullptr : std::make_unique<FileBody>(std::move(file)));
+}
+
+// Into the shard's head buffer.
+void HttpConnection::write_head(const Waiting& request, const Answer& answer, std::size_t length,
+                                std::string_view coding) {
+  const std::string cors = shard_.routes().cors().allow(answer.cross_origin, request.origin);
+  const bool negotiable = answer.compress && shard_.config().compression.enabled;
   std::string& head = shard_.head_buffer();
   head.clear();
-  write_response_head(head, ResponseHead{answer.status, answer.content_type, body.size(), answer.fields, coding, cors,
-                                         negotiable, answer.cacheable, request.http10, request.close});
-  if (request.head_only) body = {};
+  write_response_head(head, ResponseHead{answer.status, answer.content_type, length, answer.fields, coding, cors,
+                                         negotiable, request.http10, request.close, answer.cache_control});
+}
+
+void HttpConnection::send_or_keep(std::uint32_t sequence, std::string_view body, std::unique_ptr<FileBody> file) {
+  const std::uint32_t index = (sequence - first_) & sequence_mask;
+  const std::string& head = shard_.head_buffer();
+  Waiting& request = waiting_[index];
   if (request.close) last_request_ = true;
-  if (index != 0) {
+  if (index != 0 || file_) {
     request.bytes.reserve(head.size() + body.size());
     request.bytes.append(head).append(body);
+    request.file = std::move(file);
     return note_buffered();
   }
   outbox_.add(std::string_view(head).substr(std::exchange(answer_begun_, false) ? http_version.size() : 0));
   outbox_.add(body);
+  file_ = std::move(file);
   pop_front();
-  // Answers that were ready before their turn.
-  while (!waiting_.empty() && waiting_.front().answered && !last_answered_) {
-    outbox_.add(waiting_.front().bytes);
-    pop_front();
-  }
+  add_ready();
   if (!blocked_ && !shard_.poller().put_off(*this)) on_round_end();
 }
 
@@ -308,12 +338,49 @@ void HttpConnection::pop_front() {
   first_ = (first_ + 1) & sequence_mask;
 }
 
+// Answers that were ready before their turn.
+void HttpConnection::add_ready() {
+  while (!file_ && !waiting_.empty() && waiting_.front().answered && !last_answered_) {
+    outbox_.add(waiting_.front().bytes);
+    file_ = std::move(waiting_.front().file);
+    pop_front();
+  }
+}
+
+// As much of the file as the client takes now, but not so much that the other connections would have to wait.
+void HttpConnection::send_file() {
+  std::array<char, file_piece> piece;
+  for (int i = 0; i < pieces_in_one_go; ++i) {
+    const auto size = file_->read(piece);
+    if (!size) return break_off();
+    const std::array<std::string_view, 1> parts{std::string_view(piece.data(), *size)};
+    auto result = outbox_.write(stream_, parts);
+    if (file_->left() == 0) {
+      file_.reset();
+      add_ready();
+      if (result == Outbox::Result::done) result = outbox_.flush(stream_);
+    }
+    if (!file_ || result != Outbox::Result::done) return after_write(result);
+  }
+  set_deadline(shard_.config().limits.write_timeout);
+  stream_.want_write(true);
+}
+
+// The length was promised: all that is left is to end early, which the client can tell from the end of the answer.
+// Not at once, because a session may be in the middle of its step.
+void HttpConnection::break_off() {
+  file_.reset();
+  write_failed_ = true;
+  set_deadline(xmpp::Duration::zero());
+}
+
 void HttpConnection::after_write(Outbox::Result result) {
   switch (result) {
     case Outbox::Result::done:
-      stream_.want_write(false);
       blocked_ = false;
       unsent_ = 0;
+      if (file_) return send_file();
+      stream_.want_write(false);
       if (last_answered_) {
         drain();
       } else {
@@ -330,6 +397,7 @@ void HttpConnection::after_write(Outbox::Result result) {
       // The read side reports the loss, after what the peer may have sent before. Closing here would call into the
       // session in the middle of its step.
       write_failed_ = true;
+      file_.reset();
       return set_deadline(half_closed_ ? xmpp::Duration::zero() : drain_time);
   }
 }
@@ -358,6 +426,7 @@ void HttpConnection::close() {
   }
   outbox_.clear();
   unparsed_ = {};
+  file_.reset();
   const auto lost = std::exchange(waiting_, {});
   note_buffered();
   for (std::size_t i = 0; i < lost.size(); ++i) {
@@ -375,7 +444,7 @@ void HttpConnection::leave(std::function<void(Left)> take) {
 }
 
 void HttpConnection::try_leave() {
-  if (!leave_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0) return;
+  if (!leave_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0 || file_) return;
   closed_ = true;  // as what it was
   disarm();
   waiting_.clear();
@@ -391,7 +460,7 @@ void HttpConnection::set_deadline(xmpp::Duration from_now) {
 }
 
 void HttpConnection::arm_deadline() {
-  if (closed_ || draining_ || write_failed_ || outbox_.pending() > 0 || parser_) return;  // their own deadline runs
+  if (closed_ || draining_ || write_failed_ || outbox_.pending() > 0 || file_ || parser_) return;  // theirs runs
   if (waiting_.empty()) {
     set_deadline(shard_.config().limits.keepalive_timeout);
   } else {
@@ -403,7 +472,7 @@ void HttpConnection::on_timer(xmpp::Instant now) {
   const auto step = shard_.step_of(id_);
   if (deadline_ == xmpp::never) return;
   if (now < deadline_) return arm(deadline_);
-  if (parser_ && waiting_.empty() && !draining_ && outbox_.pending() == 0) {
+  if (parser_ && waiting_.empty() && !draining_ && !write_failed_ && !file_ && outbox_.pending() == 0) {
     refuse(Refusal::timed_out);
   } else {
     close();

@@ -17,6 +17,8 @@
 
 #include "gateway/any_stream.hpp"
 #include "gateway/compression.hpp"
+#include "gateway/cors.hpp"
+#include "gateway/file_body.hpp"
 #include "gateway/ids.hpp"
 #include "gateway/outbox.hpp"
 #include "gateway/request_parser.hpp"
@@ -30,8 +32,8 @@ struct Listen;
 
 // What is the same for all requests of a connection.
 struct Peer {
-  boost::asio::ip::address address;  // of the socket
-  bool tls = false;
+  boost::asio::ip::address address;  // of the socket, or whom a PROXY header named
+  bool tls = false;                  // to us, or to the proxy that said so
   bool private_listener = false;
 };
 
@@ -50,8 +52,9 @@ struct Answer {
   std::string_view body;
   std::string_view fields;  // further header fields, each ending in CRLF
   bool close = false;       // end the connection after this answer
-  bool cacheable = false;   // for ever, under this path
   bool compress = false;    // if the request allows it and the configuration wants it
+  CrossOrigin cross_origin = CrossOrigin::configured;
+  std::string_view cache_control = "no-store";
 };
 
 // Why a request is answered without having been read to its end.
@@ -69,6 +72,8 @@ class HttpConnection final : public Timed, private Watcher {
 
   // The answer to a request of this connection. Unknown sequence numbers are ignored.
   void answer(std::uint32_t sequence, const Answer& answer);
+  // The same with all that is left of a file for a body, whatever `answer` has there. Read when the client has room.
+  void answer(std::uint32_t sequence, const Answer& answer, FileBody file);
   // The request waits in a session: tell it if the client goes away.
   void belongs_to(std::uint32_t sequence, SessionId session);
   // The socket is to go on as something else: a connection of another shard, another kind of connection. `take` is
@@ -100,6 +105,7 @@ class HttpConnection final : public Timed, private Watcher {
     Coding accepted = Coding::identity;
     std::string origin;  // only where CORS depends on it
     std::string bytes;
+    std::unique_ptr<FileBody> file;  // follows `bytes`
   };
 
   void on_timer(xmpp::Instant now) override;
@@ -117,7 +123,13 @@ class HttpConnection final : public Timed, private Watcher {
   void refuse(Refusal refusal);
   void end_of_input();
   void probe();
+  [[nodiscard]] Waiting* unanswered(std::uint32_t sequence);
+  void write_head(const Waiting& request, const Answer& answer, std::size_t length, std::string_view coding);
+  void send_or_keep(std::uint32_t sequence, std::string_view body, std::unique_ptr<FileBody> file);
   void pop_front();
+  void add_ready();
+  void send_file();
+  void break_off();
   void after_write(Outbox::Result result);
   void drain();
   void set_deadline(xmpp::Duration from_now);
@@ -133,6 +145,7 @@ class HttpConnection final : public Timed, private Watcher {
   std::vector<Waiting> waiting_;           // in order; the first has sequence number first_
   std::uint32_t first_ = 0;
   Outbox outbox_;
+  std::unique_ptr<FileBody> file_;                    // being sent; everything else waits for its end
   SessionId unsent_for_;                              // whose answers are the last in outbox_ ...
   std::uint32_t unsent_ = 0;                          // ... and how many they are
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -30,7 +31,12 @@ constexpr auto log_interval = std::chrono::seconds(30);
 
 Listener::Listener(Shard& shard, const Listen& listen, const tcp::endpoint& endpoint, bool shared,
                    std::shared_ptr<const ServerTls> tls)
-    : shard_(shard), private_(listen.private_), tls_(std::move(tls)), acceptor_(shard.io()), pause_(shard.io()) {
+    : shard_(shard),
+      private_(listen.private_),
+      proxy_protocol_(listen.proxy_protocol),
+      tls_(std::move(tls)),
+      acceptor_(shard.io()),
+      pause_(shard.io()) {
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(tcp::acceptor::reuse_address(true));
   if (shared) acceptor_.set_option(ReusePort(true));
@@ -67,7 +73,13 @@ void Listener::accept_some() {
       return back_off(errno);
     }
     try {
-      if (!take(AnyStream(descriptor), from.address())) return back_off(ENOMEM);
+      AnyStream stream(descriptor);
+      const Peer peer{unmapped(from.address()), tls_ != nullptr, private_};
+      if (proxy_protocol_) {
+        expect_introduction(std::move(stream), peer);
+      } else if (!take(std::move(stream), peer)) {
+        return back_off(ENOMEM);
+      }
     } catch (const std::bad_alloc&) {
       return back_off(ENOMEM);  // an exception that left this function would leave the shard deaf
     }
@@ -76,8 +88,7 @@ void Listener::accept_some() {
 }
 
 // False when there is no memory for it. A connection that is not admitted is closed with its stream.
-bool Listener::take(AnyStream stream, const boost::asio::ip::address& from) {
-  const Peer peer{unmapped(from), tls_ != nullptr, private_};
+bool Listener::take(AnyStream stream, const Peer& peer) {
   const auto& limits = shard_.config().limits;
   if (!private_) {
     const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
@@ -91,6 +102,39 @@ bool Listener::take(AnyStream stream, const boost::asio::ip::address& from) {
   if (!tls_ || (ssl && stream.start_tls(std::move(ssl)))) return shard_.accepted(std::move(stream), peer);
   shard_.connection_closed(peer);
   return false;
+}
+
+// Who is not a trusted proxy could name any address: there the header is not even read.
+void Listener::expect_introduction(AnyStream stream, const Peer& peer) {
+  if (!contains(shard_.config().server.trusted_proxies, peer.address)) {
+    spdlog::info("connection of {} refused: the listener is for trusted proxies", peer.address.to_string());
+    return;
+  }
+  decltype(introductions_) made;
+  const auto place = made.emplace(made.end());
+  *place = std::make_unique<ProxyEntry>(
+      shard_, std::move(stream),
+      [this, peer, place](AnyStream introduced_stream, const std::optional<ProxiedClient>& client,
+                          std::string_view why) {
+        // It is in the middle of this call.
+        boost::asio::post(shard_.io(), [this, place] { introductions_.erase(place); });
+        introduced(std::move(introduced_stream), peer, client, why);
+      });
+  introductions_.splice(introductions_.end(), made);
+  (*place)->start();
+}
+
+void Listener::introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client,
+                          std::string_view why) {
+  if (!client || shard_.draining()) {
+    if (!why.empty()) spdlog::info("connection of proxy {} closed: {}", peer.address.to_string(), why);
+    return;
+  }
+  if (client->address) peer.address = *client->address;
+  peer.tls = peer.tls || client->secure;
+  if (!take(std::move(stream), peer)) {
+    spdlog::error("connection of {} closed: out of memory", peer.address.to_string());
+  }
 }
 
 // Out of descriptors or memory: the connections wait in the backlog, and accepting again at once would only spin.

@@ -1,12 +1,16 @@
 // One listening socket of one shard (SO_REUSEPORT: each shard has its own, the kernel spreads the connections), and
 // the loop that accepts. When descriptors run out it backs off instead of spinning; existing sessions live on.
+// Where the configuration says so a connection begins with a PROXY header, which is read before anything else.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <list>
 #include <memory>
+#include <optional>
 
 #include "gateway/config.hpp"
 #include "gateway/http_connection.hpp"
+#include "gateway/proxy_entry.hpp"
 #include "gateway/tls.hpp"
 
 namespace gateway {
@@ -30,15 +34,19 @@ class Listener {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
   void wait();
   void accept_some();
-  [[nodiscard]] bool take(AnyStream stream, const boost::asio::ip::address& from);
+  [[nodiscard]] bool take(AnyStream stream, const Peer& peer);
+  void expect_introduction(AnyStream stream, const Peer& peer);
+  void introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client, std::string_view why);
   void back_off(int error);
 
   Shard& shard_;
   const bool private_;
+  const bool proxy_protocol_;
   const std::shared_ptr<const ServerTls> tls_;
   Acceptor acceptor_;
   boost::asio::steady_timer pause_;
-  xmpp::Instant complain_again_{};  // when the next failure may be logged
+  std::list<std::unique_ptr<ProxyEntry>> introductions_;  // of which the header is not complete
+  xmpp::Instant complain_again_{};                        // when the next failure may be logged
 };
 
 }  // namespace gateway

@@ -182,6 +182,19 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
     case http::field::sec_websocket_extensions:
       append_list(upgrade_fields().extensions, value);
       break;
+    case http::field::if_none_match:
+      append_list(head_.conditions.if_none_match, value);
+      break;
+    case http::field::if_modified_since:
+      head_.conditions.if_modified_since = value;
+      break;
+    case http::field::range:
+      // Several such fields are no range that anybody could mean: none of them is kept.
+      head_.conditions.range = head_.conditions.range.empty() ? value : string_view_t(",");
+      break;
+    case http::field::if_range:
+      head_.conditions.if_range = value;
+      break;
     default:
       note_unnumbered(head_, name_text, value);
   }

@@ -22,6 +22,11 @@ struct UpgradeFields {
   std::string key, version, protocols, extensions;
 };
 
+// Fields of conditional and range requests (RFC 9110 13, 14). Only files look at them.
+struct Conditions {
+  std::string if_none_match, if_modified_since, range, if_range;
+};
+
 struct RequestHead {
   Method method = Method::other;
   bool http10 = false;
@@ -40,6 +45,7 @@ struct RequestHead {
   // All fields of the name, joined with ", " in their order. They mean nothing unless the peer is a trusted proxy.
   std::string x_forwarded_for, x_forwarded_proto, rfc7239_forwarded;
   std::optional<UpgradeFields> upgrade;  // if there is an Upgrade or Sec-WebSocket-* field
+  Conditions conditions;
 };
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {

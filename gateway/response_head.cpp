@@ -21,8 +21,14 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "OK";
     case 204:
       return "No Content";
+    case 206:
+      return "Partial Content";
+    case 301:
+      return "Moved Permanently";
     case 303:
       return "See Other";
+    case 304:
+      return "Not Modified";
     case 400:
       return "Bad Request";
     case 403:
@@ -35,6 +41,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "Request Timeout";
     case 413:
       return "Content Too Large";
+    case 416:
+      return "Range Not Satisfiable";
     case 426:
       return "Upgrade Required";
     case 429:
@@ -59,7 +67,8 @@ void write_response_head(std::string& out, const ResponseHead& head) {
     out += head.content_type;
     out += "\r\n";
   }
-  if (head.status != 204) {  // RFC 9110 8.6: a 204 must not carry the field
+  // RFC 9110 8.6: a 204 must not carry the field, and a 304 has no content whose length it could be.
+  if (head.status != 204 && head.status != 304) {
     out += "Content-Length: ";
     append_number(out, head.length);
     out += "\r\n";
@@ -72,8 +81,9 @@ void write_response_head(std::string& out, const ResponseHead& head) {
   if (head.vary_encoding) out += "Vary: Accept-Encoding\r\n";
   out += head.cors;
   out += head.fields;
-  out += head.cacheable ? "Cache-Control: public, max-age=31536000, immutable\r\n" : "Cache-Control: no-store\r\n";
-  out += "X-Content-Type-Options: nosniff\r\n";
+  out += "Cache-Control: ";
+  out += head.cache_control;
+  out += "\r\nX-Content-Type-Options: nosniff\r\n";
   if (head.close) {
     out += "Connection: close\r\n";
   } else if (head.http10) {

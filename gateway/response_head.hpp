@@ -1,5 +1,5 @@
-// The head of an HTTP/1.1 response as bytes: always an exact Content-Length (PROTOCOL H-003), never cached, never
-// sniffed (H-019). Pure formatting.
+// The head of an HTTP/1.1 response as bytes: always an exact Content-Length (PROTOCOL H-003), never sniffed, and never
+// cached unless the answer is a file (H-019). Pure formatting.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,9 +15,9 @@ struct ResponseHead {
   std::string_view coding;     // Content-Encoding, or empty
   std::string_view cors;       // fields for cross-origin access, or empty
   bool vary_encoding = false;  // another Accept-Encoding could have given another answer
-  bool cacheable = false;      // its path changes with its content
   bool http10 = false;         // of the request
   bool close = false;
+  std::string_view cache_control = "no-store";
 };
 
 [[nodiscard]] std::string_view reason_phrase(std::uint16_t status);

@@ -53,31 +53,39 @@ void serve_page(const Shard& shard, HttpConnection& connection, const Request& r
   connection.answer(sequence_of(request.id), answer);
 }
 
+// Without the query, and without what precedes the path in the absolute form, which a client sends to what it takes for
+// a proxy (RFC 9112 3.2.2).
+std::string_view path_of(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const auto slash = target.find('/', scheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  return target.substr(0, target.find('?'));
+}
+
 }  // namespace
 
 Routes::Routes(const Config& config)
     : bosh_paths_(config.paths.bosh),
       websocket_paths_(config.paths.websocket),
       web_(config.webchat.enabled),
-      cors_(config.cors) {}
+      cors_(config.cors),
+      host_meta_(config),
+      static_files_(config.statics) {}
 
 Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) const {
-  std::string_view target = head.target;
-  // Absolute form, as a client sends it to what it takes for a proxy (RFC 9112 3.2.2).
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (!target.starts_with(scheme)) continue;
-    const auto slash = target.find('/', scheme.size());
-    target = slash == std::string_view::npos ? "/" : target.substr(slash);
-  }
-  target = target.substr(0, target.find('?'));
-  if (target.size() > 1 && target.ends_with('/')) target.remove_suffix(1);  // H-018
+  std::string_view path = path_of(head.target);
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);  // H-018
   if (private_listener) {
-    if (target == "/healthz") return Endpoint::healthz;
-    if (target == "/readyz") return Endpoint::readyz;
+    if (path == "/healthz") return Endpoint::healthz;
+    if (path == "/readyz") return Endpoint::readyz;
     return Endpoint::none;
   }
-  const auto is_one_of = [target](const std::vector<std::string>& paths) {
-    return std::find(paths.begin(), paths.end(), target) != paths.end();
+  if (path == "/.well-known/host-meta") return Endpoint::host_meta;
+  if (path == "/.well-known/host-meta.json") return Endpoint::host_meta_json;
+  const auto is_one_of = [path](const std::vector<std::string>& paths) {
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
   };
   const bool websocket = is_one_of(websocket_paths_);
   if (websocket && asks_for_websocket(head)) return Endpoint::websocket;
@@ -86,9 +94,37 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   return web_ ? Endpoint::web : Endpoint::none;
 }
 
+// Always open to pages of any origin, whatever [cors] says: a client asks the domain of its user, not its own (D-004).
+void Routes::serve_host_meta(HttpConnection& connection, const Request& request, bool json) const {
+  Answer answer;
+  answer.cross_origin = CrossOrigin::any;
+  const Method method = request.head.method;
+  const HostMeta::Documents* const documents = host_meta_.find(request.head.host);
+  if (method == Method::options) {
+    answer.status = 204;
+    answer.fields = "Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\nAccess-Control-Max-Age: 86400\r\n";
+  } else if (method != Method::get && method != Method::head) {
+    answer.status = 405;
+    answer.content_type = plain_text;
+    answer.body = "Only GET, HEAD and OPTIONS.\n";
+    answer.fields = "Allow: GET, HEAD, OPTIONS\r\n";
+  } else if (documents == nullptr) {
+    answer.status = 404;
+    answer.content_type = plain_text;
+    answer.body = "There is nothing at this path.\n";
+  } else {
+    answer.content_type = json ? HostMeta::json_type : HostMeta::xml_type;
+    answer.body = json ? documents->json : documents->xml;
+  }
+  connection.answer(sequence_of(request.id), answer);
+}
+
 void Routes::serve(Shard& shard, HttpConnection& connection, const Request& request) const {
+  const std::string_view path = path_of(request.head.target);
   const Endpoint endpoint = find(request.head, request.peer.private_listener);
   const Method method = request.head.method;
+  const bool special = endpoint != Endpoint::none && endpoint != Endpoint::web;
+  if (!special && !request.peer.private_listener && static_files_.serve(shard, connection, request, path)) return;
   if (endpoint == Endpoint::none) {
     return say(connection, request, 404, "There is nothing at this path.\n");
   }
@@ -108,6 +144,9 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
     }
     if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);
     return say(connection, request, 405, "Only GET, HEAD, POST and OPTIONS.\n", "Allow: GET, HEAD, POST, OPTIONS\r\n");
+  }
+  if (endpoint == Endpoint::host_meta || endpoint == Endpoint::host_meta_json) {
+    return serve_host_meta(connection, request, endpoint == Endpoint::host_meta_json);
   }
   if (method != Method::get && method != Method::head) {
     return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");

@@ -1,5 +1,5 @@
 // From a request to who answers it: the paths, the methods, and what a BOSH request needs before a session sees it
-// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201, W-002). Holds no state of a request or session.
+// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201, D-001...D-005, W-002). Holds no state of a request or session.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,7 +8,9 @@
 
 #include "gateway/config.hpp"
 #include "gateway/cors.hpp"
+#include "gateway/host_meta.hpp"
 #include "gateway/http_connection.hpp"
+#include "gateway/static_files.hpp"
 
 namespace gateway {
 
@@ -16,6 +18,7 @@ class Shard;
 
 class Routes {
  public:
+  // `config` must outlive this.
   explicit Routes(const Config& config);
 
   // Answers now, or later through the session.
@@ -26,14 +29,17 @@ class Routes {
   [[nodiscard]] const Cors& cors() const { return cors_; }
 
  private:
-  // A path may be for both: only who asks for an upgrade wants the second.
-  enum class Endpoint : std::uint8_t { none, bosh, websocket, web, healthz, readyz };
+  // A path may be for both BOSH and WebSocket: only who asks for an upgrade wants the second.
+  enum class Endpoint : std::uint8_t { none, bosh, websocket, web, host_meta, host_meta_json, healthz, readyz };
 
   [[nodiscard]] Endpoint find(const RequestHead& head, bool private_listener) const;
+  void serve_host_meta(HttpConnection& connection, const Request& request, bool json) const;
 
   std::vector<std::string> bosh_paths_, websocket_paths_;
   bool web_ = false;  // everything else is the chat without scripts
   Cors cors_;
+  HostMeta host_meta_;
+  StaticFiles static_files_;
 };
 
 }  // namespace gateway

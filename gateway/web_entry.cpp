@@ -75,7 +75,7 @@ void serve_asset(Visit& visit, std::string_view name) {
   answer.content_type = asset.content_type;
   answer.body = asset.content;
   answer.fields = "Content-Security-Policy: default-src 'none'\r\nCross-Origin-Resource-Policy: same-origin\r\n";
-  answer.cacheable = asset.forever;
+  if (asset.forever) answer.cache_control = "public, max-age=31536000, immutable";
   answer.compress = true;
   visit.connection.answer(sequence_of(visit.request.id), answer);
 }

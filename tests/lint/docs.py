@@ -13,14 +13,14 @@ BINARY = (".png", ".ico", ".gif", ".jpg", ".woff2", ".pem", ".der", ".bin")
 # Written in pieces, so that this file does not find itself.
 MACHINE = re.compile(r"(?<![\w.$}])/(?:wo" r"rk/(?:main|shared)|ro" r"ot/|ho" r"me/(?!\.\.\.)\w+/|tmp/bash_jobs)")
 REGISTRY = re.compile(r"(?:regis" r"try\.npmjs|deb\.deb" r"ian\.org|snapshot\.deb" r"ian|pypi\.o" r"rg|files\.python" r"hosted|"
-                      r"artifact" r"ory|proxy\.gol" r"ang)|\"resol" r"ved\"\s*:")
+                      r"artifact" r"ory|proxy\.gol" r"ang)|\"resol" r"ved\"\s*:(?!\s*\"node_modules/)")
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 RULE = re.compile(r"(?<![\w-])(?!P-(?:256|384|521))([BDEHPQSUWXZ]-[0-9][0-9A-F]{1,2})(?![\w-])")
 RANGE = re.compile(r"(?<![\w-])([BDEHPQSUWXZ])-([0-9]{2,3})\s*(?:…|\.{2,3}|–)\s*(?:\1-)?([0-9]{2,3})(?![\w-])")
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
-# The rules that this gateway claims to keep: every H-, B- and X- rule but several streams in one session.
-CLAIMED = re.compile(r"^(?:H|B|X)-")
-NOT_CLAIMED = {f"B-{n}" for n in range(180, 188)}
+# The rules that this gateway claims to keep: every H-, B-, D- and X- rule but several streams in one session and XEP-0487.
+CLAIMED = re.compile(r"^(?:H|B|D|X)-")
+NOT_CLAIMED = {f"B-{n}" for n in range(180, 188)} | {"D-008"}
 
 
 def rules():

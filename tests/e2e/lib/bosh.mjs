@@ -52,10 +52,10 @@ export class BoshSession {
       'xmlns:xmpp': ns.xbosh, ...attributes }, payload);
   }
 
-  static async create(port, { path = '/http-bind', from, tls, expected, ...creation } = {}) {
+  static async create(port, { path = '/http-bind', from, tls, preface, expected, ...creation } = {}) {
     const self = new BoshSession();
-    Object.assign(self, { port, path, rid: creation.rid ?? 1000, connection_options: { from, tls }, expected });
-    const answer = await exchange(port, post(path, BoshSession.creation(creation)), { connection: { from, tls } });
+    Object.assign(self, { port, path, rid: creation.rid ?? 1000, connection_options: { from, tls, preface }, expected });
+    const answer = await exchange(port, post(path, BoshSession.creation(creation)), { connection: self.connection_options });
     self.created = read_body(answer, expected);
     self.sid = self.created.attributes.sid;
     return self;

@@ -30,6 +30,14 @@ listen:
     max_stanza_size: 262144
     access: all
     tls: true
+  - port: ${s.proxied_port}
+    ip: "127.0.0.1"
+    module: ejabberd_c2s
+    max_stanza_size: 262144
+    access: all
+    starttls: true
+    starttls_required: true
+    use_proxy_protocol: true
   - port: ${s.http_port}
     ip: "127.0.0.1"
     module: ejabberd_http
@@ -86,6 +94,7 @@ export class Ejabberd extends Server {
     mkdirSync(join(this.dir, 'mnesia'));
     this.c2s_port = await free_port();
     this.direct_tls_port = await free_port();
+    this.proxied_port = await free_port(); // expects a PROXY header
     this.http_port = await free_port();
     await this.use_certificate(this.tls);
     writeFileSync(join(this.dir, 'ejabberd.yml'), config(this));

@@ -45,6 +45,42 @@ backend gateway
     return self;
   }
 
+  // TCP mode: what comes goes on to the gateway behind a PROXY header. send: 'send-proxy', 'send-proxy-v2', ...
+  static async introducing(backend_port, send, { bind = '' } = {}) {
+    const self = new Haproxy();
+    self.port = await free_port();
+    await self.start(`defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+listen web
+  bind 127.0.0.1:${self.port} ${bind}
+  server one 127.0.0.1:${backend_port} ${send}
+`);
+    return self;
+  }
+
+  // TCP mode: takes PROXY headers off, says in its log who they named, and passes the rest on.
+  static async introduced(backend_port) {
+    const self = new Haproxy();
+    self.port = await free_port();
+    await self.start(`global
+  log stdout format raw local0
+defaults
+  mode tcp
+  log global
+  log-format "client %ci server %bi"
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+listen c2s
+  bind 127.0.0.1:${self.port} accept-proxy
+  server one 127.0.0.1:${backend_port}
+`);
+    return self;
+  }
+
   async start(text) {
     const config = join(temp_dir('haproxy'), 'haproxy.cfg');
     writeFileSync(config, text);

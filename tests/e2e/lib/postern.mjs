@@ -25,12 +25,13 @@ function toml_value(value) {
 const toml_lines = (table) =>
   Object.entries(table).filter(([, value]) => value !== undefined).map(([key, value]) => `${key} = ${toml_value(value)}\n`);
 
-// settings: {domains: [...], listen: [...], server, bosh, limits, ...}: each key as in conf/postern.toml.
+// settings: {domains: [...], listen: [...], statics: [...], server, bosh, limits, ...}: each key as in conf/postern.toml.
 export function toml(settings) {
-  const { domains = [], listen = [{ address: '127.0.0.1:0' }], ...tables } = settings;
+  const { domains = [], listen = [{ address: '127.0.0.1:0' }], statics = [], ...tables } = settings;
   let text = '';
   for (const [name, table] of Object.entries(tables)) text += `[${name}]\n${toml_lines(table).join('')}`;
   for (const entry of listen) text += `[[listen]]\n${toml_lines(entry).join('')}`;
+  for (const entry of statics) text += `[[static]]\n${toml_lines(entry).join('')}`;
   for (const entry of domains) text += `[[domain]]\n${toml_lines(entry).join('')}`;
   return text;
 }

@@ -7,8 +7,8 @@ import { at_exit } from './cleanup.mjs';
 import { deadline } from './wait.mjs';
 
 export class HttpConnection {
-  // from: the source address, to be somebody else to limits per address.
-  static async open(port, { from, tls, host = '127.0.0.1' } = {}) {
+  // from: the source address, to be somebody else to limits per address. preface: bytes before everything else (a PROXY header).
+  static async open(port, { from, tls, preface, host = '127.0.0.1' } = {}) {
     const self = new HttpConnection();
     const options = { port, host, localAddress: from, allowHalfOpen: true, ...tls };
     self.socket = tls ? tls_connect(options) : createConnection(options);
@@ -28,6 +28,7 @@ export class HttpConnection {
       self.socket.once(tls ? 'secureConnect' : 'connect', resolve);
       self.socket.once('error', reject);
     }), 5000, `connects to port ${port}`);
+    if (preface) self.socket.write(preface);
     self.socket.on('data', (chunk) => {
       self.received = Buffer.concat([self.received, chunk]);
       self.wake();

@@ -203,6 +203,23 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
       {d + "tls = \"tls\"\n", "p.toml:3: [[domain]] tls cannot be \"tls\"", "\"starttls\", \"direct\", \"none\""},
       {d + "check_certificate = false\n", "p.toml:3: check_certificate = false is for servers on loopback", "ca_file"},
       {d + "check_certificate = false\nserver = \"10.0.0.1\"\n", "p.toml:3: check_certificate = false", "ca_file"},
+      {d + "bosh_url = \"http://chat.example.org/http-bind\"\n",
+       "p.toml:3: \"http://chat.example.org/http-bind\" is not", "https://"},
+      {d + "bosh_url = \"https://a/'><x\"\n", "p.toml:3:", "not an https URL"},
+      {d + "websocket_url = \"ws://a/ws\"\n", "p.toml:3: \"ws://a/ws\" is not a wss URL", "wss://"},
+      {d + "[[static]]\npath = \"chat\"\nroot = \".\"\n", "p.toml:4: \"chat\" is not a path", "/chat"},
+      {d + "[[static]]\npath = \"/bosh/\"\nroot = \".\"\n", "p.toml:4: \"/bosh\" is a path of BOSH", "another"},
+      {d + "[webchat]\nenabled = true\n[[static]]\npath = \"/\"\nroot = \".\"\n",
+       "p.toml:6: the chat without scripts is at \"/\" already", "another"},
+      {d + "[[static]]\npath = \"/\"\nroot = \"/no/such\"\n", "p.toml:5: \"/no/such\" cannot be opened: No such",
+       "directory"},
+      {d + "[[static]]\npath = \"/\"\nroot = \".\"\n[[static]]\npath = \"/\"\nroot = \".\"\n",
+       "p.toml:7: \"/\" has a [[static]] already", "remove"},
+      {d + "[[static]]\npath = \"/\"\nroot = \".\"\nconnect_sources = \"https://a; script-src *\"\n",
+       "p.toml:6:", "source"},
+      {d + "[[static]]\nroot = \".\"\n", "p.toml:3: [[static]] has no path", "/chat"},
+      {d + "[[listen]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\n",
+       "p.toml:5: proxy_protocol = true, but no proxy is trusted", "trusted_proxies"},
       {d + "pins = [\"sha256//abc\"]\n", "p.toml:3: \"sha256//abc\" is not a pin", "base64"},
       {d + "ca_file = \"/nowhere/ca.pem\"\n", "p.toml:3: ca_file /nowhere/ca.pem cannot be read: No such file", "PEM"},
       {d + "client_key = \"/nowhere/ca.pem\"\n", "p.toml:3: client_key needs client_certificate", "both"},
@@ -424,7 +441,7 @@ TEST(Manual, NamesEveryOptionAndNoOther) {
   std::set<std::string> shown;
   std::istringstream lines(manual());
   std::string line, table;
-  const std::regex head(R"(\[+([a-z]+)\]+)"), option(R"((# )?([a-z_]+) = .*)");
+  const std::regex head(R"((?:# )?\[+([a-z]+)\]+)"), option(R"((# )?([a-z_]+) = .*)");
   std::smatch match;
   while (std::getline(lines, line)) {
     if (std::regex_match(line, match, head)) table = match[1];

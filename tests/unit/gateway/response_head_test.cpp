@@ -51,7 +51,7 @@ TEST(ResponseHead, NoContentHasNoLength) {
 TEST(Cors, AnyOrigin) {
   const Cors cors{CorsConfig{}};
   EXPECT_FALSE(cors.depends_on_origin());
-  EXPECT_EQ(cors.allow("https://a"), "Access-Control-Allow-Origin: *\r\n");
+  EXPECT_EQ(cors.allow(CrossOrigin::configured, "https://a"), "Access-Control-Allow-Origin: *\r\n");
   EXPECT_EQ(cors.preflight(),
             "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\nAccess-Control-Allow-Headers: Content-Type\r\n"
             "Access-Control-Max-Age: 86400\r\n");
@@ -63,12 +63,14 @@ TEST(Cors, ListOfOrigins) {
   config.credentials = true;
   const Cors cors{config};
   EXPECT_TRUE(cors.depends_on_origin());
-  EXPECT_EQ(cors.allow("https://a"),
+  EXPECT_EQ(cors.allow(CrossOrigin::configured, "https://a"),
             "Vary: Origin\r\nAccess-Control-Allow-Origin: https://a\r\nAccess-Control-Allow-Credentials: true\r\n");
-  EXPECT_EQ(cors.allow("null"),
+  EXPECT_EQ(cors.allow(CrossOrigin::configured, "null"),
             "Vary: Origin\r\nAccess-Control-Allow-Origin: null\r\nAccess-Control-Allow-Credentials: true\r\n");
-  EXPECT_EQ(cors.allow("https://a.evil"), "Vary: Origin\r\n");
-  EXPECT_EQ(cors.allow(""), "Vary: Origin\r\n");
+  EXPECT_EQ(cors.allow(CrossOrigin::configured, "https://a.evil"), "Vary: Origin\r\n");
+  EXPECT_EQ(cors.allow(CrossOrigin::configured, ""), "Vary: Origin\r\n");
+  EXPECT_EQ(cors.allow(CrossOrigin::any, "https://a.evil"), "Access-Control-Allow-Origin: *\r\n");  // D-004
+  EXPECT_EQ(cors.allow(CrossOrigin::none, "https://a"), "");
 }
 
 }  // namespace
