@@ -5,11 +5,12 @@
 #include <variant>
 
 #include "bosh/engine.hpp"
+#include "bosh/poll_engine.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
-using Binding = std::variant<bosh::Engine, xmpp::WsEngine, webclient::WebEngine>;
+using Binding = std::variant<bosh::Engine, bosh::PollEngine, xmpp::WsEngine, webclient::WebEngine>;
 
 }  // namespace gateway

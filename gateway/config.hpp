@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bosh/policy.hpp"
+#include "bosh/poll_engine.hpp"
 #include "gateway/address.hpp"
 #include "gateway/log.hpp"
 #include "xmpp/limits.hpp"
@@ -176,6 +177,7 @@ struct PathsConfig {
   // Without trailing slash; each is served with and without one (H-018).
   std::vector<std::string> bosh = {"/http-bind", "/bosh", "/JHB"};
   std::vector<std::string> websocket = {"/xmpp-websocket", "/ws"};  // may be empty
+  std::vector<std::string> poll = {"/http-poll"};
 };
 
 // A directory with a web client of the operator's.
@@ -194,6 +196,7 @@ struct Config {
   Domains domains;
   bosh::Policy bosh;
   WebSocketConfig websocket;
+  bosh::PollPolicy polling;
   LimitsConfig limits;
   CorsConfig cors;
   CompressionConfig compression;

@@ -93,6 +93,7 @@ template <class Visitor>
 void visit(Visitor& v, PathsConfig& c) {
   v.texts("bosh", c.bosh);
   v.texts("websocket", c.websocket);
+  v.texts("poll", c.poll);
 }
 
 template <class Visitor>
@@ -156,6 +157,14 @@ void visit(Visitor& v, WebSocketConfig& c) {
   v.text("see_other_uri", c.policy.see_other_uri);
   v.flag("compression", c.compression);
   v.bytes("compression_min_bytes", c.compression_min_bytes, 0, 1 * mib);
+}
+
+template <class Visitor>
+void visit(Visitor& v, bosh::PollPolicy& c) {
+  v.flag("enabled", c.enabled);
+  v.time("inactivity", c.inactivity, seconds(5), hours(1));
+  v.time("hold", c.hold, seconds(0), seconds(1));
+  v.time("connect_hold", c.connect_hold, seconds(0), minutes(2));
 }
 
 template <class Visitor>

@@ -203,6 +203,7 @@ std::string print_config(const Config& config) {
   for (const auto& tree : config.statics) print(printer, "[[static]]", tree);
   print(printer, "[bosh]", config.bosh);
   print(printer, "[websocket]", config.websocket);
+  print(printer, "[polling]", config.polling);
   print(printer, "[limits]", config.limits);
   print(printer, "[cors]", config.cors);
   print(printer, "[compression]", config.compression);
@@ -224,6 +225,7 @@ std::vector<std::string> option_names() {
   collect("static", StaticTree{});
   collect("bosh", bosh::Policy{});
   collect("websocket", WebSocketConfig{});
+  collect("polling", bosh::PollPolicy{});
   collect("limits", LimitsConfig{});
   collect("cors", CorsConfig{});
   collect("compression", CompressionConfig{});

@@ -308,6 +308,7 @@ class Document {
     read_one("limits", config.limits);
     read_one("bosh", config.bosh);
     read_one("websocket", config.websocket);
+    read_one("polling", config.polling);
     read_one("cors", config.cors);
     read_one("compression", config.compression);
     read_one("paths", config.paths);
@@ -321,8 +322,9 @@ class Document {
 
  private:
   void reject_unknown_tables() const {
-    const std::set<std::string, std::less<>> known = {"server", "listen",    "domain", "paths", "webchat",    "static",
-                                                      "bosh",   "websocket", "limits", "cors",  "compression"};
+    const std::set<std::string, std::less<>> known = {"server",  "listen", "domain", "paths",
+                                                      "webchat", "static", "bosh",   "websocket",
+                                                      "polling", "limits", "cors",   "compression"};
     for (const auto& [key, node] : root_) {
       if (known.contains(key.str())) continue;
       const std::string close = nearest(key.str(), known);

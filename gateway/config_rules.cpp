@@ -306,12 +306,17 @@ void finish(WebSocketConfig& websocket, const Place& place) {
 
 void finish(PathsConfig& paths, const Place& place) {
   if (paths.bosh.empty()) fail(place("bosh"), "no path is left for BOSH", "write bosh = [\"/http-bind\"]");
+  if (paths.poll.empty()) fail(place("poll"), "no path is left for polling", "write poll = [\"/http-poll\"]");
   check_paths(paths.bosh, "bosh", "/http-bind", place);
+  check_paths(paths.poll, "poll", "/http-poll", place);
   check_paths(paths.websocket, "websocket", "/xmpp-websocket", place);
-  // One path may serve both: only a WebSocket asks for an upgrade.
+  // One path may serve both BOSH and WebSocket: only the latter asks for an upgrade.
   std::set<std::string_view> seen;
   for (const auto& path : paths.bosh) {
     if (!seen.insert(path).second) fail(place("bosh"), quote(path) + " is given twice", "remove one");
+  }
+  for (const auto& path : paths.poll) {
+    if (!seen.insert(path).second) fail(place("poll"), quote(path) + " is given twice", "remove one");
   }
   seen.clear();
   for (const auto& path : paths.websocket) {

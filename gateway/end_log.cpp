@@ -71,6 +71,11 @@ std::string counts_of(const webclient::WebEngine& engine) {
   return fmt::format("chat without scripts, {} rows", engine.model().rows().size());
 }
 
+std::string counts_of(const bosh::PollEngine& engine) {
+  const auto& counters = engine.counters();
+  return fmt::format("polls {}, to server {}, to client {}", counters.requests, counters.to_server, counters.to_client);
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "bosh/engine.hpp"
+#include "bosh/poll_engine.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/time.hpp"
@@ -25,6 +26,7 @@ struct EndedSession {
 [[nodiscard]] std::string counts_of(const bosh::Engine& engine);
 [[nodiscard]] std::string counts_of(const xmpp::WsEngine& engine);
 [[nodiscard]] std::string counts_of(const webclient::WebEngine& engine);
+[[nodiscard]] std::string counts_of(const bosh::PollEngine& engine);
 
 void log_session_end(const EndedSession& session);
 

@@ -6,6 +6,7 @@
 #include "gateway/client_of.hpp"
 #include "gateway/info_page.hpp"
 #include "gateway/log.hpp"
+#include "gateway/poll_entry.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_entry.hpp"
 #include "gateway/ws_entry.hpp"
@@ -69,6 +70,7 @@ std::string_view path_of(std::string_view target) {
 Routes::Routes(const Config& config)
     : bosh_paths_(config.paths.bosh),
       websocket_paths_(config.paths.websocket),
+      poll_paths_(config.polling.enabled ? config.paths.poll : std::vector<std::string>{}),
       web_(config.webchat.enabled),
       cors_(config.cors),
       host_meta_(config),
@@ -90,6 +92,7 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   const bool websocket = is_one_of(websocket_paths_);
   if (websocket && asks_for_websocket(head)) return Endpoint::websocket;
   if (is_one_of(bosh_paths_)) return Endpoint::bosh;
+  if (is_one_of(poll_paths_)) return Endpoint::poll;
   if (websocket) return Endpoint::websocket;
   return web_ ? Endpoint::web : Endpoint::none;
 }
@@ -134,8 +137,11 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
     return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
   }
   if (endpoint == Endpoint::web) return serve_web(shard, connection, request);
-  if (endpoint == Endpoint::bosh) {
-    if (method == Method::post) return serve_bosh(shard, connection, request);
+  if (endpoint == Endpoint::bosh || endpoint == Endpoint::poll) {
+    if (method == Method::post) {
+      return endpoint == Endpoint::bosh ? serve_bosh(shard, connection, request)
+                                        : serve_poll(shard, connection, request);
+    }
     if (method == Method::options) {
       Answer answer;
       answer.status = 204;

@@ -176,7 +176,9 @@ void Shard::reply(const xmpp::Reply& reply) {
   answer.status = reply.status;
   answer.content_type = reply.content_type;
   answer.body = reply.body;
-  answer.fields = xml_fields;
+  std::string fields;
+  if (!reply.fields.empty()) fields.append(xml_fields).append(reply.fields);
+  answer.fields = fields.empty() ? xml_fields : std::string_view(fields);
   answer.compress = true;
   (*connection)->answer(sequence_of(reply.request), answer);
 }

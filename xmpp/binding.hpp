@@ -64,6 +64,7 @@ struct Reply {
   std::uint16_t status;           // HTTP: 200, or 400/403/404 to legacy clients (B-170)
   std::string_view content_type;  // complete header value
   std::string_view body;
+  std::string_view fields = {};  // further header fields, each ending in CRLF
 };
 
 // One message (WebSocket) or chunk (endless response) for a connection of the binding. The connection frames it.

@@ -18,8 +18,8 @@ UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 RULE = re.compile(r"(?<![\w-])(?!P-(?:256|384|521))([BDEHPQSUWXZ]-[0-9][0-9A-F]{1,2})(?![\w-])")
 RANGE = re.compile(r"(?<![\w-])([BDEHPQSUWXZ])-([0-9]{2,3})\s*(?:…|\.{2,3}|–)\s*(?:\1-)?([0-9]{2,3})(?![\w-])")
 LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
-# The rules that this gateway claims to keep: every H-, B-, D- and X- rule but several streams in one session and XEP-0487.
-CLAIMED = re.compile(r"^(?:H|B|D|X)-")
+# The rules that this gateway claims to keep: every H-, B-, D-, P- and X- rule but several streams in one session and XEP-0487.
+CLAIMED = re.compile(r"^(?:H|B|D|P|X)-")
 NOT_CLAIMED = {f"B-{n}" for n in range(180, 188)} | {"D-008"}
 
 

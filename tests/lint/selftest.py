@@ -182,7 +182,7 @@ class Docs(Sample):
 
     def test_protocols(self):
         self.write("tests/unit/a_test.cpp", "TEST(RidWindow, Gap) {}\n")
-        rows = "H-001…H-023 B-001…B-172 B-190…B-203 B-09A D-001…D-009 X-001…X-051\n"
+        rows = "H-001…H-023 B-001…B-172 B-190…B-203 B-09A D-001…D-009 P-001…P-021 X-001…X-051\n"
         self.write("docs/PROTOCOLS.md", rows + "`RidWindow.Gap` `tests/unit/a_test.cpp`\n")
         self.assertEqual(list(docs.check_protocols(self.root, docs.rules())), [])
         self.write("docs/PROTOCOLS.md", rows.replace("H-001", "H-002") + "`RidWindow.Lost` `tests/unit/b_test.cpp`\n")

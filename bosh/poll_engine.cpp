@@ -1,0 +1,351 @@
+#include "bosh/poll_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "xmpp/bounce.hpp"
+#include "xmpp/parser_pool.hpp"
+#include "xmpp/raw_tag.hpp"
+#include "xmpp/stream_header.hpp"
+
+namespace bosh {
+
+using xmpp::StanzaKind;
+using xmpp::StreamCondition;
+
+namespace {
+
+constexpr std::string_view content_type = "text/xml; charset=utf-8";
+// A client whose server does not read is slowed down so far; its next piece is bounded by the session's own queue.
+constexpr xmpp::Duration congested_hold = std::chrono::seconds(1);
+
+std::optional<StreamCondition> condition_of(xmpp::EndReason reason) {
+  switch (reason) {
+    case xmpp::EndReason::server_unreachable:
+    case xmpp::EndReason::server_lost:
+      return StreamCondition::remote_connection_failed;
+    case xmpp::EndReason::policy:
+      return StreamCondition::policy_violation;
+    case xmpp::EndReason::shutdown:
+      return StreamCondition::system_shutdown;
+    case xmpp::EndReason::overload:
+      return StreamCondition::resource_constraint;
+    case xmpp::EndReason::internal_error:
+      return StreamCondition::internal_server_error;
+    default:
+      return {};
+  }
+}
+
+StreamCondition condition_of(xmpp::FaultKind fault) {
+  switch (fault) {
+    case xmpp::FaultKind::restricted_xml:
+      return StreamCondition::restricted_xml;
+    case xmpp::FaultKind::bad_encoding:
+      return StreamCondition::unsupported_encoding;
+    case xmpp::FaultKind::too_large:
+      return StreamCondition::policy_violation;
+    case xmpp::FaultKind::bad_format:
+      return StreamCondition::bad_format;
+    case xmpp::FaultKind::invalid_namespace:
+      return StreamCondition::invalid_namespace;
+    default:
+      return StreamCondition::not_well_formed;
+  }
+}
+
+void append(std::string& out, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
+  out += ' ';
+  out += name;
+  out += "='";
+  xmpp::append_escaped(out, value);
+  out += '\'';
+}
+
+// P-013: JSJaC takes the first id= of the text for that of the stream.
+std::string header_for_client(const xmpp::StreamOpened& stream) {
+  std::string out = "<stream:stream";
+  append(out, "id", stream.id);
+  append(out, "xmlns", "jabber:client");
+  append(out, "xmlns:stream", "http://etherx.jabber.org/streams");
+  append(out, "from", stream.from);
+  append(out, "version", stream.version);
+  append(out, "xml:lang", stream.lang);
+  return out + '>';
+}
+
+}  // namespace
+
+PollEngine::PollEngine(const PollPolicy& policy, xmpp::ParserPool& pool, const xmpp::Limits& limits,
+                       PollIdentity identity, std::optional<std::string_view> key)
+    : policy_(&policy),
+      identity_(std::move(identity)),
+      keys_(key),
+      from_client_(std::make_unique<xmpp::StreamSplitter>(pool, limits)) {}
+
+// ---- requests ------------------------------------------------------------------------------------------------------
+
+void PollEngine::on_create(xmpp::RequestId request, std::string_view xml, xmpp::Instant now, xmpp::Actions& out) {
+  out.list.emplace_back(xmpp::OpenLink{});
+  ++counters_.requests;
+  idle_until_ = now + policy_->inactivity;
+  hold(request, now, out);
+  take(xml, now, out);
+  settle(now, out);
+}
+
+void PollEngine::on_poll(xmpp::RequestId request, const PollRequest& poll, xmpp::Instant now, xmpp::Actions& out) {
+  ++counters_.requests;
+  // P-006, P-021: neither processed nor taken for a sign of life. The session stays, or everybody who reads an id could
+  // end it.
+  if (!keys_.accept(poll)) return reply(request, {}, poll_error_id(PollError::key_error), out);
+  // Told already, and only waiting for the server's side to close: the id means nothing any more (P-011).
+  if (ended_ && entries_.empty() && !held_) {
+    return reply(request, {}, poll_error_id(PollError::unknown_session), out);
+  }
+  acknowledge(out);
+  if (!ended_) idle_until_ = now + policy_->inactivity;
+  hold(request, now, out);
+  if (!ended_) take(poll.xml, now, out);
+  settle(now, out);
+}
+
+// Without rids only one request can wait: an older one is answered with what there is.
+void PollEngine::hold(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& out) {
+  if (held_) answer(now, out);
+  held_ = Held{request, now + (awaiting_features_ ? policy_->connect_hold : policy_->hold)};
+}
+
+void PollEngine::on_gone(xmpp::RequestId request, xmpp::Instant, xmpp::Actions&) {
+  if (held_ && held_->request == request) {
+    held_.reset();
+  } else if (request == answered_ && !unproven_entries_.empty()) {
+    queue_.insert(0, unproven_);
+    entries_.insert(entries_.begin(), unproven_entries_.begin(), unproven_entries_.end());
+    unproven_.clear();
+    unproven_entries_.clear();
+  }
+}
+
+// ---- from the client -----------------------------------------------------------------------------------------------
+
+void PollEngine::take(std::string_view xml, xmpp::Instant now, xmpp::Actions& out) {
+  if (xml.empty() || client_ == Client::closed) return;
+  if (client_ == Client::restarting && !header_seen_) {
+    // White space at the end of the old stream may still come; a declaration must be the first of the new one.
+    xml.remove_prefix(std::min(xml.find_first_not_of(" \t\r\n"), xml.size()));
+    if (xml.empty()) return;
+  }
+  xmpp::StreamEvents events;
+  from_client_->feed(xml, events);
+  header_seen_ = true;
+  for (const auto& event : events.list) {
+    if (ended_) return;
+    if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event)) {
+      take_stanza(*stanza, out);
+    } else if (const auto* const opened = std::get_if<xmpp::StreamOpened>(&event)) {
+      if (client_ != Client::restarting) continue;  // the first one, for which the session was made
+      client_ = Client::streaming;
+      awaiting_features_ = true;
+      if (held_) held_->until = now + policy_->connect_hold;
+      out.list.emplace_back(xmpp::RestartStream{out.arena.store(opened->lang)});
+    } else if (const auto* const fault = std::get_if<xmpp::Fault>(&event)) {
+      refuse_stream(*fault, now, out);
+    } else {
+      client_ = Client::closed;
+      push_end({});
+      end({xmpp::EndReason::client_terminated, {}, "terminated by the client"}, now, out);
+    }
+  }
+}
+
+void PollEngine::take_stanza(const xmpp::Stanza& stanza, xmpp::Actions& out) {
+  const Entry local{0, StanzaKind::other, xmpp::StanzaType::none, false};
+  if (stanza.kind == StanzaKind::starttls) {  // B-014: they are the gateway's own business
+    return push("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", local);
+  }
+  if (stanza.kind == StanzaKind::compress) {
+    return push("<failure xmlns='http://jabber.org/protocol/compress'><unsupported-method/></failure>", local);
+  }
+  ++counters_.to_server;
+  out.list.emplace_back(xmpp::ToServer{out.arena.store(stanza.bytes), stanza.counts() ? 1u : 0u});
+}
+
+void PollEngine::refuse_stream(const xmpp::Fault& fault, xmpp::Instant now, xmpp::Actions& out) {
+  client_ = Client::closed;
+  const StreamCondition condition = condition_of(fault.kind);
+  push_end(condition);
+  end({xmpp::EndReason::protocol_fault, xmpp::wire_name(condition), fault.text}, now, out);
+}
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+void PollEngine::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::Actions&) {
+  if (ended_) return;
+  header_given_ = true;
+  const bool features_follow = !stream.version.empty() && stream.version != "0.9";
+  if (!features_follow) awaiting_features_ = false;
+  push(header_for_client(stream), Entry{0, StanzaKind::other, xmpp::StanzaType::none, false});
+}
+
+void PollEngine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
+  if (ended_) return;
+  push(stanza.bytes, Entry{0, stanza.kind, stanza.type, stanza.counts()});
+  switch (stanza.kind) {
+    case StanzaKind::features:
+      awaiting_features_ = false;
+      break;
+    case StanzaKind::sasl_success:
+      // P-015: what comes from the client now is another document.
+      client_ = Client::restarting;
+      header_seen_ = false;
+      from_client_->reset();
+      break;
+    case StanzaKind::stream_error:
+      push_end({});  // P-016
+      return end({xmpp::EndReason::server_error, "remote-stream-error", "stream error"}, now, out);
+    default:
+      break;
+  }
+  if (queue_.size() > policy_->queue_cap) {
+    bounce_queue(out);
+    push_end(StreamCondition::policy_violation);
+    return end({xmpp::EndReason::policy, "policy-violation", "too much unread"}, now, out);
+  }
+  if (queue_.size() >= policy_->queue_high && !server_paused_) {
+    server_paused_ = true;
+    out.list.emplace_back(xmpp::PauseServer{});
+  }
+}
+
+void PollEngine::delivered_all(xmpp::Instant now, xmpp::Actions& out) {
+  settle(now, out);
+}
+
+void PollEngine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
+  congested_ = is;
+  if (is && held_) held_->until = std::max(held_->until, now + congested_hold);
+  settle(now, out);
+}
+
+// ---- answers -------------------------------------------------------------------------------------------------------
+
+void PollEngine::push(std::string_view bytes, const Entry& entry) {
+  queue_ += bytes;
+  entries_.push_back(entry);
+  entries_.back().size = static_cast<std::uint32_t>(bytes.size());
+}
+
+// The last words, behind a header where the client has none yet: alone they would not be XML (P-016).
+void PollEngine::push_end(std::optional<StreamCondition> condition) {
+  std::string text;
+  if (!header_given_) text = header_for_client({"0", identity_.domain, "1.0", {}});
+  header_given_ = true;
+  text += condition ? xmpp::write_error(*condition) : std::string(xmpp::stream_end);
+  push(text, Entry{0, StanzaKind::stream_error, xmpp::StanzaType::none, false});
+}
+
+void PollEngine::settle(xmpp::Instant now, xmpp::Actions& out) {
+  if (!held_) return;
+  const bool ready = !entries_.empty() && !awaiting_features_ && !congested_;
+  if (ready || ended_ || held_->until <= now) answer(now, out);
+}
+
+void PollEngine::answer(xmpp::Instant, xmpp::Actions& out) {
+  std::size_t size = 0;
+  std::size_t count = 0;
+  std::uint64_t counted = 0;
+  for (; count < entries_.size(); ++count) {
+    if (size > 0 && size + entries_[count].size > policy_->max_response_bytes) break;
+    size += entries_[count].size;
+    if (entries_[count].counted) ++counted;
+  }
+  counters_.to_client += count;
+  reply(held_->request, out.arena.store(std::string_view(queue_).substr(0, size)), identity_.id, out);
+  answered_ = held_->request;
+  held_.reset();
+  unproven_.assign(queue_, 0, size);
+  unproven_entries_.assign(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(count));
+  queue_.erase(0, size);
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (server_paused_ && queue_.size() <= policy_->queue_low) {
+    server_paused_ = false;
+    out.list.emplace_back(xmpp::ResumeServer{});
+  }
+  forget_if_told(out);
+}
+
+void PollEngine::reply(xmpp::RequestId request, std::string_view body, std::string_view id, xmpp::Actions& out) const {
+  out.list.emplace_back(
+      xmpp::Reply{request, 200, content_type, body, out.arena.store(poll_cookie(id, identity_.path))});
+}
+
+// The next request comes after the answer before it, as far as anybody can tell here.
+void PollEngine::acknowledge(xmpp::Actions& out) {
+  const auto counted = std::count_if(unproven_entries_.begin(), unproven_entries_.end(),
+                                     [](const Entry& entry) { return entry.counted; });
+  std::string().swap(unproven_);
+  unproven_entries_.clear();
+  if (counted == 0 || ended_) return;
+  acknowledged_ += static_cast<std::uint64_t>(counted);
+  out.list.emplace_back(xmpp::AcknowledgedUpTo{acknowledged_});
+}
+
+// ---- the end -------------------------------------------------------------------------------------------------------
+
+void PollEngine::close(xmpp::EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
+  if (ended_) return;
+  const auto condition = condition_of(reason);
+  push_end(condition);
+  end({reason, condition ? xmpp::wire_name(*condition) : std::string_view{}, text}, now, out);
+  settle(now, out);
+}
+
+// What is unread stays for one more time of inactivity: a poller hears of nothing between its polls.
+void PollEngine::end(const xmpp::EndSession& end, xmpp::Instant now, xmpp::Actions& out) {
+  ended_ = true;
+  awaiting_features_ = false;
+  idle_until_ = now + policy_->inactivity;
+  out.list.emplace_back(end);
+}
+
+void PollEngine::forget_if_told(xmpp::Actions& out) {
+  if (!ended_ || !entries_.empty()) return;
+  idle_until_ = xmpp::never;
+  out.list.emplace_back(xmpp::Forget{});
+}
+
+void PollEngine::bounce_queue(xmpp::Actions& out) {
+  std::string_view rest = queue_;
+  for (const Entry& entry : entries_) {
+    const xmpp::Stanza stanza{rest.substr(0, entry.size), entry.kind, entry.type};
+    rest.remove_prefix(entry.size);
+    const std::string_view bounced = entry.counted ? xmpp::bounce(stanza, out.arena) : std::string_view{};
+    if (!bounced.empty()) out.list.emplace_back(xmpp::ToServer{bounced, 1});
+  }
+  queue_.clear();
+  entries_.clear();
+}
+
+void PollEngine::on_time(xmpp::Instant now, xmpp::Actions& out) {
+  if (held_ && held_->until <= now) answer(now, out);
+  if (idle_until_ > now) return;
+  idle_until_ = xmpp::never;
+  if (ended_) {
+    out.list.emplace_back(xmpp::Forget{});
+    return;
+  }
+  // P-011: its stanzas go back to who sent them, and the id means nothing any more.
+  bounce_queue(out);
+  ended_ = true;
+  out.list.emplace_back(xmpp::EndSession{xmpp::EndReason::inactivity, {}, "inactivity"});
+  if (held_) return answer(now, out);
+  out.list.emplace_back(xmpp::Forget{});
+}
+
+xmpp::Instant PollEngine::deadline() const {
+  return held_ ? std::min(held_->until, idle_until_) : idle_until_;
+}
+
+}  // namespace bosh

@@ -1,0 +1,106 @@
+// HTTP polling (XEP-0025) to real servers, with keys and without, with streams cut into pieces of a few bytes; and what a stranger
+// may try. The protocol's every rule is in the tests of bosh/poll_engine.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Buddy } from './lib/buddy.mjs';
+import { Authority } from './lib/certs.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { PollClient, stream_header } from './lib/poll.mjs';
+import { start_postern } from './lib/postern.mjs';
+import { exchange, post, request } from './lib/raw_http.mjs';
+import { servers } from './lib/servers.mjs';
+import { start_gateway } from './lib/target.mjs';
+
+const polling = { enabled: true, hold: 0.05 };
+
+for (const kind of servers) {
+  describe(`polling, ${kind.server_name}`, () => {
+    const world = {};
+    before(async () => {
+      const authority = await Authority.create();
+      world.server = await kind.start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
+      world.gateway = await start_gateway(world.server, { polling, threads: 2 });
+      world.buddy = await Buddy.connect(world.server, 'bob');
+      world.buddy.presence({});
+    });
+    after(() => stop_all(world.buddy, world.gateway, world.server));
+
+    for (const [name, options] of [['plainly', {}], ['with keys', { keys: 5 }], ['in small pieces, with keys', { keys: 16, cut: 40 }]]) {
+      it(`logs in, is seen, talks, leaves: ${name}`, async () => {
+        const client = new PollClient(world.gateway.port, options);
+        await client.log_in('postern.test', 'alice', world.server.password('alice'), 'poll');
+        await client.send('<presence/>');
+        const jid = 'alice@postern.test/poll';
+        await world.buddy.event('presence', (event) => event.from === jid && !event.type, 15_000);
+        await client.send(`<message to='${world.buddy.jid}' type='chat'><body>there, é 😀; and a comma</body></message>`);
+        await world.buddy.event('message', (event) => event.body === 'there, é 😀; and a comma');
+        world.buddy.message(jid, 'and back 😀');
+        await client.until(/and back 😀/);
+        await client.send('<presence type="unavailable"/>');
+        await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable', 15_000);
+        const last = await client.ask('</stream:stream>');
+        assert.match(last.text, /<\/stream:stream>$/);
+        assert.equal((await client.ask('')).id, '0:0', 'P-004: gone');
+      });
+    }
+  });
+}
+
+describe('polling, by hand', () => {
+  const world = {};
+  before(async () => {
+    world.server = await FakeServer.start({ on_element: answer_sasl });
+    world.postern = await start_postern({ threads: 1, polling, limits: { max_body_bytes: 16384 },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.port}`, tls: 'none', max_queued_bytes: 65536 }] });
+  });
+  after(() => stop_all(world.postern, world.server));
+
+  const ask = (head, xml = '') => new PollClient(world.postern.port).ask(xml, head);
+
+  it('nonsense, guesses and foreign domains are errors of the protocol, not of HTTP (P-004)', async () => {
+    for (const [head, xml, id] of [['0', '', '-2:0'], ['0', '<stream:stream to="postern.test"', '-2:0'], ['0', '<body/>', '-2:0'],
+      ['0', stream_header('other.example'), '-2:0'], ['0', '<!DOCTYPE x []>', '-2:0'], ['a_b', '', '-2:0'], ['0;a;b;c', '', '-2:0'],
+      ['7776:2054', '', '0:0'], [`A${'A'.repeat(22)}`, '', '0:0'], ['0:0', '', '0:0'], ['-3:0', '', '0:0']]) {
+      assert.equal((await ask(head, xml)).id, id, `${head},${xml}`);
+    }
+    const encoded = await exchange(world.postern.port, post('/http-poll', '0%2C%3Cstream'));
+    assert.match(encoded.field('set-cookie'), /^ID=-2:0/);
+  });
+
+  it('BOSH and polling do not know each other\'s sessions', async () => {
+    const client = new PollClient(world.postern.port);
+    await client.send(stream_header('postern.test'));
+    const sid = client.id.replaceAll(':', '_');
+    const answer = await exchange(world.postern.port, post('/http-bind', `<body rid='2' sid='${sid}' xmlns='http://jabber.org/protocol/httpbind'/>`));
+    assert.match(answer.text, /item-not-found/);
+    await client.ask('</stream:stream>');
+  });
+
+  it('a wrong key neither acts nor ends the session (P-006); too much of a stanza ends it', async () => {
+    const client = new PollClient(world.postern.port, { keys: 8 });
+    const [stream] = await Promise.all([world.server.accept(), client.send(stream_header('postern.test'))]);
+    assert.equal((await client.ask('<message/>', client.id)).id, '-3:0');
+    assert.equal((await client.ask('<message/>', `${client.id};guess`)).id, '-3:0');
+    await client.send('<message id="right"/>');
+    assert.match(await stream.element(), /right/);
+    await client.send(`<message>${'x'.repeat(16_000)}`);
+    const last = await client.ask('x'.repeat(1000));
+    assert.match(last.text, /policy-violation/);
+    assert.equal((await client.ask('')).id, '0:0');
+  });
+
+  it('the page for people is there, other methods are not', async () => {
+    assert.match((await exchange(world.postern.port, request('GET', '/http-poll/'))).text, /<html/);
+    assert.equal((await exchange(world.postern.port, request('PUT', '/http-poll'))).status, 405);
+  });
+
+  it('is off unless it is wanted', async () => {
+    const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: '127.0.0.1:1', tls: 'none' }] });
+    assert.equal((await exchange(postern.port, post('/http-poll', '0,'))).status, 404);
+    await postern.stop();
+  });
+});
+
+leave_nothing_behind();
