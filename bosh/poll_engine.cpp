@@ -19,6 +19,12 @@ constexpr std::string_view content_type = "text/xml; charset=utf-8";
 // A client whose server does not read is slowed down so far; its next piece is bounded by the session's own queue.
 constexpr xmpp::Duration congested_hold = std::chrono::seconds(1);
 
+// There is nobody to bounce to, and what the server has handed over is the client's.
+bool server_is_gone(xmpp::EndReason reason) {
+  return reason == xmpp::EndReason::server_unreachable || reason == xmpp::EndReason::server_closed ||
+         reason == xmpp::EndReason::server_error || reason == xmpp::EndReason::server_lost;
+}
+
 std::optional<StreamCondition> condition_of(xmpp::EndReason reason) {
   switch (reason) {
     case xmpp::EndReason::server_unreachable:
@@ -231,6 +237,11 @@ void PollEngine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
 
 // ---- answers -------------------------------------------------------------------------------------------------------
 
+std::uint64_t PollEngine::counted(const std::vector<Entry>& entries) {
+  return static_cast<std::uint64_t>(
+      std::count_if(entries.begin(), entries.end(), [](const Entry& entry) { return entry.counted; }));
+}
+
 void PollEngine::push(std::string_view bytes, const Entry& entry) {
   queue_ += bytes;
   entries_.push_back(entry);
@@ -255,11 +266,9 @@ void PollEngine::settle(xmpp::Instant now, xmpp::Actions& out) {
 void PollEngine::answer(xmpp::Instant, xmpp::Actions& out) {
   std::size_t size = 0;
   std::size_t count = 0;
-  std::uint64_t counted = 0;
   for (; count < entries_.size(); ++count) {
     if (size > 0 && size + entries_[count].size > policy_->max_response_bytes) break;
     size += entries_[count].size;
-    if (entries_[count].counted) ++counted;
   }
   counters_.to_client += count;
   reply(held_->request, out.arena.store(std::string_view(queue_).substr(0, size)), identity_.id, out);
@@ -281,14 +290,13 @@ void PollEngine::reply(xmpp::RequestId request, std::string_view body, std::stri
       xmpp::Reply{request, 200, content_type, body, out.arena.store(poll_cookie(id, identity_.path))});
 }
 
-// The next request comes after the answer before it, as far as anybody can tell here.
+// A request with the right key comes after the answer to the one before it: a client that has lost an answer stops.
 void PollEngine::acknowledge(xmpp::Actions& out) {
-  const auto counted = std::count_if(unproven_entries_.begin(), unproven_entries_.end(),
-                                     [](const Entry& entry) { return entry.counted; });
+  const std::uint64_t received = counted(unproven_entries_);
   std::string().swap(unproven_);
   unproven_entries_.clear();
-  if (counted == 0 || ended_) return;
-  acknowledged_ += static_cast<std::uint64_t>(counted);
+  if (received == 0 || ended_) return;
+  acknowledged_ += received;
   out.list.emplace_back(xmpp::AcknowledgedUpTo{acknowledged_});
 }
 
@@ -296,6 +304,12 @@ void PollEngine::acknowledge(xmpp::Actions& out) {
 
 void PollEngine::close(xmpp::EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
   if (ended_) return;
+  if (!server_is_gone(reason)) bounce_queue(out);
+  // Who is ended because there is no memory left must not keep any.
+  if (reason == xmpp::EndReason::overload) {
+    std::string().swap(unproven_);
+    unproven_entries_.clear();
+  }
   const auto condition = condition_of(reason);
   push_end(condition);
   end({reason, condition ? xmpp::wire_name(*condition) : std::string_view{}, text}, now, out);
@@ -316,15 +330,19 @@ void PollEngine::forget_if_told(xmpp::Actions& out) {
   out.list.emplace_back(xmpp::Forget{});
 }
 
+// what was never handed out goes back.
 void PollEngine::bounce_queue(xmpp::Actions& out) {
+  std::uint64_t number = acknowledged_ + counted(unproven_entries_);
   std::string_view rest = queue_;
   for (const Entry& entry : entries_) {
     const xmpp::Stanza stanza{rest.substr(0, entry.size), entry.kind, entry.type};
     rest.remove_prefix(entry.size);
-    const std::string_view bounced = entry.counted ? xmpp::bounce(stanza, out.arena) : std::string_view{};
-    if (!bounced.empty()) out.list.emplace_back(xmpp::ToServer{bounced, 1});
+    if (!entry.counted) continue;
+    ++number;
+    const std::string_view bounced = xmpp::bounce(stanza, out.arena);
+    if (!bounced.empty()) out.list.emplace_back(xmpp::Undeliverable{number, bounced});
   }
-  queue_.clear();
+  std::string().swap(queue_);
   entries_.clear();
 }
 

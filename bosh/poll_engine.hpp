@@ -65,6 +65,8 @@ class PollEngine {
   [[nodiscard]] xmpp::Instant deadline() const;
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  // Of the client's stanzas: what counts against limits.max_buffered_bytes.
+  [[nodiscard]] std::size_t held_bytes() const { return queue_.size() + unproven_.size(); }
 
  private:
   enum class Client : std::uint8_t {
@@ -89,6 +91,7 @@ class PollEngine {
   void settle(xmpp::Instant now, xmpp::Actions& out);
   void answer(xmpp::Instant now, xmpp::Actions& out);
   void reply(xmpp::RequestId request, std::string_view body, std::string_view id, xmpp::Actions& out) const;
+  [[nodiscard]] static std::uint64_t counted(const std::vector<Entry>& entries);
   void push(std::string_view bytes, const Entry& entry);
   void push_end(std::optional<xmpp::StreamCondition> condition);
   void end(const xmpp::EndSession& end, xmpp::Instant now, xmpp::Actions& out);

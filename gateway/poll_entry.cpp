@@ -74,6 +74,7 @@ class PollEntry {
     bosh::PollEngine engine(config.polling, shard_.parser_pool(), config.limits.from_client,
                             bosh::PollIdentity{id_of(name), found.domain->name, config.paths.poll.front()}, poll.key);
     xmpp::StreamRequest stream{header->lang, {}, header->version};
+    if (found.domain->stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
     SessionHost& host = shard_.create_session(
         sid.secret, SessionStart{*found.domain, std::move(name), std::move(engine), std::move(stream),
                                  SessionOrigin{client_.address, client_.secure}});

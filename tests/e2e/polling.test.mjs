@@ -1,5 +1,5 @@
 // HTTP polling (XEP-0025) to real servers, with keys and without, with streams cut into pieces of a few bytes; and what a stranger
-// may try. The protocol's every rule is in the tests of bosh/poll_engine.
+// may try, and what becomes of messages for who has vanished. The protocol's every rule is in the tests of bosh/poll_engine.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
@@ -13,7 +13,7 @@ import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
 
-const polling = { enabled: true, hold: 0.05 };
+const polling = { enabled: true, hold: 0.05, inactivity: 5 };
 
 for (const kind of servers) {
   describe(`polling, ${kind.server_name}`, () => {
@@ -45,6 +45,28 @@ for (const kind of servers) {
         assert.equal((await client.ask('')).id, '0:0', 'P-004: gone');
       });
     }
+
+    // U-050, X-050: the server still owns what no later poll has proven.
+    it('what was not fetched when the client vanished comes again at the next login, what was fetched does not', async () => {
+      const client = new PollClient(world.gateway.port, { keys: 50 });
+      await client.log_in('postern.test', 'alice', world.server.password('alice'), 'lost');
+      const jid = 'alice@postern.test/lost';
+      await client.send('<presence/>');
+      await world.buddy.event('presence', (event) => event.from === jid && !event.type, 15_000);
+      world.buddy.message(jid, 'fetched');
+      await client.until(/fetched/);
+      await client.send(); // proves the answer before it
+      world.buddy.message(jid, 'not fetched', { id: 'n1' });
+      await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable', 30_000);
+      const later = await Buddy.connect(world.server, 'alice', { resource: 'later' });
+      later.presence();
+      await later.event('message', (event) => event.body === 'not fetched', 20_000);
+      world.buddy.message(later.jid, 'marker');
+      await later.event('message', (event) => event.body === 'marker');
+      assert.deepEqual(later.events.peek((event) => event.body === 'fetched'), []);
+      assert.deepEqual(world.buddy.events.peek((event) => event.type === 'error'), []);
+      await later.quit();
+    });
   });
 }
 
@@ -71,7 +93,7 @@ describe('polling, by hand', () => {
 
   it('BOSH and polling do not know each other\'s sessions', async () => {
     const client = new PollClient(world.postern.port);
-    await client.send(stream_header('postern.test'));
+    await Promise.all([world.server.accept(), client.send(stream_header('postern.test'))]);
     const sid = client.id.replaceAll(':', '_');
     const answer = await exchange(world.postern.port, post('/http-bind', `<body rid='2' sid='${sid}' xmlns='http://jabber.org/protocol/httpbind'/>`));
     assert.match(answer.text, /item-not-found/);

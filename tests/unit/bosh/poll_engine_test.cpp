@@ -48,8 +48,9 @@ class Talk {
     engine.opened({id, "example.org", version, {}}, now, actions);
     return out();
   }
-  std::string from_server(std::string_view bytes, StanzaKind kind = StanzaKind::message) {
-    engine.deliver({bytes, kind, xmpp::StanzaType::none}, now, actions);
+  std::string from_server(std::string_view bytes, StanzaKind kind = StanzaKind::message,
+                          xmpp::StanzaType type = xmpp::StanzaType::none) {
+    engine.deliver({bytes, kind, type}, now, actions);
     return out();
   }
   std::string end_of_read() {
@@ -108,6 +109,8 @@ class Talk {
             return "resume";
           } else if constexpr (std::is_same_v<What, xmpp::AcknowledgedUpTo>) {
             return "acknowledged " + std::to_string(what.stanzas);
+          } else if constexpr (std::is_same_v<What, xmpp::Undeliverable>) {
+            return "undeliverable " + std::to_string(what.number);
           } else if constexpr (std::is_same_v<What, xmpp::EndSession>) {
             return "end " + std::string(what.text) + " " + std::string(what.condition);
           } else if constexpr (std::is_same_v<What, xmpp::Forget>) {
@@ -308,11 +311,46 @@ TEST(PollEngineTest, SilenceEndsTheSessionAndSendsBackWhatWaits) {  // P-010, P-
   Talk talk;
   talk.start();
   talk.from_server("<iq xmlns='jabber:client' type='get' id='7' from='b@c/d' to='a@c/e'><q xmlns='urn:q'/></iq>",
-                   StanzaKind::iq);
+                   StanzaKind::iq, xmpp::StanzaType::get);
   EXPECT_EQ(talk.wait(299s), "");
-  talk.actions.clear();
-  const std::string lines = talk.wait(2s);
-  EXPECT_TRUE(lines.ends_with("end inactivity \nforget\n")) << lines;
+  EXPECT_EQ(talk.wait(2s), "undeliverable 1\nend inactivity \nforget\n");
+}
+
+// U-050, X-050: numbered over the whole session, so that the session can tell what the server answers for.
+TEST(PollEngineTest, WhatComesBackIsNumberedBehindWhatWasHandedOut) {
+  constexpr std::string_view stanza = "<message xmlns='jabber:client' from='b@c/d' to='a@c/e'><body>x</body></message>";
+  Talk talk;
+  talk.start();
+  talk.from_server(stanza);
+  talk.poll("");
+  talk.from_server(stanza);
+  EXPECT_TRUE(talk.poll("").starts_with("acknowledged 1\nreply 3 id1 <message"));
+  talk.from_server("<presence xmlns='jabber:client'/>", StanzaKind::presence);
+  talk.from_server(stanza);
+  EXPECT_EQ(talk.wait(301s), "undeliverable 4\nend inactivity \nforget\n") << "2 is not proven: the server's";
+}
+
+TEST(PollEngineTest, AWrongKeyProvesNothing) {  // P-006
+  Talk talk("6UU8CDmH3O4aHFmCqSORCn721+M=");
+  talk.start();
+  talk.poll("", "C+7Hteo/D9vJXQ3UfzxbwnXaijM=");
+  talk.from_server("<message/>");
+  EXPECT_EQ(talk.end_of_read(), "reply 2 id1 <message/>\n");
+  EXPECT_EQ(talk.poll("", "wrong"), "reply 3 -3:0 \n") << "nothing is acknowledged";
+}
+
+// The server gets it back instead of a client that may not ask again.
+TEST(PollEngineTest, AGatewayThatStopsSendsBackWhatWaits) {
+  Talk talk;
+  talk.start();
+  const std::size_t before = talk.engine.held_bytes();
+  talk.from_server("<message xmlns='jabber:client' from='b@c/d' to='a@c/e'><body>x</body></message>");
+  EXPECT_EQ(talk.engine.held_bytes(), before + 79);
+  talk.engine.close(xmpp::EndReason::shutdown, "stopping", talk.now, talk.actions);
+  EXPECT_EQ(talk.out(), "undeliverable 1\nend stopping system-shutdown\n");
+  EXPECT_EQ(talk.poll(""),
+            "reply 2 id1 <stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
+            "</stream:stream>\nforget\n");
 }
 
 TEST(PollEngineTest, AFullQueueStopsTheServerAndThenTheSession) {
