@@ -18,9 +18,16 @@ namespace bosh {
 
 class AckLedger {
  public:
-  // `client_acks`: the client said ack='1' (B-032).
-  AckLedger(Rid first, std::uint32_t requests, bool client_acks)
-      : first_(first), run_(first), proven_(first - 1), reported_(first - 1), requests_(requests), acks_(client_acks) {}
+  // `client_acks`: the client said ack='1' (B-032). `before`: elements that count and are not for the client.
+  AckLedger(Rid first, std::uint32_t requests, bool client_acks, std::uint64_t before = 0)
+      : handed_out_(before),
+        received_(before),
+        first_(first),
+        run_(first),
+        proven_(first - 1),
+        reported_(first - 1),
+        requests_(requests),
+        acks_(client_acks) {}
 
   struct Arrival {
     Rid rid;
@@ -33,6 +40,7 @@ class AckLedger {
   // A new request, in rid order. Everything up to proven() has been received.
   void arrived(const Arrival& arrival);
   [[nodiscard]] Rid proven() const { return proven_; }
+  [[nodiscard]] Rid first() const { return first_; }
 
   // The connection of this answered request is known to have died with the answer; a repeat takes that back.
   void in_doubt(Rid rid);
@@ -55,8 +63,8 @@ class AckLedger {
  private:
   [[nodiscard]] std::optional<Rid> claimed(const Arrival& arrival) const;
 
-  std::uint64_t handed_out_ = 0;
-  std::uint64_t received_ = 0;
+  std::uint64_t handed_out_;
+  std::uint64_t received_;
   Rid first_;
   Rid run_;       // first rid of the client's present run
   Rid proven_;    // responses up to here have been received

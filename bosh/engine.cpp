@@ -51,9 +51,40 @@ void Engine::on_create(xmpp::RequestId request, const Body& body, xmpp::Instant 
   settle(now, out);
 }
 
+// From here on it is a session whose client has its features and pauses. Without keys: who attaches knows none (B-166).
+void Engine::hand_over(const HandOver& what, xmpp::Instant now, xmpp::Actions& out) {
+  window_ = RidWindow(what.first, window_.requests(), what.delivered);
+  ledger_ = AckLedger(what.first, window_.requests(), client_acks_, what.delivered);
+  greeting_.reset();
+  opened_ = true;
+  server_version_ = true;
+  handed_over_ = true;
+  restart_.header_sent();
+  static_cast<void>(restart_.from_server({what.features, xmpp::StanzaKind::features}));
+  pause_ = what.lifetime;
+  idle_since_ = now;
+  if (what.delivered > 0) out.list.emplace_back(xmpp::AcknowledgedUpTo{what.delivered});
+}
+
+// What was handed over is good for one. Whoever comes with its rid while the first one's connection stands, or when
+// the session has gone on, has it from the same place, and must not get the answer nor end the session by its mistake.
+bool Engine::used_by_another(Rid rid) {
+  if (!handed_over_ || rid != ledger_.first()) return false;
+  switch (window_.place(rid, false)) {
+    case RidWindow::Place::gone:
+      return true;
+    case RidWindow::Place::answered:
+    case RidWindow::Place::held:
+      return window_.at(rid).alive;
+    default:
+      return false;
+  }
+}
+
 void Engine::on_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   ++counters_.requests;
   if (tombstone_) return late_request(request, body, now, out);
+  if (used_by_another(body.rid)) return reply_terminal(request, Condition::item_not_found, out);
   if (greeting_) return reply_terminal(request, Condition::item_not_found, out);  // B-071: the sid is still a secret
   // Before anything is touched: the rid stays free for a body that makes sense.
   if (body.bad_pause) return reply_terminal(request, Condition::bad_request, out);
@@ -249,7 +280,8 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
                       Told::nobody, rid, now, out);
     note_idle(now);
     settle(now, out);
-  } else if (window_.find_answered(request, rid)) {
+  } else if (Exchange* const answered = window_.find_answered(request, rid)) {
+    answered->alive = false;
     // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
     if (window_.delivered_up_to(rid) != window_.delivered_up_to(rid - 1)) ledger_.in_doubt(rid);
   } else {

@@ -67,6 +67,14 @@ struct Counters {
   std::uint32_t altered_repeats = 0;  // repeats whose bytes were others than the first time (B-145)
 };
 
+// What a session that was begun for the client by somebody else is handed over with (E-51).
+struct HandOver {
+  Rid first;                  // the client's first rid
+  std::uint64_t delivered;    // stanzas of the server that count and are not for the client
+  std::uint32_t lifetime;     // seconds for the client to come
+  std::string_view features;  // of the stream after the login
+};
+
 class Engine {
  public:
   // `policy` must outlive the engine.
@@ -77,6 +85,8 @@ class Engine {
 
   // The creation request itself: OpenLink, its payloads (B-038), its answer when features are there (B-049).
   void on_create(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  // Instead of it: the stream stands, is logged in and bound, and the client is told sid and rid by other ways.
+  void hand_over(const HandOver& what, xmpp::Instant now, xmpp::Actions& out);
   // Every later request of this sid.
   void on_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   // The connection of an unanswered request is gone (rule 8 of PROTOCOL 0.2). Unknown ids are ignored. For a request
@@ -121,6 +131,7 @@ class Engine {
   [[nodiscard]] bool may_repeat(std::uint8_t& repeats, std::uint64_t hash, const Body& body);
   void too_many_repeats(xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool is_pause(const Body& body) const;
+  [[nodiscard]] bool used_by_another(Rid rid);
   [[nodiscard]] xmpp::Duration patience() const;
   [[nodiscard]] xmpp::Instant gap_deadline() const;
   void note_idle(xmpp::Instant now);
@@ -201,6 +212,7 @@ class Engine {
   bool opened_ : 1 = false;
   bool used_ : 1 = false;  // a second request has come
   bool congested_ : 1 = false;
+  bool handed_over_ : 1 = false;
   bool server_paused_ : 1 = false;
   bool tell_version_ : 1 = false;  // xmpp:version was not known when the session was created
 };

@@ -30,7 +30,7 @@ struct Exchange {
   std::unique_ptr<Digest> key;  // of keyed sessions (B-166)
   Condition condition = Condition::none;
   std::uint8_t repeats = 0;
-  bool alive : 1 = true;      // held: its connection stands (PROTOCOL 0.2 rule 8)
+  bool alive : 1 = true;      // held: its connection stands (PROTOCOL 0.2 rule 8); answered: it stood
   bool pinned : 1 = false;    // held: not to be released as surplus, its answer has to go to it
   bool pause : 1 = false;     // the answer has no payload and is not counted among those kept (B-095, B-099)
   bool terminal : 1 = false;  // answered with type='terminate'
@@ -67,7 +67,9 @@ class RidWindow {
  public:
   enum class Place : std::uint8_t { gone, answered, held, expected, future, above };
 
-  RidWindow(Rid first, std::uint32_t requests) : base_(first), requests_(requests) {}
+  // `before`: counted elements of the session that are not for the client.
+  RidWindow(Rid first, std::uint32_t requests, std::uint64_t before = 0)
+      : base_(first), trimmed_delivered_(before), requests_(requests) {}
 
   [[nodiscard]] std::uint32_t requests() const { return requests_; }
   [[nodiscard]] Rid expected() const { return base_ + exchanges_.size(); }
@@ -114,7 +116,7 @@ class RidWindow {
   std::vector<Exchange> exchanges_;  // rids base_, base_ + 1, ...; the first `answered_` of them are answered
   std::vector<Future> futures_;      // ascending rids
   Rid base_;
-  std::uint64_t trimmed_delivered_ = 0;  // Exchange::delivered of rid base_ - 1
+  std::uint64_t trimmed_delivered_;  // Exchange::delivered of rid base_ - 1
   std::uint32_t answered_ = 0;
   std::uint32_t requests_;
 };

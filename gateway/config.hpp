@@ -173,6 +173,19 @@ struct WebchatConfig {
   std::uint32_t logins_per_minute_per_account = 10;
 };
 
+// Sessions that a site's back end begins for its users.
+struct PrebindConfig {
+  std::string token_file;                                   // empty: nobody may
+  std::string token;                                        // what it holds
+  xmpp::Duration lifetime = std::chrono::seconds(30);       // until the browser has come
+  xmpp::Duration login_timeout = std::chrono::seconds(15);  // of the back end's request
+  std::uint32_t requests_per_minute = 600;
+  std::uint32_t failures_per_minute_per_address = 10;
+  std::uint32_t logins_per_minute_per_account = 10;
+
+  [[nodiscard]] bool enabled() const { return !token.empty(); }
+};
+
 struct PathsConfig {
   // Without trailing slash; each is served with and without one (H-018).
   std::vector<std::string> bosh = {"/http-bind", "/bosh", "/JHB"};
@@ -202,6 +215,7 @@ struct Config {
   CompressionConfig compression;
   PathsConfig paths;
   WebchatConfig webchat;
+  PrebindConfig prebind;
   std::vector<StaticTree> statics;
 };
 

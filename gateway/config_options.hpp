@@ -104,6 +104,16 @@ void visit(Visitor& v, WebchatConfig& c) {
 }
 
 template <class Visitor>
+void visit(Visitor& v, PrebindConfig& c) {
+  v.file("token_file", c.token_file);
+  v.time("lifetime", c.lifetime, seconds(1), minutes(10));
+  v.time("login_timeout", c.login_timeout, seconds(1), minutes(2));
+  v.count("requests_per_minute", c.requests_per_minute);
+  v.count("failures_per_minute_per_address", c.failures_per_minute_per_address);
+  v.count("logins_per_minute_per_account", c.logins_per_minute_per_account);
+}
+
+template <class Visitor>
 void visit(Visitor& v, StaticTree& c) {
   v.text("path", c.path);
   v.file("root", c.root);

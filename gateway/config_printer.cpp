@@ -200,6 +200,7 @@ std::string print_config(const Config& config) {
   for (const auto& domain : config.domains.all()) print(printer, "[[domain]]", domain);
   print(printer, "[paths]", config.paths);
   print(printer, "[webchat]", config.webchat);
+  print(printer, "[prebind]", config.prebind);
   for (const auto& tree : config.statics) print(printer, "[[static]]", tree);
   print(printer, "[bosh]", config.bosh);
   print(printer, "[websocket]", config.websocket);
@@ -222,6 +223,7 @@ std::vector<std::string> option_names() {
   collect("domain", Domain{});
   collect("paths", PathsConfig{});
   collect("webchat", WebchatConfig{});
+  collect("prebind", PrebindConfig{});
   collect("static", StaticTree{});
   collect("bosh", bosh::Policy{});
   collect("websocket", WebSocketConfig{});

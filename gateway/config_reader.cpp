@@ -313,6 +313,7 @@ class Document {
     read_one("compression", config.compression);
     read_one("paths", config.paths);
     read_one("webchat", config.webchat);
+    read_one("prebind", config.prebind);
     read_one("server", config.server);
     read_listeners(config);
     read_statics(config);
@@ -322,9 +323,9 @@ class Document {
 
  private:
   void reject_unknown_tables() const {
-    const std::set<std::string, std::less<>> known = {"server",  "listen", "domain", "paths",
-                                                      "webchat", "static", "bosh",   "websocket",
-                                                      "polling", "limits", "cors",   "compression"};
+    const std::set<std::string, std::less<>> known = {"server", "listen",  "domain",     "paths",     "webchat",
+                                                      "static", "prebind", "bosh",       "websocket", "polling",
+                                                      "limits", "cors",    "compression"};
     for (const auto& [key, node] : root_) {
       if (known.contains(key.str())) continue;
       const std::string close = nearest(key.str(), known);
@@ -394,6 +395,7 @@ class Document {
     }
     if (config.listen.empty()) config.listen = default_config().listen;
     rules::check_listeners(config.listen, places, config.server);
+    rules::check_prebind(config, place_in(table("prebind")));
   }
 
   void read_statics(Config& config) {

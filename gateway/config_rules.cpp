@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -324,6 +326,22 @@ void finish(PathsConfig& paths, const Place& place) {
   }
 }
 
+void finish(PrebindConfig& prebind, const Place& place) {
+  if (prebind.token_file.empty()) return;
+  std::ifstream file(prebind.token_file, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) {
+    fail(place("token_file"), quote(prebind.token_file) + " cannot be read", "name a file that postern may read");
+  }
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  const bool one_line = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (text.size() < 32 || !one_line) {
+    fail(place("token_file"), quote(prebind.token_file) + " holds no token of 32 characters or more in one line",
+         "make one with: openssl rand -hex 32");
+  }
+  prebind.token = std::move(text);
+}
+
 void finish(StaticTree& tree, const Config& config, const Place& place) {
   while (tree.path.size() > 1 && tree.path.back() == '/') tree.path.pop_back();
   if (!is_path(tree.path)) fail(place("path"), quote(tree.path) + " is not a path", "write it like \"/chat\" or \"/\"");
@@ -378,6 +396,14 @@ void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& p
       }
     }
   }
+}
+
+void check_prebind(const Config& config, const Place& place) {
+  const auto& listeners = config.listen;
+  const bool somewhere = std::any_of(listeners.begin(), listeners.end(), [](const Listen& l) { return l.private_; });
+  if (!config.prebind.enabled() || somewhere) return;
+  fail(place("token_file"), "sessions can be begun on private listeners only, and there is none",
+       "add a [[listen]] with private = true that the site's back end reaches");
 }
 
 void check_domains(const std::vector<Domain>& domains, const std::vector<Place>& places, const ServerConfig& server,

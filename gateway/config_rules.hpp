@@ -31,11 +31,13 @@ void finish(WebSocketConfig& websocket, const Place& place);
 void finish(LimitsConfig& limits, const Place& place);
 void finish(CorsConfig& cors, const Place& place);
 void finish(PathsConfig& paths, const Place& place);
+void finish(PrebindConfig& prebind, const Place& place);
 // `config`: with all that is read already, the paths and earlier trees among it.
 void finish(StaticTree& tree, const Config& config, const Place& place);
 
 // One name or address twice; places are those of the tables, in their order.
 void check_listeners(std::vector<Listen>& listeners, const std::vector<Place>& places, const ServerConfig& server);
+void check_prebind(const Config& config, const Place& place);
 void check_domains(const std::vector<Domain>& domains, const std::vector<Place>& places, const ServerConfig& server,
                    const Place& server_place);
 

@@ -76,6 +76,10 @@ std::string counts_of(const bosh::PollEngine& engine) {
   return fmt::format("polls {}, to server {}, to client {}", counters.requests, counters.to_server, counters.to_client);
 }
 
+std::string counts_of(const bosh::Prebind&) {
+  return "begun by a back end";
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

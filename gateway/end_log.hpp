@@ -5,6 +5,7 @@
 
 #include "bosh/engine.hpp"
 #include "bosh/poll_engine.hpp"
+#include "bosh/prebind.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/time.hpp"
@@ -27,6 +28,7 @@ struct EndedSession {
 [[nodiscard]] std::string counts_of(const xmpp::WsEngine& engine);
 [[nodiscard]] std::string counts_of(const webclient::WebEngine& engine);
 [[nodiscard]] std::string counts_of(const bosh::PollEngine& engine);
+[[nodiscard]] std::string counts_of(const bosh::Prebind& engine);
 
 void log_session_end(const EndedSession& session);
 

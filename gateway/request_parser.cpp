@@ -36,6 +36,27 @@ bool names_foreign_charset(std::string_view content_type) {
   return false;
 }
 
+// The fields of conditional and range requests; false for any other.
+bool note_condition(Conditions& conditions, http::field name, std::string_view value) {
+  switch (name) {
+    case http::field::if_none_match:
+      append_list(conditions.if_none_match, value);
+      return true;
+    case http::field::if_modified_since:
+      conditions.if_modified_since = value;
+      return true;
+    case http::field::range:
+      // Several such fields are no range that anybody could mean: none of them is kept.
+      conditions.range = conditions.range.empty() ? value : std::string_view(",");
+      return true;
+    case http::field::if_range:
+      conditions.if_range = value;
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Fields that Beast does not know by number.
 void note_unnumbered(RequestHead& head, std::string_view name, std::string_view value) {
   if (iequals(name, "X-Forwarded-For")) {
@@ -148,6 +169,9 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       if (!head_.cookie.empty()) head_.cookie += "; ";
       head_.cookie += value;
       break;
+    case http::field::authorization:
+      head_.authorization = value;
+      break;
     case http::field::content_encoding:
       head_.coding = request_coding(value);
       break;
@@ -182,21 +206,8 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
     case http::field::sec_websocket_extensions:
       append_list(upgrade_fields().extensions, value);
       break;
-    case http::field::if_none_match:
-      append_list(head_.conditions.if_none_match, value);
-      break;
-    case http::field::if_modified_since:
-      head_.conditions.if_modified_since = value;
-      break;
-    case http::field::range:
-      // Several such fields are no range that anybody could mean: none of them is kept.
-      head_.conditions.range = head_.conditions.range.empty() ? value : string_view_t(",");
-      break;
-    case http::field::if_range:
-      head_.conditions.if_range = value;
-      break;
     default:
-      note_unnumbered(head_, name_text, value);
+      if (!note_condition(head_.conditions, name, value)) note_unnumbered(head_, name_text, value);
   }
 }
 

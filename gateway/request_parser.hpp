@@ -41,7 +41,8 @@ struct RequestHead {
   std::string accept_encoding;
   // For the chat without scripts only.
   std::string cookie, accept_language, sec_fetch_site;
-  bool form = false;  // the body is application/x-www-form-urlencoded
+  std::string authorization;  // of a site's back end
+  bool form = false;          // the body is application/x-www-form-urlencoded
   // All fields of the name, joined with ", " in their order. They mean nothing unless the peer is a trusted proxy.
   std::string x_forwarded_for, x_forwarded_proto, rfc7239_forwarded;
   std::optional<UpgradeFields> upgrade;  // if there is an Upgrade or Sec-WebSocket-* field

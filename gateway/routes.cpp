@@ -7,6 +7,7 @@
 #include "gateway/info_page.hpp"
 #include "gateway/log.hpp"
 #include "gateway/poll_entry.hpp"
+#include "gateway/prebind_entry.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_entry.hpp"
 #include "gateway/ws_entry.hpp"
@@ -72,6 +73,7 @@ Routes::Routes(const Config& config)
       websocket_paths_(config.paths.websocket),
       poll_paths_(config.polling.enabled ? config.paths.poll : std::vector<std::string>{}),
       web_(config.webchat.enabled),
+      prebind_(config.prebind.enabled()),
       cors_(config.cors),
       host_meta_(config),
       static_files_(config.statics) {}
@@ -82,6 +84,7 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   if (private_listener) {
     if (path == "/healthz") return Endpoint::healthz;
     if (path == "/readyz") return Endpoint::readyz;
+    if (path == "/prebind" && prebind_) return Endpoint::prebind;
     return Endpoint::none;
   }
   if (path == "/.well-known/host-meta") return Endpoint::host_meta;
@@ -150,6 +153,10 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
     }
     if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);
     return say(connection, request, 405, "Only GET, HEAD, POST and OPTIONS.\n", "Allow: GET, HEAD, POST, OPTIONS\r\n");
+  }
+  if (endpoint == Endpoint::prebind) {
+    if (method == Method::post) return serve_prebind(shard, connection, request);
+    return say(connection, request, 405, "Only POST.\n", "Allow: POST\r\n");
   }
   if (endpoint == Endpoint::host_meta || endpoint == Endpoint::host_meta_json) {
     return serve_host_meta(connection, request, endpoint == Endpoint::host_meta_json);

@@ -30,13 +30,25 @@ class Routes {
 
  private:
   // A path may be for both BOSH and WebSocket: only who asks for an upgrade wants the second.
-  enum class Endpoint : std::uint8_t { none, bosh, poll, websocket, web, host_meta, host_meta_json, healthz, readyz };
+  enum class Endpoint : std::uint8_t {
+    none,
+    bosh,
+    poll,
+    websocket,
+    web,
+    host_meta,
+    host_meta_json,
+    healthz,
+    readyz,
+    prebind
+  };
 
   [[nodiscard]] Endpoint find(const RequestHead& head, bool private_listener) const;
   void serve_host_meta(HttpConnection& connection, const Request& request, bool json) const;
 
   std::vector<std::string> bosh_paths_, websocket_paths_, poll_paths_;
   bool web_ = false;  // everything else is the chat without scripts
+  bool prebind_ = false;
   Cors cors_;
   HostMeta host_meta_;
   StaticFiles static_files_;

@@ -193,6 +193,7 @@ bool SessionHost::apply(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
+            change_binding(now);
             delivered = true;
           } else if constexpr (std::is_same_v<What, xmpp::Managed>) {
             ask([&](auto& engine) {
@@ -211,6 +212,14 @@ bool SessionHost::apply(xmpp::Instant now) {
   }
   asked.clear();
   return delivered;
+}
+
+// The login that a back end asked for is done: the session goes on as the browser's (E-51).
+void SessionHost::change_binding(xmpp::Instant now) {
+  auto* const prebind = std::get_if<bosh::Prebind>(&binding_);
+  if (prebind == nullptr || !prebind->ready()) return;
+  bosh::Engine engine = prebind->hand_over(now, actions());
+  binding_ = std::move(engine);
 }
 
 void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {

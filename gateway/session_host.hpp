@@ -103,6 +103,7 @@ class SessionHost final : public Timed, private LinkOwner {
   // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
   void carry_out(xmpp::Instant now);
   [[nodiscard]] xmpp::Actions& actions();
+  void change_binding(xmpp::Instant now);
   bool apply(xmpp::Instant now);  // the shard's SessionActions; true: something went to the engine
   void push(const xmpp::Push& push, xmpp::Instant now);
   void tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now);

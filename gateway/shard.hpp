@@ -27,6 +27,7 @@
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/step.hpp"
+#include "gateway/tickets.hpp"
 #include "gateway/timers.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/ws_connection.hpp"
@@ -47,6 +48,7 @@ struct Common {
   Admission admission;
   Health health;
   LoginThrottle logins;
+  Tickets tickets;
   const std::string web_key = random_token();  // of the tokens in forms; a restart makes old pages worthless
 };
 
@@ -103,6 +105,7 @@ class Shard {
   [[nodiscard]] Resolver& resolver() { return resolver_; }
   [[nodiscard]] Admission& admission() { return common_.admission; }
   [[nodiscard]] LoginThrottle& logins() { return common_.logins; }
+  [[nodiscard]] Tickets& tickets() { return common_.tickets; }
   [[nodiscard]] const std::string& web_key() const { return common_.web_key; }
   [[nodiscard]] Health& health() { return common_.health; }
   [[nodiscard]] SessionTable& sessions() { return sessions_; }

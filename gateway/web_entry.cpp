@@ -312,6 +312,7 @@ void serve_web(Shard& shard, HttpConnection& connection, const Request& request)
   const bool is_post = method == Method::post;
   if (!is_post && method != Method::get && method != Method::head) return answer_error(visit, 405, "error.method");
   if (where.page == "assets" && !is_post) return serve_asset(visit, where.item);
+  if (where.page == "login" && method == Method::get && !visit.asked("ticket").empty()) return redeem_ticket(visit);
   if (!find_session(visit)) return;
   if (is_post && !read_form(visit)) return;
   if (where.page == "login") return is_post ? log_in(visit) : show_login(visit, "");

@@ -99,27 +99,23 @@ bool may_try(const Visit& visit, const Account& account) {
           logins.try_now("account " + account.address, limits.logins_per_minute_per_account, now));
 }
 
-webclient::WebEngine make_engine(Visit& visit, const Account& account, const std::string& sid) {
+webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string& sid) {
   const auto now = steady_now();
   const auto wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   webclient::ClientSettings client;
-  client.domain = account.domain->name;
+  client.domain = login.domain->name;
+  client.resource = std::move(login.resource);
   client.seed = random_token();
   client.software = "postern";
   client.software_version = version;
-  xmpp::SaslIdentity identity;
-  identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
-  identity.user = account.user;
-  identity.secret = xmpp::Secret(visit.form.value("password"));
   webclient::WebSettings settings;
-  settings.reader.texts = &visit.texts();
-  settings.reader.static_pages = visit.form.value("mode") == "static";
-  settings.linger = std::chrono::minutes(linger_of(visit));
-  settings.token = [key = token_for(visit.shard.web_key(), sid)](std::string_view form) {
-    return token_for(key, form);
-  };
-  return webclient::WebEngine(std::make_unique<webclient::Client>(std::move(client), std::move(identity), now, wall),
-                              webclient::PushPolicy{}, visit.shard.pages(), std::move(settings), now);
+  settings.reader.texts = login.texts;
+  settings.reader.static_pages = login.static_pages;
+  settings.linger = login.linger;
+  settings.token = [key = token_for(shard.web_key(), sid)](std::string_view form) { return token_for(key, form); };
+  return webclient::WebEngine(
+      std::make_unique<webclient::Client>(std::move(client), std::move(login.identity), now, wall),
+      webclient::PushPolicy{}, shard.pages(), std::move(settings), now);
 }
 
 }  // namespace
@@ -160,19 +156,70 @@ void log_in(Visit& visit) {
     spdlog::info("login of {} refused: {}", visit.client.address.to_string(), full);
     return show_login(visit, std::string(visit.texts().text("login.full")), 503);
   }
-  // A new id for every login: one that somebody else has put into the browser is worth nothing.
-  const Sid sid = visit.shard.mint_sid();
-  std::string name = write_sid(sid);
-  const std::string cookie = set_cookie(name, visit.client.secure);
-  auto engine = make_engine(visit, account, name);
-  const bool static_pages = engine.reader().static_pages;
+  WebLogin login;
+  login.domain = account.domain;
+  login.identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
+  login.identity.user = account.user;
+  login.identity.secret = xmpp::Secret(visit.form.value("password"));
+  login.texts = &visit.texts();
+  login.static_pages = visit.form.value("mode") == "static";
+  login.linger = std::chrono::minutes(linger_of(visit));
+  login.origin = {visit.client.address, visit.client.secure};
   visit.form.wipe();
-  SessionHost& host = visit.shard.create_session(
-      sid.secret, SessionStart{*account.domain, std::move(name), std::move(engine), xmpp::StreamRequest{},
-                               SessionOrigin{visit.client.address, visit.client.secure}});
+  const bool static_pages = login.static_pages;
+  const std::string sid = begin_web_session(visit.shard, std::move(login));
+  redirect(visit, static_pages ? "/plain/" : "/app/", set_cookie(sid, visit.client.secure));
+}
+
+// A new id for every login: one that somebody else has put into the browser is worth nothing.
+std::string begin_web_session(Shard& shard, WebLogin login) {
+  const Sid sid = shard.mint_sid();
+  std::string name = write_sid(sid);
+  const Domain& domain = *login.domain;
+  const SessionOrigin origin = login.origin;
+  auto engine = make_engine(shard, std::move(login), name);
+  SessionHost& host =
+      shard.create_session(sid.secret, SessionStart{domain, name, std::move(engine), xmpp::StreamRequest{}, origin});
   host.enter<webclient::WebEngine>(
       [](webclient::WebEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.start(now, out); });
-  redirect(visit, static_pages ? "/plain/" : "/app/", cookie);
+  return name;
+}
+
+void redeem_ticket(Visit& visit) {
+  const std::string ticket = visit.asked("ticket");
+  auto& tickets = visit.shard.tickets();
+  const auto sid = read_sid(tickets.find(ticket));
+  if (sid && sid->shard != visit.shard.index()) {
+    return visit.connection.leave([&shard = visit.shard, home = sid->shard, head = visit.request.head,
+                                   body = std::string(visit.request.body)](HttpConnection::Left left) {
+      shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
+    });
+  }
+  const auto now = steady_now();
+  const auto redeemed = read_sid(tickets.redeem(ticket, now));
+  SessionHost* const host = redeemed ? visit.shard.sessions().find(redeemed->secret) : nullptr;
+  if (host == nullptr || !host->has<webclient::WebEngine>() || (host->secure() && !visit.client.secure)) {
+    return show_login(visit, std::string(visit.texts().text("login.expired")));
+  }
+  const bool static_pages = visit.asked("mode") == "static";
+  host->enter<webclient::WebEngine>([&](webclient::WebEngine& engine, xmpp::Instant at, xmpp::Actions& out) {
+    engine.arrived(std::chrono::minutes(linger_of(visit)), at);
+    auto reader = engine.reader();
+    reader.texts = &visit.texts();
+    reader.static_pages = static_pages;
+    engine.set_reader(std::move(reader), at, out);
+  });
+  const std::string cookie = set_cookie(write_sid(*redeemed), visit.client.secure);
+  if (!static_pages) return redirect(visit, "/app/", cookie);
+  // Who comes from another site brings the cookie with no redirect, but with the link of a page of ours.
+  const auto& texts = visit.texts();
+  webclient::NoticePage notice;
+  notice.title = texts.text("login.title");
+  notice.message = texts.text("login.wait");
+  notice.link = "/plain/";
+  notice.link_text = texts.text("login.wait_again");
+  notice.wait = 1;
+  answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::whole, 200, cookie);
 }
 
 void log_out(Visit& visit) {

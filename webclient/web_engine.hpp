@@ -49,6 +49,11 @@ class WebEngine {
   void open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out);
   // The reader has asked for something: the session is in use.
   void used(xmpp::Instant now) { last_use_ = now; }
+  // The reader has come, for whom somebody else began the session: it stays from now on as long as any other.
+  void arrived(xmpp::Duration linger, xmpp::Instant now) {
+    settings_.linger = linger;
+    last_use_ = now;
+  }
   // A static page with everything there is has been written.
   void seen(xmpp::Instant now, xmpp::Actions& out);
   // To be called after commands, which may have changed the model.

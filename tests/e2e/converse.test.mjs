@@ -1,10 +1,12 @@
 // converse.js as operators get it from npm, dropped into a directory that postern serves ([[static]]), in headless Chromium over
-// HTTPS. It is told nothing but an address: the way in it finds by host-meta (D-006), as a stranger's client would.
+// HTTPS. It is told nothing but an address: the way in it finds by host-meta (D-006), as a stranger's client would. Then once
+// more without a password, by a session that the site has begun (Q-61).
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { BackEnd } from './lib/back_end.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { Chromium } from './lib/chromium.mjs';
@@ -39,8 +41,11 @@ for (const kind of servers) {
       writeFileSync(join(root, 'index.html'), page);
       const port = await free_port();
       world.server = await kind.start({ tls });
+      world.site = new BackEnd();
+      const { listen: [, behind], prebind } = world.site.settings();
       world.postern = await start_postern({
-        listen: [{ address: `127.0.0.1:${port}`, certificate: tls.certificate, key: tls.key }],
+        prebind,
+        listen: [{ address: `127.0.0.1:${port}`, certificate: tls.certificate, key: tls.key }, behind],
         cors: { origins: [] },
         statics: [{ path: '/', root }, { path: '/converse', root: converse }],
         domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.c2s_port}`, ca_file: tls.trust,
@@ -107,6 +112,27 @@ for (const kind of servers) {
       await world.page.getByText('tea is ready').first().waitFor();
       await say('two sugars');
       await world.buddy.event('message', (event) => event.from === `${room}/alice` && event.body === 'two sugars', 20_000);
+    });
+
+    it('is handed a session by the site (prebind_url)', async () => {
+      const tab = await world.browser.open({ origin: 'https://postern.test/', url: 'https://postern.test/http-bind', ignore_certificates: true });
+      await tab.page.route('**/chat-session', async (route) => {
+        const { status, body } = await world.site.begin(world.postern.listeners[1].port,
+          { how: 'password', user: 'alice@postern.test/site', secret: world.server.password('alice') });
+        await route.fulfill({ status, json: body });
+      });
+      await tab.page.evaluate(() => void window.converse.initialize({
+        authentication: 'prebind', auto_login: true, prebind_url: '/chat-session', bosh_service_url: 'https://postern.test/http-bind',
+        whitelisted_plugins: ['witness'], view_mode: 'fullscreen', loglevel: 'error', assets_path: '/converse/',
+        persistent_store: 'sessionStorage', show_controlbox_by_default: true, i18n: 'en', auto_reconnect: false,
+        message_archiving: 'never', omemo_default: false,
+      }));
+      const jid = 'alice@postern.test/site';
+      await world.buddy.event('presence', (event) => event.from === jid && !event.type, 30_000);
+      await tab.page.evaluate(() => void window.witness.api.chats.open('bob@postern.test'));
+      world.buddy.message(jid, 'no password needed');
+      await tab.page.getByText('no password needed').first().waitFor();
+      await tab.close();
     });
 
     it('nothing was refused by the policy, nothing of it was missing', async () => {

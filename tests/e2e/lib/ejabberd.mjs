@@ -11,7 +11,8 @@ import { Server } from './server.mjs';
 import { until } from './wait.mjs';
 
 const config = (s) => `
-hosts: ["${s.domain}"]
+hosts: ${JSON.stringify(s.guests ? [s.domain, s.guests] : [s.domain])}
+${s.guests ? `host_config: { "${s.guests}": { auth_method: [anonymous], anonymous_protocol: sasl_anon } }` : ''}
 loglevel: info
 log_rotate_count: 0
 certfiles: ["${s.dir}/server.pem"]

@@ -45,6 +45,7 @@ modules_enabled = {
 }
 modules_disabled = { "s2s" }
 VirtualHost "${s.domain}"
+${s.guests ? `VirtualHost "${s.guests}"\n  authentication = "anonymous"` : ''}
 Component "${s.muc}" "muc"
   restrict_room_creation = false
 `;

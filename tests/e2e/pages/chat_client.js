@@ -56,6 +56,12 @@ export class ChatClient {
     this.connection.restore(jid, (status, condition) => this.on_status(status, condition));
   }
 
+  // To a session that somebody else has begun (prebind).
+  attach(url, { jid, sid, rid }, options = {}) {
+    this.create(url, options);
+    this.connection.attach(jid, sid, rid, (status, condition) => this.on_status(status, condition));
+  }
+
   disconnect() {
     this.connection.disconnect('bye');
   }
