@@ -95,12 +95,12 @@ void read_attribute(const Attribute& a, Body& body, bool& rid_seen) {
   }
 }
 
+}  // namespace
+
 BodyFault fault_of(const xmpp::Fault& fault) {
   // Limits are the operator's, so going beyond them is no syntax error (B-011).
   return {fault.kind == xmpp::FaultKind::too_large ? Condition::policy_violation : Condition::bad_request, fault.text};
 }
-
-}  // namespace
 
 BodyReader::BodyReader(const xmpp::Limits& limits, bool strict_text) : splitter_(limits), strict_text_(strict_text) {}
 

@@ -32,8 +32,9 @@ struct Body {
   bool restart = false;                                 // xmpp:restart='true' or '1'
   bool has_version = false;                             // xmpp:version present
   const std::vector<xmpp::Stanza>* payloads = nullptr;  // never null after read()
+  std::string_view piece;  // script syntax only: instead of payloads, a piece of a stream (S-004)
 
-  [[nodiscard]] bool empty() const { return payloads->empty(); }
+  [[nodiscard]] bool empty() const { return payloads->empty() && piece.empty(); }
 };
 
 // Why a document is not a body; always bad-request or policy-violation on the wire.
@@ -41,6 +42,7 @@ struct BodyFault {
   Condition condition;
   std::string_view text;  // static storage, for the log
 };
+[[nodiscard]] BodyFault fault_of(const xmpp::Fault& fault);
 
 class BodyReader {
  public:

@@ -27,6 +27,7 @@ Engine::Engine(const Policy& policy, const Creation& creation, Identity identity
       pacing_(policy, creation.wait, creation.hold, creation.requests, now),
       content_type_(creation.content_type.empty() ? nullptr
                                                   : std::make_unique<const std::string>(creation.content_type)),
+      script_(std::move(identity.script)),
       greeting_(
           std::make_unique<Greeting>(Greeting{std::move(identity.sid), std::move(identity.domain), creation.requests,
                                               creation.hold, creation.ver_major, creation.ver_minor})),
@@ -47,7 +48,7 @@ void Engine::on_create(xmpp::RequestId request, const Body& body, xmpp::Instant 
   ledger_ = AckLedger(body.rid, window_.requests(), client_acks_);
   out.list.emplace_back(xmpp::OpenLink{});
   push({request, now, fingerprint(body.raw), 0, true}, nullptr);
-  forward(body, now, out);
+  take_payload(body, now, out);
   settle(now, out);
 }
 
@@ -185,7 +186,7 @@ void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now,
 void Engine::take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   const bool restart = body.restart && body.type != BodyType::terminate;
   if (restart) ask_restart(rid, body, now, out);
-  forward(body, now, out);
+  take_payload(body, now, out);
   if (tombstone_) return;
   if (body.type == BodyType::terminate) return end_by_client(now, out);
   if (is_pause(body)) {
@@ -347,6 +348,12 @@ std::uint16_t Engine::status_of(Condition condition) const {
 }
 
 void Engine::reply(xmpp::RequestId request, std::uint16_t status, std::string_view body, xmpp::Actions& out) const {
+  if (script_) {
+    // No browser runs a script that comes as an error (B-170) or as another type.
+    out.list.emplace_back(
+        xmpp::Reply{request, 200, script_content_type, out.arena.store(as_script(body)), script_fields});
+    return;
+  }
   // Not the member itself: the shell may carry this out after a later step has erased the engine.
   const std::string_view type = content_type_ ? out.arena.store(*content_type_) : default_content_type;
   out.list.emplace_back(xmpp::Reply{request, status, type, body});

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "bosh/ack_ledger.hpp"
 #include "bosh/body.hpp"
@@ -20,6 +21,7 @@
 #include "bosh/policy.hpp"
 #include "bosh/restart.hpp"
 #include "bosh/rid_window.hpp"
+#include "bosh/script_syntax.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stanza.hpp"
@@ -57,8 +59,9 @@ struct Refusal {
 
 // Facts about the session that only the shell knows, fixed at creation.
 struct Identity {
-  std::string sid;     // minted by the shell (B-040)
-  std::string domain;  // `from` of the creation answer (B-042)
+  std::string sid;                                 // minted by the shell (B-040)
+  std::string domain;                              // `from` of the creation answer (B-042)
+  std::unique_ptr<ScriptStream> script = nullptr;  // null: pure syntax (S-004)
 };
 
 // For the one log line of a session's end, and for metrics later.
@@ -104,6 +107,8 @@ class Engine {
   [[nodiscard]] xmpp::Instant deadline() const;
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  // S-004: all requests of a session have the syntax of its first one; the shell sees to that.
+  [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
   // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
   [[nodiscard]] std::size_t held_bytes() const { return queue_.bytes() + window_.held_bytes(); }
 
@@ -137,7 +142,8 @@ class Engine {
   void note_idle(xmpp::Instant now);
 
   // ---- engine_flow.cpp: payload both ways, and when to answer
-  void forward(const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void take_payload(const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void forward(const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
   void pin_newest();
   void push_local(std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
@@ -195,6 +201,7 @@ class Engine {
   StreamRestart restart_;
   std::unique_ptr<const std::string> content_type_;  // null: default_content_type
   std::unique_ptr<const std::string> authid_;        // known, and not yet told (B-051)
+  std::unique_ptr<ScriptStream> script_;             // null: pure syntax
   std::unique_ptr<Greeting> greeting_;
   std::unique_ptr<Tombstone> tombstone_;
   Counters counters_;

@@ -13,8 +13,16 @@ using xmpp::StanzaKind;
 
 // ---- to the server
 
-void Engine::forward(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
-  const auto& payloads = *body.payloads;
+void Engine::take_payload(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+  if (!script_) return forward(*body.payloads, now, out);
+  if (const auto fault = script_->take(body.piece)) {
+    return end_with({xmpp::EndReason::protocol_fault, fault->condition, fault->text}, Told::culprit,
+                    window_.expected() - 1, now, out);
+  }
+  forward(script_->stanzas(), now, out);
+}
+
+void Engine::forward(const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out) {
   std::size_t size = 0;
   for (const xmpp::Stanza& payload : payloads) size += payload.bytes.size();
   if (size == 0) return;

@@ -13,7 +13,7 @@ std::size_t size_of(const std::optional<std::string_view>& text) {
 }  // namespace
 
 StoredBody::StoredBody(const Body& body) : payloads_(*body.payloads), body_(body) {
-  std::size_t size = size_of(body.key) + size_of(body.newkey) + size_of(body.lang);
+  std::size_t size = size_of(body.key) + size_of(body.newkey) + size_of(body.lang) + body.piece.size();
   for (const xmpp::Stanza& payload : payloads_) size += payload.bytes.size();
   bytes_.reserve(size);  // the views below must not move
   const auto keep = [this](std::string_view text) {
@@ -27,6 +27,7 @@ StoredBody::StoredBody(const Body& body) : payloads_(*body.payloads), body_(body
   if (body.key) body_.key = keep(*body.key);
   if (body.newkey) body_.newkey = keep(*body.newkey);
   if (body.lang) body_.lang = keep(*body.lang);
+  body_.piece = keep(body.piece);
   for (xmpp::Stanza& payload : payloads_) payload.bytes = keep(payload.bytes);
   body_.payloads = &payloads_;
 }

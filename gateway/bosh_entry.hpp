@@ -1,6 +1,8 @@
 // The way of a BOSH request from its bytes to its session: content coding, <body/>, the session by sid, or the
-// creation of one (PROTOCOL B-001...B-030, B-170, B-171, B-200...B-203).
+// creation of one (PROTOCOL B-001...B-030, B-170, B-171, B-200...B-203, S-001...S-007).
 #pragma once
+#include <string_view>
+
 #include "bosh/condition.hpp"
 #include "gateway/http_connection.hpp"
 
@@ -9,6 +11,8 @@ namespace gateway {
 class Shard;
 
 void serve_bosh(Shard& shard, HttpConnection& connection, const Request& request);
+// The same as XEP-0252 has it: a GET whose query is the <body/> (S-001 ... S-007).
+void serve_bosh_script(Shard& shard, HttpConnection& connection, const Request& request, std::string_view query);
 
 // A request for which no session is to blame (or known): the terminal condition as B-171 says.
 void refuse_bosh(Shard& shard, HttpConnection& connection, const Request& request, bosh::Condition condition,

@@ -153,6 +153,7 @@ void visit(Visitor& v, bosh::Policy& c) {
   v.choice("legacy_errors", c.legacy_errors, legacy_errors);
   v.texts("content_types", c.content_types);
   v.flag("offer_gzip_requests", c.offer_gzip_requests);
+  v.flag("script_syntax", c.script_syntax);
 }
 
 template <class Visitor>

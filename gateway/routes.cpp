@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bosh/script_syntax.hpp"
 #include "gateway/bosh_entry.hpp"
 #include "gateway/client_of.hpp"
 #include "gateway/info_page.hpp"
@@ -57,6 +58,11 @@ void serve_page(const Shard& shard, HttpConnection& connection, const Request& r
 
 // Without the query, and without what precedes the path in the absolute form, which a client sends to what it takes for
 // a proxy (RFC 9112 3.2.2).
+std::string_view query_of(std::string_view target) {
+  const auto mark = target.find('?');
+  return mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+}
+
 std::string_view path_of(std::string_view target) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!target.starts_with(scheme)) continue;
@@ -150,6 +156,11 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
       answer.status = 204;
       answer.fields = cors_.preflight();
       return connection.answer(sequence_of(request.id), answer);
+    }
+    const std::string_view query = query_of(request.head.target);
+    if (method == Method::get && endpoint == Endpoint::bosh && bosh::looks_like_script_query(query)) {
+      if (shard.config().bosh.script_syntax) return serve_bosh_script(shard, connection, request, query);
+      return say(connection, request, 404, "The script syntax of BOSH is not switched on.\n");  // S-005
     }
     if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);
     return say(connection, request, 405, "Only GET, HEAD, POST and OPTIONS.\n", "Allow: GET, HEAD, POST, OPTIONS\r\n");

@@ -7,6 +7,7 @@
 
 #include "bosh/key_chain.hpp"
 #include "bosh/response.hpp"
+#include "bosh/script_syntax.hpp"
 #include "xmpp/names.hpp"
 
 namespace bosh::test {
@@ -41,6 +42,17 @@ std::vector<std::string_view> lines_of(std::string_view script) {
     script.remove_prefix(std::min(end + 1, script.size()));
   }
   return lines;
+}
+
+// What the call of _BOSH_ gets, as far as our transcripts have anything to escape.
+std::string from_script(const xmpp::Reply& reply) {
+  std::string_view text = reply.body;
+  EXPECT_EQ(reply.content_type, script_content_type);
+  EXPECT_EQ(reply.fields, script_fields);
+  EXPECT_TRUE(text.starts_with("_BOSH_(\"") && text.ends_with("\")")) << text;
+  std::string body(text.substr(8, text.size() - 10));
+  for (auto at = body.find('\\'); at != std::string::npos; at = body.find('\\', at + 1)) body.erase(at, 1);
+  return body;
 }
 
 constexpr std::string_view reasons[] = {
@@ -158,7 +170,8 @@ void Transcript::request(std::string_view line) {
   const auto id = static_cast<xmpp::RequestId>(next_id_++);
   ids_[name] = id;
   labels_[id] = name;
-  const auto read = reader_.read(document);
+  std::string head;
+  const auto read = script_ ? read_script_body(reader_, document, head) : reader_.read(document);
   if (const auto* fault = std::get_if<BodyFault>(&read)) {
     extra_.push_back("BAD " + std::string(wire_name(fault->condition)));
     return;
@@ -174,7 +187,9 @@ void Transcript::create(xmpp::RequestId id, const Body& body) {
     extra_.push_back("REFUSED " + std::string(wire_name(refusal->condition)));
     return;
   }
-  engine_.emplace(policy, std::get<Creation>(read), Identity{"the-sid", "example.org"}, now_);
+  engine_.emplace(
+      policy, std::get<Creation>(read),
+      Identity{"the-sid", "example.org", script_ ? std::make_unique<ScriptStream>(pool_, limits_) : nullptr}, now_);
   engine_->on_create(id, body, now_, actions_);
 }
 
@@ -217,7 +232,7 @@ std::string Transcript::label(xmpp::RequestId id) const {
 std::string Transcript::render(const xmpp::Reply& reply) const {
   std::string line = "G>" + label(reply.request) + " ";
   if (reply.status != 200) line += std::to_string(reply.status) + " ";
-  const std::string body(reply.body);
+  const std::string body = script_ ? from_script(reply) : std::string(reply.body);
   if (body == empty_body) return line + "empty";
   if (!body.starts_with("<body")) return line + "NO BODY " + body;
   const auto end = body.find('>');

@@ -29,6 +29,7 @@
 #include "bosh/policy.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/fragment_splitter.hpp"
+#include "xmpp/parser_pool.hpp"
 
 namespace bosh::test {
 
@@ -40,6 +41,8 @@ class Transcript {
   void run(std::string_view script);
   // A session that is created by request 9 (answered, with features), hold='1' unless `attributes` say otherwise.
   void start(std::string_view attributes = "wait='60' hold='1' ver='1.6' xmpp:version='1.0'");
+  // From the first request on: XEP-0252. Answers are read as browsers would, so that they look the same here.
+  void speak_script() { script_ = true; }
   // Executes inputs only and returns everything that came out, one line each.
   std::vector<std::string> play(std::string_view script);
 
@@ -62,6 +65,8 @@ class Transcript {
   xmpp::Limits limits_;
   BodyReader reader_;
   xmpp::FragmentSplitter splitter_;
+  xmpp::ParserPool pool_;
+  bool script_ = false;
   std::optional<Engine> engine_;
   xmpp::Actions actions_;
   std::vector<std::string> extra_;  // lines that are no actions
