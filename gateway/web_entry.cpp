@@ -128,7 +128,7 @@ void serve_stream(Visit& visit, std::string_view item) {
   visit.connection.leave([&shard, session, older, wish = std::move(wish)](HttpConnection::Left left) mutable {
     auto& stream =
         shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
-    stream.start(stream_head(wish.page.nonce), session);
+    stream.start(stream_head(wish.page.nonce, wish.page.self), session);
     SessionHost* const host = shard.sessions().find(session);
     if (host == nullptr) return stream.finish(0);
     wish.connection = stream.ref();
