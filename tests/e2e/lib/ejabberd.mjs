@@ -63,6 +63,7 @@ modules:
   mod_disco: {}
   mod_http_api: {}
   mod_last: {}
+  ${s.archive ? 'mod_mam: { default: always }' : ''}
   mod_muc: { host: "${s.muc}" }
   mod_offline: {}
   mod_ping: {}

@@ -41,7 +41,7 @@ authentication = "internal_hashed"
 modules_enabled = {
   "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "pep", "private", "smacks", "vcard4",
   "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version", "admin_adhoc", "admin_shell", "posix",
-  "bosh", "websocket"
+  "bosh", "websocket"${s.archive ? ', "mam"' : ''}
 }
 modules_disabled = { "s2s" }
 VirtualHost "${s.domain}"
