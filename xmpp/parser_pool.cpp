@@ -55,6 +55,8 @@ void ParserPool::give_back(std::unique_ptr<LentParser> parser) {
   if (parser->swollen || max_spare_ == 0) return;
   if (!parser->reader.between_children()) parser->context.reset();
   parser->pending.clear();
+  parser->kept_back.clear();
+  parser->scanned = 0;
   if (parser->pending.capacity() > worth_keeping) std::string().swap(parser->pending);
   spare_.push_back(std::move(parser));
   if (spare_.size() > max_spare_) spare_.erase(spare_.begin());

@@ -14,6 +14,7 @@
 #include "xmpp/limits.hpp"
 #include "xmpp/namespace_fixup.hpp"
 #include "xmpp/stream_splitter.hpp"
+#include "xmpp/tag_scan.hpp"
 #include "xmpp/xml_reader.hpp"
 
 namespace xmpp {
@@ -31,6 +32,9 @@ struct LentParser {
   std::shared_ptr<const StreamContext> context;  // the header it stands behind; null: must be reset
   std::string pending;                           // the bytes of a stanza that has begun, until it is complete
   std::uint64_t pending_begin = 0;
+  std::string kept_back;  // behind `pending`, and not read yet: pieces of an unfinished tag
+  TagScan scan;           // of `pending` and `kept_back`, as far as `scanned`
+  std::size_t scanned = 0;
   bool swollen = false;  // its buffers have grown: not worth keeping
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "xmpp/names.hpp"
 #include "xmpp/parser_pool.hpp"
@@ -18,6 +19,9 @@ constexpr std::uint64_t renew_after = 128 * 1024;
 
 // A stanza above this leaves buffers behind that are not worth keeping.
 constexpr std::size_t swollen_bytes = 32 * 1024;
+
+// An unfinished tag below this is read again with every piece of it; above, small pieces wait for more.
+constexpr std::size_t rescan_bytes = 2 * 1024;
 
 }  // namespace
 
@@ -135,6 +139,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     const auto base = lent.reader.base();
     if (base == lent.reader.fed()) {
       lent.pending.clear();
+      lent.scanned = 0;
       return;
     }
     if (outstanding() > swollen_bytes) lent.swollen = true;
@@ -143,6 +148,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     } else {
       lent.pending.assign(chunk_.substr(static_cast<std::size_t>(base - chunk_begin_)));
       lent.pending_begin = base;
+      lent.scanned = 0;
     }
   }
 
@@ -172,6 +178,37 @@ void StreamSplitter::reset() {
 void StreamSplitter::feed(std::string_view bytes, StreamEvents& out) {
   if (done_ || bytes.empty()) return;
   if (!parser_) parser_ = pool_.lend(limits_, context_);
+  if (may_wait(bytes)) {
+    parser_->kept_back.append(bytes);
+  } else if (parser_->kept_back.empty()) {
+    read(bytes, out);
+  } else {
+    std::string all = std::exchange(parser_->kept_back, {});
+    read(all.append(bytes), out);
+  }
+}
+
+// True: these bytes do not finish the tag that has begun, and are few beside it. What is above a limit never waits.
+bool StreamSplitter::may_wait(std::string_view bytes) {
+  LentParser& lent = *parser_;
+  const std::size_t there = lent.pending.size() + lent.kept_back.size();
+  if (lent.pending.size() < rescan_bytes || lent.kept_back.size() + bytes.size() > lent.pending.size() / 2 ||
+      there + bytes.size() >= limits_.max_bytes) {
+    return false;
+  }
+  if (lent.scanned == 0) lent.scan = TagScan();
+  if (lent.scanned < lent.pending.size()) {
+    lent.scan.advance(std::string_view(lent.pending).substr(lent.scanned));
+    lent.scanned = lent.pending.size();
+  }
+  TagScan with = lent.scan;
+  if (!lent.scan.in_tag() || !with.advance(bytes)) return false;
+  lent.scan = with;
+  lent.scanned = there + bytes.size();
+  return true;
+}
+
+void StreamSplitter::read(std::string_view bytes, StreamEvents& out) {
   Run(*this, bytes, out).go();
   if (done_) {
     parser_->context.reset();

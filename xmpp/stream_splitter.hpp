@@ -1,5 +1,6 @@
 // Cuts the byte stream of an XMPP server into its top-level children (RFC 6120 4). Bytes in, events out: it never
-// calls back, holds no socket, and the same bytes in any partition give the same events.
+// calls back, holds no socket, and the same bytes in any partition give the same events; only what is wrong inside of a
+// long tag that comes in small pieces is told once some more of it is there (see may_wait()).
 // It refuses DTD, PI, comments, foreign encodings and everything above Limits while reading (U-018), ignores text
 // between stanzas (whitespace keep-alives), and makes each stanza self-contained (see stanza.hpp).
 // Not thread-safe: one stream, one shard. Not a DOM: nothing below the top level is kept.
@@ -57,6 +58,8 @@ class StreamSplitter {
  private:
   friend class ParserPool;
   class Run;
+  [[nodiscard]] bool may_wait(std::string_view bytes);
+  void read(std::string_view bytes, StreamEvents& out);
   ParserPool& pool_;
   const Limits& limits_;
   std::unique_ptr<LentParser> parser_;            // only in the middle of a stanza or header

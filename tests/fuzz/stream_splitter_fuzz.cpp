@@ -1,9 +1,11 @@
 // The first byte chooses the limits and how the rest is cut; the events must be those of the uncut bytes, with as
 // many streams on one pool as there are, so that parsers are taken back in between.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -47,10 +49,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto limits = limits_of(data[0]);
-  const auto whole = test::split_stream(bytes, limits);
+  // What is wrong inside an unfinished tag may be told late, but no later than with a piece of some size.
+  const std::string tail(std::max<std::size_t>(size, 4096), ' ');
+  const auto whole = test::split_stream(std::string(bytes) + tail, limits);
 
   xmpp::ParserPool pool(data[0] % 4);
-  const auto pieces = cut(bytes, data[0] / 4);
+  auto pieces = cut(bytes, data[0] / 4);
+  pieces.push_back(tail);
   struct Stream {
     Stream(xmpp::ParserPool& lender, const xmpp::Limits& given) : splitter(lender, given) {}
     xmpp::StreamSplitter splitter;
