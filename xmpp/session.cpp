@@ -118,10 +118,13 @@ void Session::on_event(const StreamEvent& event, Instant now, SessionActions& ou
 
 void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.kind == StanzaKind::stream_error) return on_stream_error(stanza, now, out);
-  if (state_ == State::negotiating) return take(negotiation_.on_stanza(stanza), stanza, now, out);
+  const bool ours = stanza.kind == StanzaKind::management && request_.management == Management::owned;
+  if (state_ == State::negotiating) {
+    if (ours) return;  // there is nothing to count yet, and the client is to see none of it
+    return take(negotiation_.on_stanza(stanza), stanza, now, out);
+  }
   if (stanza.kind == StanzaKind::features) return show_features(stanza, now, out);  // as after SASL2
-  if (stanza.kind == StanzaKind::management && request_.management == Management::owned)
-    return on_management(stanza, now, out);
+  if (ours) return on_management(stanza, now, out);
   if (stanza.is_sasl()) logging_in_ = true;
   if (stanza.kind == StanzaKind::sasl_success) logged_in_ = true;
   if (stanza.kind == StanzaKind::sasl2_success) {

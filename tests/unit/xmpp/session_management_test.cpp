@@ -74,6 +74,16 @@ TEST(SessionManagement, IsTheGatewaysAlone) {
   EXPECT_THAT(rig.server(r), ElementsAre("send " + a(1)));
 }
 
+TEST(SessionManagement, IsHiddenWhileTheStreamIsNegotiated) {
+  Managed rig;
+  into_restarted(rig);
+  EXPECT_THAT(rig.server(theirs), ElementsAre("opened i1"));
+  EXPECT_THAT(rig.server(r + a(0) + enabled), IsEmpty());
+  EXPECT_THAT(rig.server(bound_features),
+              ElementsAre(delivered("<stream:features>" + bind_feature + "</stream:features>")));
+  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
+}
+
 TEST(SessionManagement, IsTheClientsWhereItIsTransparent) {
   Managed rig(Management::transparent);
   into_restarted(rig);
