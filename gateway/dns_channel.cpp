@@ -33,13 +33,24 @@ template <class Callback>
 struct Call {
   Callback callback;
   std::weak_ptr<const bool> alive;
+  std::exception_ptr& trouble;  // while alive
 };
+
+// c-ares is C: nothing may be thrown through it.
+template <class Step>
+void keep_trouble(std::exception_ptr& trouble, Step step) noexcept {
+  try {
+    step();
+  } catch (...) {
+    if (!trouble) trouble = std::current_exception();
+  }
+}
 
 void on_message(void* argument, int code, int, unsigned char* bytes, int size) {
   const std::unique_ptr<Call<DnsChannel::OnMessage>> call(static_cast<Call<DnsChannel::OnMessage>*>(argument));
   if (call->alive.expired()) return;
   const std::span<const unsigned char> message(bytes, bytes == nullptr ? 0 : static_cast<std::size_t>(size));
-  call->callback(status_of(code), message, ares_strerror(code));
+  keep_trouble(call->trouble, [&] { call->callback(status_of(code), message, ares_strerror(code)); });
 }
 
 std::vector<boost::asio::ip::address> addresses_of(const ares_addrinfo& info, std::uint32_t& ttl) {
@@ -69,15 +80,17 @@ void on_addresses(void* argument, int code, int, ares_addrinfo* result) {
   const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> info(result, &ares_freeaddrinfo);
   const std::unique_ptr<Call<DnsChannel::OnAddresses>> call(static_cast<Call<DnsChannel::OnAddresses>*>(argument));
   if (call->alive.expired()) return;
-  DnsAddresses answer;
-  answer.status = status_of(code);
-  answer.failure = ares_strerror(code);
-  if (info) {
-    answer.ttl = std::numeric_limits<std::uint32_t>::max();
-    answer.addresses = addresses_of(*info, answer.ttl);
-  }
-  if (answer.status == DnsStatus::found && answer.addresses.empty()) answer.status = DnsStatus::nothing;
-  call->callback(std::move(answer));
+  keep_trouble(call->trouble, [&] {
+    DnsAddresses answer;
+    answer.status = status_of(code);
+    answer.failure = ares_strerror(code);
+    if (info) {
+      answer.ttl = std::numeric_limits<std::uint32_t>::max();
+      answer.addresses = addresses_of(*info, answer.ttl);
+    }
+    if (answer.status == DnsStatus::found && answer.addresses.empty()) answer.status = DnsStatus::nothing;
+    call->callback(std::move(answer));
+  });
 }
 
 }  // namespace
@@ -96,7 +109,8 @@ DnsChannel::DnsChannel(boost::asio::io_context& io, const Options& options) : io
   char lookups[] = "fb";  // /etc/hosts first, then DNS
   settings.lookups = lookups;
   settings.sock_state_cb = [](void* self, ares_socket_t descriptor, int read, int write) {
-    static_cast<DnsChannel*>(self)->watch(descriptor, read != 0, write != 0);
+    auto& channel = *static_cast<DnsChannel*>(self);
+    keep_trouble(channel.trouble_, [&] { channel.watch(descriptor, read != 0, write != 0); });
   };
   settings.sock_state_cb_data = this;
   // An empty list: names are complete as they are.
@@ -123,9 +137,10 @@ DnsChannel::~DnsChannel() {
 void DnsChannel::query_srv(const std::string& name, OnMessage callback) {
   if (channel_ == nullptr) return callback(DnsStatus::failed, {}, failure_);
   constexpr int class_internet = 1, type_srv = 33;
-  auto call = std::make_unique<Call<OnMessage>>(Call<OnMessage>{std::move(callback), alive_});
+  auto call = std::make_unique<Call<OnMessage>>(Call<OnMessage>{std::move(callback), alive_, trouble_});
   ares_query(channel_, name.c_str(), class_internet, type_srv, &on_message, call.release());
   arm_timer();
+  rethrow();
 }
 
 void DnsChannel::query_addresses(const std::string& name, OnAddresses callback) {
@@ -139,9 +154,10 @@ void DnsChannel::query_addresses(const std::string& name, OnAddresses callback) 
   hints.ai_socktype = SOCK_STREAM;
   // Unsorted: sorting opens a socket an address to ask the kernel for routes; families are interleaved later anyway.
   hints.ai_flags = ARES_AI_NOSORT;
-  auto call = std::make_unique<Call<OnAddresses>>(Call<OnAddresses>{std::move(callback), alive_});
+  auto call = std::make_unique<Call<OnAddresses>>(Call<OnAddresses>{std::move(callback), alive_, trouble_});
   ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, &on_addresses, call.release());
   arm_timer();
+  rethrow();
 }
 
 void DnsChannel::watch(int descriptor, bool read, bool write) {
@@ -195,6 +211,11 @@ void DnsChannel::ready(int descriptor, std::uint64_t generation, bool read, cons
   watch = current();
   if (watch != nullptr) wait(descriptor, *watch);
   arm_timer();
+  rethrow();
+}
+
+void DnsChannel::rethrow() {
+  if (trouble_) std::rethrow_exception(std::exchange(trouble_, nullptr));
 }
 
 void DnsChannel::arm_timer() {
@@ -210,6 +231,7 @@ void DnsChannel::arm_timer() {
     if (error || alive.expired()) return;
     ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     arm_timer();
+    rethrow();
   });
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -64,6 +65,7 @@ class DnsChannel {
   void wait(int descriptor, Watch& watch);
   void ready(int descriptor, std::uint64_t generation, bool read, const boost::system::error_code& error);
   void arm_timer();
+  void rethrow();
 
   boost::asio::io_context& io_;
   boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
@@ -75,6 +77,8 @@ class DnsChannel {
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
   ares_channel channel_ = nullptr;
   std::string failure_;  // why there is no channel
+  // Thrown in a callback (no memory): it must not pass through c-ares, so it waits here until that has returned.
+  std::exception_ptr trouble_;
 };
 
 }  // namespace gateway
