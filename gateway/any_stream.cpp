@@ -1,7 +1,9 @@
 #include "gateway/any_stream.hpp"
 
+#include <linux/sockios.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -143,6 +145,11 @@ IoResult AnyStream::write(std::span<const std::string_view> parts) {
     bytes.remove_prefix(sent);
   }
   return result;
+}
+
+bool AnyStream::all_arrived() const {
+  int waiting = 0;
+  return descriptor_ >= 0 && ::ioctl(descriptor_, SIOCOUTQ, &waiting) == 0 && waiting == 0;
 }
 
 void AnyStream::shutdown_write() {

@@ -50,6 +50,8 @@ class AnyStream {
   [[nodiscard]] IoResult read(std::span<char> into);
   // Writes the parts as if they were one. May write less; what was written is the prefix of `bytes` bytes.
   [[nodiscard]] IoResult write(std::span<const std::string_view> parts);
+  // The peer's machine has acknowledged all that was written (SIOCOUTQ). Behind a proxy the peer is the proxy.
+  [[nodiscard]] bool all_arrived() const;
   // TLS holds decrypted bytes that no readiness of the socket will announce.
   [[nodiscard]] bool has_buffered() const { return ssl_ && SSL_pending(ssl_.get()) > 0; }
 

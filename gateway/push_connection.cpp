@@ -13,6 +13,8 @@ namespace {
 
 // How long the browser may take to read the last chunk and close, once we have closed our side.
 constexpr xmpp::Duration drain_time = std::chrono::seconds(5);
+// From a chunk to the question whether it has arrived. Until then the session takes it for unseen.
+constexpr xmpp::Duration arrival_check = std::chrono::milliseconds(500);
 
 }  // namespace
 
@@ -61,6 +63,7 @@ void PushConnection::on_readable() {
 
 std::size_t PushConnection::push(std::string_view chunk) {
   if (closed_ || finishing_) return 0;
+  if (unproven_since_ == xmpp::never) unproven_since_ = steady_now();
   const std::array<std::string_view, 1> parts{chunk};
   after_write(outbox_.write(stream_, parts));
   return outbox_.pending();
@@ -69,6 +72,7 @@ std::size_t PushConnection::push(std::string_view chunk) {
 void PushConnection::finish(std::uint16_t) {
   if (closed_ || finishing_) return;
   finishing_ = true;
+  checking_ = false;
   after_write(outbox_.flush(stream_));
 }
 
@@ -87,7 +91,8 @@ void PushConnection::after_write(Outbox::Result result) {
       stream_.want_write(false);
       blocked_ = false;
       if (!finishing_) {
-        deadline_ = xmpp::never;
+        if (!checking_) set_deadline(arrival_check);
+        checking_ = true;
       } else if (!drained_) {
         drained_ = true;
         stream_.shutdown_write();
@@ -96,6 +101,7 @@ void PushConnection::after_write(Outbox::Result result) {
       return;
     case Outbox::Result::wait_read:
     case Outbox::Result::wait_write:
+      checking_ = false;
       if (!blocked_) set_deadline(shard_.config().limits.write_timeout);
       blocked_ = true;
       return stream_.want_write(result == Outbox::Result::wait_write);
@@ -103,6 +109,7 @@ void PushConnection::after_write(Outbox::Result result) {
       // Closing here would call into the session in the middle of its step.
       outbox_.clear();
       note_buffered();
+      checking_ = false;
       return set_deadline(xmpp::Duration::zero());
   }
 }
@@ -116,7 +123,21 @@ void PushConnection::on_timer(xmpp::Instant now) {
   const auto step = shard_.step_of(id_);
   if (deadline_ == xmpp::never) return;
   if (now < deadline_) return arm(deadline_);
+  if (std::exchange(checking_, false)) return check_arrival(now);
   close();
+}
+
+// A client that has vanished without a word takes what is written into the buffers of the kernel, and shows in nothing
+// else.
+void PushConnection::check_arrival(xmpp::Instant now) {
+  if (stream_.all_arrived()) {
+    deadline_ = unproven_since_ = xmpp::never;
+    if (SessionHost* const host = shard_.sessions().find(session_)) host->arrived(ref());
+    return;
+  }
+  if (now >= unproven_since_ + shard_.config().limits.write_timeout) return close();
+  checking_ = true;
+  set_deadline(arrival_check);
 }
 
 void PushConnection::close() {

@@ -47,6 +47,7 @@ class PushConnection final : public Timed, private Watcher {
   void on_ready(Ready ready) override;
   void on_readable();
   void after_write(Outbox::Result result);
+  void check_arrival(xmpp::Instant now);
   void set_deadline(xmpp::Duration from_now);
   void note_buffered();
 
@@ -57,10 +58,12 @@ class PushConnection final : public Timed, private Watcher {
   SessionId session_;
   Outbox outbox_;
   xmpp::Instant deadline_ = xmpp::never;
-  std::uint32_t buffered_ = 0;  // as it was told to the shard
-  bool blocked_ = false;        // a chunk waits for the client to read
-  bool finishing_ = false;      // nothing more will be pushed
-  bool drained_ = false;        // and our side is closed
+  xmpp::Instant unproven_since_ = xmpp::never;  // when the oldest was written that may not have arrived; never: all has
+  std::uint32_t buffered_ = 0;                  // as it was told to the shard
+  bool blocked_ = false;                        // a chunk waits for the client to read
+  bool checking_ = false;                       // deadline_ is for check_arrival()
+  bool finishing_ = false;                      // nothing more will be pushed
+  bool drained_ = false;                        // and our side is closed
   bool closed_ = false;
 };
 

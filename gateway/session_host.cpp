@@ -82,6 +82,17 @@ void SessionHost::unsent(xmpp::ConnectionRef connection, std::size_t bytes) {
   carry_out(now);
 }
 
+void SessionHost::arrived(xmpp::ConnectionRef connection) {
+  const auto entered = step();
+  const auto now = steady_now();
+  ask([&](auto& engine) {
+    if constexpr (requires { engine.on_arrived(connection, now, actions()); }) {
+      engine.on_arrived(connection, now, actions());
+    }
+  });
+  carry_out(now);
+}
+
 void SessionHost::tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now) {
   ask([&](auto& engine) {
     if constexpr (requires { engine.on_unsent(connection, bytes, now, actions()); }) {

@@ -73,6 +73,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void gone(xmpp::RequestId request);
   void lost(xmpp::ConnectionRef connection);
   void unsent(xmpp::ConnectionRef connection, std::size_t bytes);
+  void arrived(xmpp::ConnectionRef connection);
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
 

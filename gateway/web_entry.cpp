@@ -61,7 +61,7 @@ std::size_t backlog_of(const Visit& visit, std::size_t least) {
 template <typename Step>
 void step(Visit& visit, Step what) {
   visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
-    engine.used(now);
+    engine.used(now, out);
     what(engine, now, out);
     engine.show(now, out);
   });
@@ -185,7 +185,7 @@ void serve_plain(Visit& visit, std::string_view item) {
     page.once = random_token();
     answer_page(visit, visit.shard.pages().plain(page, backlog, view, *shown));
   }
-  step(visit, [](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.seen(now, out); });
+  step(visit, [&](WebEngine& engine, xmpp::Instant, xmpp::Actions&) { engine.page_written(id); });
 }
 
 void serve_private(Visit& visit, std::string_view item, std::string_view rest) {

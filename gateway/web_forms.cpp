@@ -18,7 +18,7 @@ template <typename Command>
 auto order(Visit& visit, Command command) {
   decltype(command(visit.engine->client(), xmpp::Instant{}, visit.shard.actions())) result{};
   visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
-    engine.used(now);
+    engine.used(now, out);
     result = command(engine.client(), now, out);
     engine.show(now, out);
   });

@@ -124,6 +124,20 @@ std::uint32_t ChatModel::unread() const {
   return sum;
 }
 
+// What a row and an occupant take beside their texts, with the nodes of the maps and usual names.
+std::size_t ChatModel::held_bytes() const {
+  constexpr std::size_t row = sizeof(Conversation) + 300, occupant = sizeof(Occupant) + 150;
+  return text_size_ + status_size_ + conversations_.size() * row + occupants_ * occupant +
+         static_cast<std::size_t>(journal_.next() - journal_.first()) * sizeof(Event);
+}
+
+void ChatModel::forget() {
+  conversations_.clear();
+  by_address_.clear();
+  uploads_.clear();
+  roster_size_ = text_size_ = status_size_ = occupants_ = 0;
+}
+
 // ---- session and rows ----------------------------------------------------------------------------------------------
 
 void ChatModel::note(EventKind what, ConversationId conversation, std::uint32_t item) {
@@ -191,6 +205,8 @@ void ChatModel::erase(ConversationId id) {
   if (found == conversations_.end()) return;
   Conversation& conversation = found->second;
   for (const auto& message : conversation.messages) text_size_ -= weight(message);
+  status_size_ -= conversation.status.size();
+  if (conversation.room) occupants_ -= conversation.room->occupants.size();
   if (conversation.listed()) note(EventKind::rows_changed, id);
   by_address_.erase(conversation.address);
   conversations_.erase(found);
@@ -209,6 +225,8 @@ void ChatModel::set_presence(Conversation& of, Show show, std::string status) {
     note(EventKind::presence_changed, of.id);
   }
   if (of.status == status) return;
+  status_size_ += status.size();
+  status_size_ -= of.status.size();
   of.status = std::move(status);
   note(EventKind::status_changed, of.id);
 }
@@ -346,6 +364,7 @@ Occupant* ChatModel::set_occupant(Conversation& in, Occupant occupant) {
     return nullptr;
   }
   occupant.id = OccupantId{++last_occupant_};
+  ++occupants_;
   Occupant& made = all[occupant.nick];
   made = std::move(occupant);
   note(EventKind::occupant_joined, in.id, number(made.id));
@@ -361,10 +380,12 @@ void ChatModel::remove_occupant(Conversation& in, std::string_view nick) {
   }
   note(EventKind::occupant_left, in.id, number(there->second.id));
   all.erase(there);
+  --occupants_;
 }
 
 void ChatModel::clear_occupants(Conversation& in) {
   for (const auto& [nick, occupant] : in.room->occupants) note(EventKind::occupant_left, in.id, number(occupant.id));
+  occupants_ -= in.room->occupants.size();
   in.room->occupants.clear();
   in.room->more_occupants = 0;
 }

@@ -224,8 +224,12 @@ class ChatModel {
   // by presence, then by title.
   [[nodiscard]] std::vector<const Conversation*> rows() const;
   [[nodiscard]] std::uint32_t unread() const;  // of all conversations
+  // About what it takes: texts to the byte, rows, occupants and events by their number.
+  [[nodiscard]] std::size_t held_bytes() const;
 
   // ---- for the client: every change goes through one of these and is in the journal
+  // The session is over: what is kept from here on is the account, which says why.
+  void forget();
   void set_account(Account account, EventKind what);  // own_changed or link_changed
   // Finds or makes it. Null: the bound is reached and nothing may be dropped for it.
   Conversation* require(std::string_view address, RowKind kind);
@@ -271,6 +275,7 @@ class ChatModel {
   std::unordered_map<std::string, ConversationId> by_address_;
   std::map<UploadId, Upload> uploads_;
   std::size_t roster_size_ = 0, text_size_ = 0;
+  std::size_t status_size_ = 0, occupants_ = 0;  // bytes of all status texts; in all rooms
   std::uint32_t last_conversation_ = 0, last_message_ = 0, last_occupant_ = 0, last_upload_ = 0;
 };
 

@@ -11,6 +11,7 @@ namespace webclient {
 
 namespace {
 
+constexpr std::size_t max_held = 1000;                    // the wire acknowledges the oldest long before
 constexpr auto typing_lasts = std::chrono::seconds(120);  // a client that vanishes says nothing any more
 
 bool sees_us(const Conversation& row) {
@@ -101,13 +102,39 @@ void Chats::take_archived(xmpp::ElementView inner, const Archived& archived, Tur
   take(*place, inner, std::move(fields), read, turn);
 }
 
-bool Chats::is_known(const Conversation& in, const Message& message) const {
-  return std::any_of(in.messages.begin(), in.messages.end(), [&](const Message& there) {
+const Message* Chats::find_known(const Conversation& in, const Message& message) {
+  const auto found = std::find_if(in.messages.begin(), in.messages.end(), [&](const Message& there) {
     if (!message.archive_id.empty() && message.archive_id == there.archive_id) return true;
     // A message that we sent, and the copy of it in the archive or on its way round.
     return !message.wire_id.empty() && message.wire_id == there.wire_id && message.direction == there.direction &&
            (message.archive_id.empty() || there.archive_id.empty());
   });
+  return found == in.messages.end() ? nullptr : &*found;
+}
+
+// Until a reader has it, this session may end without anybody having seen it; what is in the archive is not lost by
+// that.
+void Chats::hold(const Conversation& in, const Message& message) {
+  if (!message.unread || message.archived || !wire_.managed()) return;
+  held_.push_back({wire_.mark(), in.id, message.id});
+  if (held_.size() > max_held) held_.pop_front();
+}
+
+void Chats::proven(ConversationId in, const Wire::Mark& shown) {
+  std::erase_if(held_, [&](const Held& held) {
+    return held.conversation == in && !(held.mark.stream == shown.stream && shown.is_before(held.mark));
+  });
+}
+
+Wire::Mark Chats::not_held(Wire::Mark shown) {
+  while (!held_.empty()) {
+    const Held& oldest = held_.front();
+    const auto* row = model_.find(oldest.conversation);
+    if (wire_.is_present(oldest.mark) && row != nullptr && model_.find(*row, oldest.message) != nullptr) break;
+    held_.pop_front();
+  }
+  if (held_.empty() || shown.is_before(held_.front().mark)) return shown;
+  return {shown.stream, held_.front().mark.stanza - 1};
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
@@ -129,19 +156,24 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   fields.direction = place.outgoing ? Direction::outgoing : Direction::incoming;
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
-  if (is_known(*row, fields)) {
+  if (const auto* known = find_known(*row, fields)) {
+    hold(*row, *known);
     // The copy tells under which id the archive has ours.
     for (auto& there : row->messages) {
       if (there.wire_id == fields.wire_id && there.archive_id.empty()) there.archive_id = fields.archive_id;
     }
     return;
   }
-  if (place.outgoing) model_.mark_read(*row);
+  if (place.outgoing) {  // from another of our devices, or on its way round: it was read there
+    model_.mark_read(*row);
+    proven(row->id, wire_.mark());
+  }
   model_.set_open(*row, true);
   const auto* old = find_corrected(model_, *row, fields, read.corrects);
   const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);
   auto* added = model_.add_message(*row, std::move(fields));
   auto* replaced = old_id ? model_.edit(*row, *old_id) : nullptr;
+  if (added != nullptr) hold(*row, *added);
   if (added != nullptr && replaced != nullptr) model_.replace(*row, *replaced, *added);
   if (read.wants_receipt && !place.outgoing) send_receipt(*row, message, read, turn);
 }
@@ -199,7 +231,7 @@ std::optional<Chats::Older> Chats::read_archived(xmpp::ElementView inner, const 
   older.message.archive_id = archived.id;
   older.message.delayed = older.message.archived = true;
   const auto* row = model_.find(with);
-  if (row != nullptr && is_known(*row, older.message)) return std::nullopt;
+  if (row != nullptr && find_known(*row, older.message) != nullptr) return std::nullopt;
   return older;
 }
 

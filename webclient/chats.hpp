@@ -4,6 +4,7 @@
 // What a message claims counts only from whom it may come: carbons from our own account, receipts and corrections from
 // the other side of the same conversation, times and archive ids from our own server.
 #pragma once
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -40,6 +41,12 @@ class Chats {
   // After the older ones are in: links corrections to what they correct.
   void link_corrections(Conversation& in, const std::vector<std::pair<std::string, std::string>>& id_and_corrected);
 
+  // A reader has got what is in this conversation, up to the mark.
+  void proven(ConversationId in, const Wire::Mark& shown);
+  // What the server need not keep, where everything up to `shown` has been shown: nothing beyond the oldest message
+  // that no reader has got.
+  [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
+
   void on_sent(const std::vector<SentMessage>& arrived);
   void on_error(xmpp::ElementView message);  // type error; of rooms as well
 
@@ -63,7 +70,8 @@ class Chats {
   [[nodiscard]] std::optional<Place> place_of(xmpp::ElementView message) const;
   void on_carbon(xmpp::ElementView forwarded, bool sent, Turn& turn);
   void take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn);
-  bool is_known(const Conversation& in, const Message& message) const;
+  static const Message* find_known(const Conversation& in, const Message& message);
+  void hold(const Conversation& in, const Message& message);
   void set_typing(Conversation& of, Typing typing, Turn& turn);
   void send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn);
   Sent submit(Conversation& to, std::string_view text, std::string_view link, std::string_view corrects, Turn& turn);
@@ -72,6 +80,12 @@ class Chats {
   Wire& wire_;
   const Self& self_;
   std::map<ConversationId, xmpp::Instant> typing_until_;
+  struct Held {
+    Wire::Mark mark;  // the stanza that brought it
+    ConversationId conversation{};
+    MessageId message{};
+  };
+  std::deque<Held> held_;  // with no reader yet, so that the server keeps them too; oldest first
 };
 
 // The newest in a chain of corrections that begins with the message of this id, written by the same as `by`; null if

@@ -41,9 +41,10 @@ Turn Client::turn(xmpp::Instant now, xmpp::Actions& out) const {
   return {now, started_wall_ + std::chrono::duration_cast<std::chrono::seconds>(now - started_), out};
 }
 
-void Client::seen(xmpp::Instant now, xmpp::Actions& out) {
+void Client::seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant now, xmpp::Actions& out) {
   auto step = turn(now, out);
-  wire_.seen(step);
+  chats_.proven(read, shown);
+  wire_.seen(chats_.not_held(shown), step);
 }
 
 // ---- stanzas -------------------------------------------------------------------------------------------------------

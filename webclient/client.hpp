@@ -62,9 +62,15 @@ class Client {
   [[nodiscard]] const std::string& location() const { return wire_.location(); }
   // The clock on the wall has been set.
   void set_clock(xmpp::Instant now, WallTime wall);
-  // Everything in the model has been written to a reader. Until then the server is not told that it has arrived, so
-  // that it is not lost with this session (a vanished reader's messages are the server's to keep).
-  void seen(xmpp::Instant now, xmpp::Actions& out);
+  // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.
+  [[nodiscard]] std::size_t held_bytes() const { return model_.held_bytes() + wire_.kept_bytes(); }
+  // After the end: only why is kept.
+  void forget() { model_.forget(); }
+  [[nodiscard]] Wire::Mark mark() const { return wire_.mark(); }
+  // What was in the model at the mark has reached a reader, with the texts of the conversation `read` (0: of none).
+  // Until then the server is not told that it has arrived, so that it is not lost with this session: the messages of a
+  // reader who has vanished are the server's to keep.
+  void seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant now, xmpp::Actions& out);
 
   // ---- commands of pages. What is wrong is a Problem; what happens shows in the model.
   void log_out(xmpp::Instant now, xmpp::Actions& out);

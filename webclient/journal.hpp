@@ -44,6 +44,8 @@ class Journal {
 
   // The number of the event that comes next; take it before rendering, then follow from it.
   [[nodiscard]] std::uint64_t next() const { return first_ + events_.size(); }
+  // The number of the oldest that is kept.
+  [[nodiscard]] std::uint64_t first() const { return first_; }
   // False: too far behind (or from another session): render anew.
   [[nodiscard]] bool reaches(std::uint64_t number) const { return number >= first_ && number <= next(); }
   // first kept <= number < next().

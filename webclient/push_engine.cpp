@@ -75,7 +75,12 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   }
   std::string bytes = pages.stream(wish.page, view, shown);
   append_keep_alive(bytes, stream.nonce, stream.beat);
-  stream.bytes = bytes.size();
+  give(stream, std::move(bytes), out);
+}
+
+void PushEngine::give(Stream& stream, std::string bytes, std::vector<Chunk>& out) {
+  stream.bytes += bytes.size();
+  stream.arrived = false;
   out.push_back(Chunk{stream.connection, std::move(bytes), false});
 }
 
@@ -83,6 +88,15 @@ void PushEngine::on_unsent(xmpp::ConnectionRef connection, std::size_t bytes) {
   for (auto& stream : streams_) {
     if (stream.connection == connection) stream.writable = bytes == 0;
   }
+}
+
+PushEngine::Arrived PushEngine::on_arrived(xmpp::ConnectionRef connection, const Journal& journal) {
+  for (auto& stream : streams_) {
+    if (stream.connection != connection) continue;
+    stream.arrived = stream.writable;
+    return {stream.arrived && stream.next >= journal.next(), stream.shown};
+  }
+  return {};
 }
 
 void PushEngine::on_gone(xmpp::ConnectionRef connection) {
@@ -228,9 +242,7 @@ void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, st
     ++stream.rules;
     stream.last_beat = now;
   }
-  if (bytes.empty()) return;
-  stream.bytes += bytes.size();
-  out.push_back(Chunk{stream.connection, std::move(bytes), false});
+  if (!bytes.empty()) give(stream, std::move(bytes), out);
 }
 
 // When the stream is to end, if no message comes before that.
@@ -267,14 +279,14 @@ xmpp::Instant PushEngine::deadline(const Journal& journal) const {
 
 bool PushEngine::is_up_to_date(const Journal& journal) const {
   return !streams_.empty() && std::all_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
-    return stream.writable && stream.next >= journal.next();
+    return stream.arrived && stream.next >= journal.next();
   });
 }
 
 std::vector<ConversationId> PushEngine::shown() const {
   std::vector<ConversationId> out;
   for (const auto& stream : streams_) {
-    if (stream.shown != ConversationId{}) out.push_back(stream.shown);
+    if (stream.writable && stream.shown != ConversationId{}) out.push_back(stream.shown);
   }
   return out;
 }

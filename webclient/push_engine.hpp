@@ -60,17 +60,23 @@ class PushEngine {
   void open(const StreamWish& wish, const View& view, Pages& pages, xmpp::Instant now, std::vector<Chunk>& out);
   // So many bytes of what was given for this stream have not left; while there are any, nothing more is given.
   void on_unsent(xmpp::ConnectionRef connection, std::size_t bytes);
+  // All that was given for this stream is with the client's machine. Everything: and there is no more to show.
+  struct Arrived {
+    bool everything = false;
+    ConversationId shown{};
+  };
+  [[nodiscard]] Arrived on_arrived(xmpp::ConnectionRef connection, const Journal& journal);
   void on_gone(xmpp::ConnectionRef connection);
   // The journal may have grown, or deadline() has come.
   void on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out);
   // Every stream ends; what it loads then tells why.
   void close_all(std::vector<Chunk>& out);
   [[nodiscard]] xmpp::Instant deadline(const Journal& journal) const;
-  // Somebody looks, and has been given everything.
+  // Somebody looks, and has got everything.
   [[nodiscard]] bool is_up_to_date(const Journal& journal) const;
 
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
-  // The conversations that somebody looks at just now.
+  // The conversations that somebody looks at just now. A stream that takes nothing is not looked at.
   [[nodiscard]] std::vector<ConversationId> shown() const;
 
  private:
@@ -82,11 +88,12 @@ class PushEngine {
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;
     WallTime last_day{};
-    bool writable = true, beat = false;
+    bool writable = true, beat = false, arrived = false;
     bool renew_soon = false, renew_later = false;
   };
   struct Changes;
 
+  static void give(Stream& stream, std::string bytes, std::vector<Chunk>& out);
   void produce(Stream& stream, const View& view, xmpp::Instant now, std::vector<Chunk>& out);
   bool collect(Stream& stream, const View& view, Changes& changes) const;
   void append_messages(Stream& stream, const Conversation& shown, const Changes& changes, const View& view,

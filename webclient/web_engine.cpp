@@ -60,31 +60,45 @@ void WebEngine::on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmp
   if (bytes == 0) show(now, out);
 }
 
+void WebEngine::on_arrived(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out) {
+  const auto arrived = push_.on_arrived(connection, model().journal());
+  if (arrived.everything) seen({client_->mark(), arrived.shown}, now, out);
+  show(now, out);
+}
+
 void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions&) {
   push_.on_gone(connection);
   last_use_ = now;
 }
 
 void WebEngine::open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out) {
-  used(now);
+  used(now, out);
   if (wish.shown != ConversationId{}) (void)client_->open_conversation(wish.shown, now, out);
   push_.open(wish, view(), *pages_, now, chunks_);
   show(now, out);
 }
 
-void WebEngine::seen(xmpp::Instant now, xmpp::Actions& out) {
-  if (!client_->ended()) client_->seen(now, out);
+void WebEngine::used(xmpp::Instant now, xmpp::Actions& out) {
+  last_use_ = now;
+  if (page_) seen(*page_, now, out);
+  page_.reset();
+}
+
+void WebEngine::seen(const Shown& shown, xmpp::Instant now, xmpp::Actions& out) {
+  if (!client_->ended()) client_->seen(shown.mark, shown.conversation, now, out);
 }
 
 void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
-  if (ended_at_ == xmpp::never && client_->ended()) ended_at_ = now;
+  const bool ends = ended_at_ == xmpp::never && client_->ended();
+  if (ends) ended_at_ = now;
   for (const ConversationId id : push_.shown()) {
     const Conversation* shown = model().find(id);
     if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id);
   }
   push_.on_change(view(), now, chunks_);
   hand_out(out);
-  if (push_.is_up_to_date(model().journal())) seen(now, out);
+  if (ends) client_->forget();
+  if (push_.is_up_to_date(model().journal())) seen({client_->mark(), {}}, now, out);
 }
 
 void WebEngine::hand_out(xmpp::Actions& out) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,19 +44,22 @@ class WebEngine {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
   void on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now, xmpp::Actions& out);
+  void on_arrived(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out);
   void on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out);
+
+  [[nodiscard]] std::size_t held_bytes() const { return client_->held_bytes(); }
 
   // ---- for the shell
   void open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out);
-  // The reader has asked for something: the session is in use.
-  void used(xmpp::Instant now) { last_use_ = now; }
+  // The reader has asked for something: the session is in use, and the static page before is proven.
+  void used(xmpp::Instant now, xmpp::Actions& out);
   // The reader has come, for whom somebody else began the session: it stays from now on as long as any other.
   void arrived(xmpp::Duration linger, xmpp::Instant now) {
     settings_.linger = linger;
     last_use_ = now;
   }
   // A static page with everything there is has been written.
-  void seen(xmpp::Instant now, xmpp::Actions& out);
+  void page_written(ConversationId shown) { page_ = Shown{client_->mark(), shown}; }
   // To be called after commands, which may have changed the model.
   void show(xmpp::Instant now, xmpp::Actions& out);
   void log_out(xmpp::Instant now, xmpp::Actions& out);
@@ -71,6 +75,11 @@ class WebEngine {
 
  private:
   void hand_out(xmpp::Actions& out);
+  struct Shown {
+    Wire::Mark mark;
+    ConversationId conversation{};
+  };
+  void seen(const Shown& shown, xmpp::Instant now, xmpp::Actions& out);
 
   std::unique_ptr<Client> client_;
   PushEngine push_;
@@ -78,6 +87,7 @@ class WebEngine {
   WebSettings settings_;
   std::vector<Chunk> chunks_;  // of one step
   std::deque<std::string> sent_forms_;
+  std::optional<Shown> page_;  // what the static page shows that was written last
   xmpp::Instant last_use_, ended_at_ = xmpp::never;
   bool forgotten_ = false;
 };

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t max_questions = 256;
 constexpr std::size_t max_kept = 1000, max_kept_bytes = 1024 * 1024;
 // Without a reader the server keeps what comes, but servers give up on a client that acknowledges too little.
-constexpr std::uint32_t max_unconfirmed = 500;
+constexpr std::uint32_t max_unconfirmed = 400;
 
 // FNV-1a: spreads the seed, no more.
 std::uint64_t spread(std::string_view text) {
@@ -137,6 +137,7 @@ void Wire::enabling(Turn& turn) {
   kept_.clear();
   kept_bytes_ = 0;
   acked_ = handled_ = confirmed_ = skip_ = 0;
+  ++stream_;
 }
 
 void Wire::enabled(std::string_view id, bool resumable, std::string_view location) {
@@ -198,19 +199,15 @@ bool Wire::received() {
     return false;
   }
   ++handled_;
-  if (handled_ - confirmed_ > max_unconfirmed) confirm();
+  if (handled_ - confirmed_ > max_unconfirmed) ++confirmed_;  // the oldest: it has waited long enough
   return true;
 }
 
-void Wire::confirm() {
-  confirmed_ = handled_;
-}
-
-void Wire::seen(Turn& turn) {
-  if (confirmed_ == handled_) return;
-  const bool tell = handled_ - confirmed_ >= 100;  // otherwise when the server asks
-  confirm();
-  if (tell && online_ && managed_) acknowledge(turn);
+void Wire::seen(const Mark& mark, Turn& turn) {
+  const std::uint32_t newly = mark.stanza - confirmed_;  // modulo 2^32
+  if (!is_present(mark) || newly == 0 || newly > handled_ - confirmed_) return;
+  confirmed_ = mark.stanza;
+  if (newly >= 100 && online_ && managed_) acknowledge(turn);  // otherwise when the server asks
 }
 
 void Wire::acknowledge(Turn& turn) const {

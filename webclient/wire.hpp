@@ -72,6 +72,7 @@ class Wire {
   [[nodiscard]] bool full() const;
   // Not acknowledged, or never written: in both cases sent again.
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
+  [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
 
   // ---- questions
   // What an iq of type result or error answers; nothing if nobody asked, or another one.
@@ -104,8 +105,18 @@ class Wire {
 
   // A stanza has come. False: it is one that was handled before the resume.
   [[nodiscard]] bool received();
-  // A reader has everything that was received.
-  void seen(Turn& turn);
+  // Where the stream stands: the number of the newest stanza, and of the stream, since a new one counts anew.
+  struct Mark {
+    std::uint32_t stream = 0, stanza = 0;
+    [[nodiscard]] bool is_before(const Mark& other) const {
+      return static_cast<std::int32_t>(stanza - other.stanza) < 0;  // modulo 2^32
+    }
+  };
+  [[nodiscard]] Mark mark() const { return {stream_, handled_}; }
+  // False: the mark is of an earlier stream, which nobody can acknowledge any more.
+  [[nodiscard]] bool is_present(const Mark& mark) const { return mark.stream == stream_; }
+  // A reader has everything that was received up to there.
+  void seen(const Mark& mark, Turn& turn);
   void acknowledge(Turn& turn) const;  // <a/>
   void request(Turn& turn);            // <r/>, unless one is open
   void probe(Turn& turn);              // <r/>, whether or not
@@ -119,7 +130,6 @@ class Wire {
     SentMessage message;  // 0: something else
   };
   void write(std::string_view bytes, SentMessage message, Turn& turn);
-  void confirm();
 
   const ClientSettings& settings_;
   const Self& self_;
@@ -132,6 +142,7 @@ class Wire {
   std::string resume_id_, location_;
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
+  std::uint32_t stream_ = 0;                   // which one they count
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
   xmpp::Instant last_heard_{};
   bool online_ = false, managed_ = false, requested_ = false;

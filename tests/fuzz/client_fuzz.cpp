@@ -251,7 +251,7 @@ class Run {
       case 1:
         return pass_time(std::chrono::seconds(next()));
       case 2:
-        if (next() % 4U != 0) return client_->seen(now_, actions_);
+        if (next() % 4U != 0) return client_->seen(client_->mark(), {}, now_, actions_);
         splitter_.reset();
         client_->close(xmpp::EndReason::server_lost, "", now_, actions_);
         collect();

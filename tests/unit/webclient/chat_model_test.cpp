@@ -354,4 +354,31 @@ TEST(Journal, IsBoundedAndNumbered) {
   EXPECT_FALSE(journal.reaches(7));
 }
 
+// For max_buffered_bytes: what comes in counts, what goes is taken off again.
+TEST(ChatModel, SaysAboutHowMuchItHolds) {
+  ChatModel model{Bounds{}};
+  const auto empty = model.held_bytes();
+  auto* romeo = model.require("romeo@example.net", RowKind::person);
+  model.add_message(*romeo, incoming(std::string(10'000, 'x')));
+  EXPECT_GT(model.held_bytes(), empty + 10'000);
+  auto before = model.held_bytes();
+  model.set_presence(*romeo, Show::away, std::string(1000, 's'));
+  EXPECT_GE(model.held_bytes(), before + 1000);
+  before = model.held_bytes();
+  auto* room = model.require("coven@chat.example", RowKind::room);
+  for (int i = 0; i < 100; ++i) {
+    Occupant occupant;
+    occupant.nick = "witch" + std::to_string(i);
+    model.set_occupant(*room, std::move(occupant));
+  }
+  EXPECT_GT(model.held_bytes(), before + 100 * sizeof(Occupant));
+  model.remove_occupant(*room, "witch7");
+  model.clear_occupants(*room);
+  EXPECT_LT(model.held_bytes(), before + 10'000);
+  model.forget();
+  EXPECT_EQ(model.find("romeo@example.net"), nullptr);
+  EXPECT_LT(model.held_bytes(), empty + 10'000);
+  EXPECT_TRUE(model.rows().empty());
+}
+
 }  // namespace

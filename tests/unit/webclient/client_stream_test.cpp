@@ -12,6 +12,17 @@ using testing::HasSubstr;
 using testing::Not;
 using tests::Play;
 
+constexpr std::string_view ask = "<r xmlns='urn:xmpp:sm:3'/>";
+std::string answer(int h) {
+  return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) + "'/>\n";
+}
+
+// A page with everything there is has arrived, which shows the texts of this conversation.
+void reads(Play& play, std::string_view address) {
+  const auto shown = address.empty() ? ConversationId{} : play.row(address).id;
+  play.does([&](Client& client, auto now, auto& out) { client.seen(client.mark(), shown, now, out); });
+}
+
 constexpr std::string_view hello =
     "<message from='romeo@example.net/orchard' type='chat' id='m1'><body>hello</body></message>";
 
@@ -146,11 +157,45 @@ TEST(ClientStream, AcknowledgesWhatAReaderHas) {
   play.hears(hello);
   play.hears(hello);
   EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='0'/>\n");
-  play.does([](Client& client, auto now, auto& out) { client.seen(now, out); });
+  reads(play, "romeo@example.net");
   EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
   for (int i = 0; i < 501; ++i) play.hears("<presence from='a@b/c'/>");
   // A server gives up on who acknowledges nothing for ever.
-  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='503'/>\n");
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='103'/>\n");
+}
+
+// Whoever looks at the list, or at somebody else, has not got the text.
+TEST(ClientStream, AcknowledgesNothingBeyondAMessageThatNobodyHasRead) {
+  Play play;
+  play.logs_in();
+  play.hears("<presence from='romeo@example.net/orchard'/>");
+  play.hears(hello);
+  play.hears("<message from='nurse@example.net/hall' type='chat' id='m2'><body>Madam!</body></message>");
+  reads(play, "");
+  EXPECT_EQ(play.hears(ask), answer(1));
+  reads(play, "nurse@example.net");
+  EXPECT_EQ(play.hears(ask), answer(1));
+  reads(play, "romeo@example.net");
+  EXPECT_EQ(play.hears(ask), answer(3));
+}
+
+// U-063: the server says it again on the new stream, and it is still for nobody but a reader to confirm.
+TEST(ClientStream, HoldsWhatComesAgainOnANewStream) {
+  Play play;
+  play.logs_in();
+  play.hears(hello);
+  play.closes();
+  play.waits(1s);
+  play.authenticates(tests::bound_features);
+  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web</jid></bind>");
+  play.hears("<enabled xmlns='urn:xmpp:sm:3' id='another' resume='true'/>");
+  play.hears(hello);
+  EXPECT_EQ(play.texts("romeo@example.net"), "[hello]");
+  reads(play, "");
+  EXPECT_EQ(play.hears(ask), answer(0));
+  reads(play, "romeo@example.net");
+  EXPECT_EQ(play.hears(ask), answer(1));
 }
 
 // U-063: the reader notices nothing.
@@ -182,7 +227,7 @@ TEST(ClientStream, ResumesAndSendsAgainWhatWasOnItsWay) {
   play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
   play.hears("<message from='romeo@example.net/o' type='chat' id='m2'><body>two</body></message>");
   EXPECT_EQ(play.texts("romeo@example.net"), "[one]me[first]me[second][two]");
-  play.does([](Client& client, auto now, auto& out) { client.seen(now, out); });
+  reads(play, "romeo@example.net");
   EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
 }
 

@@ -279,6 +279,8 @@ TEST_F(PushEngineTest, TakesASecondRequestOfAWindowForItsReload) {
 TEST_F(PushEngineTest, TellsWhatIsLookedAt) {
   open(ConversationId{}, "a");
   open(carol.id, "b");
+  EXPECT_THAT(engine.shown(), IsEmpty()) << "the page has not left";
+  writable(2);
   EXPECT_THAT(engine.shown(), testing::ElementsAre(carol.id));
   engine.on_gone(xmpp::ConnectionRef{2});
   EXPECT_THAT(engine.shown(), IsEmpty());

@@ -73,7 +73,7 @@ class WebEngineTest : public testing::Test {
 TEST_F(WebEngineTest, StaysForAWhileWithoutAWindow) {
   EXPECT_EQ(collect(), "link ");
   EXPECT_EQ(wait(minutes(9)), "");
-  engine->used(now);
+  engine->used(now, out);
   EXPECT_EQ(wait(minutes(9)), "");
   EXPECT_EQ(wait(minutes(1)), "inactive ");
 }
