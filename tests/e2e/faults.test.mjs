@@ -8,7 +8,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
@@ -16,6 +16,7 @@ import { assert_terminated, Bench, from_server, message, texts_in } from './lib/
 import { Child, wait_for_port } from './lib/process.mjs';
 import { exchange, post } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
+import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
 import { ns } from './lib/xml.mjs';
 
 const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } };
@@ -330,8 +331,8 @@ describe('descriptors run out', () => {
 
 describe('memory runs out', () => {
   const share = 4 << 20;
-  const script = { on_element: answer_sasl, on_header: answer_header };
-  const bench = Bench.around({ script, limits: { max_buffered_bytes: share } });
+  const script = { on_element: answer_client, on_header: answer_header };
+  const bench = Bench.around({ script, limits: { max_buffered_bytes: share }, webchat: { enabled: true } });
   const stanza = from_server('x'.repeat(10_000));
 
   async function fill(pair, bytes) {
@@ -384,6 +385,25 @@ describe('memory runs out', () => {
     assert.ok(ended >= 4 && ended < 12, `${ended} of 12`);
   });
 
+  it('what the chat without scripts keeps for its readers counts as well', async () => {
+    const ask = (method, path, options) => exchange_page({ port: bench.port, method, path, ...options });
+    const readers = [];
+    const lines = bench.postern.child.lines.length;
+    for (let i = 0; i < 2; i++) {
+      bench.server.arrivals.clear();
+      const reader = await log_in_by_form(ask, 'alice', 'secret');
+      readers.push({ ...reader, stream: await bench.server.accept() });
+      const text = 'x'.repeat(15_000);
+      for (let n = 0; n < 160; n++) {
+        readers[i].stream.send(`<message from='romeo${n % 9}@postern.test/x' type='chat'><body>${text}</body></message>`);
+      }
+      await bench.round_trip();
+    }
+    await bench.postern.child.line(/warning max_buffered_bytes reached: 1 sessions and 0 connections/, 20_000, lines);
+    const pages = await Promise.all(readers.map(({ cookie }) => ask('GET', '/plain/', { cookie })));
+    assert.deepEqual(pages.map(({ text }) => /action="\/logout"/.test(text)).filter(Boolean).length, 1, 'one is still logged in');
+  });
+
   it('requests that are never finished are no way around it', async () => {
     const quiet = await bench.pair();
     await log_in(quiet);
@@ -395,6 +415,46 @@ describe('memory runs out', () => {
     await bench.still_held(held);
     for (const connection of crowd) connection.destroy();
     held.connection.destroy();
+  });
+});
+
+describe('the kernel gives no more memory', () => {
+  const binary = process.env.POSTERN_RELEASE_BINARY;
+  const skip = !(binary && existsSync(binary)) && 'there is no release build'; // ASan takes all addresses for itself
+
+  // An operator who has set the cap of the gateway higher than that of the system.
+  it('a session that needs it ends, the process and the others live', { skip }, async () => {
+    const server = await FakeServer.start();
+    const domains = [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }];
+    const limits = { max_buffered_bytes: 1 << 30, max_sessions_per_address: 0, max_connections_per_address: 0,
+      session_starts_per_minute_per_address: 0 };
+    const first = await start_postern({ threads: 1, binary, limits, domains });
+    const size = Number(/^VmSize:\s+(\d+) kB/m.exec(readFileSync(`/proc/${first.pid}/status`, 'utf8'))[1]);
+    await first.stop();
+    const postern = await start_postern({ threads: 1, binary, limits, domains, within: ['prlimit', `--as=${(size + 40_000) * 1024}`] });
+    const bench = Object.assign(new Bench(), { server, postern, port: postern.port });
+    const quiet = await bench.pair();
+    await log_in(quiet);
+    const stanza = from_server('x'.repeat(100_000));
+    const crowd = [];
+    for (let i = 0; i < 200 && !/internal error: std::bad_alloc/.test(postern.log); i++) {
+      const pair = await bench.pair().catch(() => null);
+      postern.assert_running();
+      if (pair === null) continue;
+      await log_in(pair).catch(() => {});
+      for (let n = 0; n < 10; n++) pair.stream.send(stanza);
+      await bench.round_trip().catch(() => {});
+      crowd.push(pair);
+    }
+    await log_line(postern, /error internal error: std::bad_alloc/);
+    await log_line(postern, /error session .* ended .*: internal error: std::bad_alloc/);
+    for (const { stream } of crowd) stream.reset();
+    const held = await quiet.session.send();
+    quiet.stream.send(from_server('still here'));
+    assert.deepEqual(texts_in(await held.answer), ['still here']);
+    const later = await bench.pair();
+    await log_in(later);
+    await stop_all(postern, server);
   });
 });
 

@@ -2,17 +2,21 @@
 // waits, and all memory and descriptors come back.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { Bench, assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { FakeServer, answer_sasl } from './lib/fake_server.mjs';
+import { answer_client, FakeServer } from './lib/fake_server.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Child } from './lib/process.mjs';
 import { HttpConnection, post } from './lib/raw_http.mjs';
 import { Mailbox, patience, until } from './lib/wait.mjs';
+import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
+import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
+import { ns } from './lib/xml.mjs';
 
 const sessions = 1000;
 const script = fileURLToPath(new URL('../support/background_load.mjs', import.meta.url));
@@ -27,8 +31,9 @@ describe('with 1 000 sessions in the background', () => {
     load.child = new Child('background load', [process.execPath, script], { stdin: 'pipe' });
     load.child.watchers.add({ line: (line) => load.events.push(JSON.parse(line)), gone: () => {} });
     const { port } = await said('upstream', 10_000);
-    bench.server = await FakeServer.start({ on_element: answer_sasl });
-    bench.postern = await start_postern({ threads: 2, domains: [
+    bench.server = await FakeServer.start({ on_element: answer_client });
+    bench.postern = await start_postern({ threads: 2,
+      webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 }, domains: [
       { name: 'postern.test', server: `127.0.0.1:${bench.server.port}`, tls: 'none' },
       { name: 'load.test', server: `127.0.0.1:${port}`, tls: 'none' },
     ] });
@@ -66,6 +71,39 @@ describe('with 1 000 sessions in the background', () => {
         await session.ask({ attributes: { type: 'terminate' } });
       }));
     }
+  });
+
+  // Each request of a page on a connection of its own, so that half of them have to move to the shard of their session.
+  it('WebSockets and pages of the chat without scripts come and go', async () => {
+    const ask = (method, path, options) => exchange_page({ port: bench.port, method, path, agent: false, ...options });
+    const secret = Buffer.from('\0alice\0secret').toString('base64');
+    const over_websocket = async (n, from) => {
+      const client = await WebSocketClient.open(bench.port, { connection: { from } });
+      client.send(open_element());
+      for (let i = 0; i < 2; i++) await client.message(20_000);
+      client.send(`<auth xmlns='${ns.sasl}' mechanism='PLAIN'>${secret}</auth>`);
+      await client.message(20_000);
+      client.send(...Array.from({ length: 20 }, (_, i) => message(`${n} ${i}`)));
+      if (n % 3 === 0) return client.reset();
+      client.send(close_element);
+      await client.closed(20_000);
+    };
+    const over_pages = async (n) => {
+      const { cookie, text } = await log_in_by_form(ask, 'alice@postern.test', 'secret');
+      let begun;
+      const has_begun = new Promise((resolve) => (begun = resolve));
+      const agent = new Agent();
+      const stream = exchange_page({ port: bench.port, method: 'GET', path: '/stream/', cookie, agent, on_data: begun }).catch(() => {});
+      await has_begun;
+      if (n % 3 === 0) agent.destroy();
+      const token = /action="\/logout"[^]*?name="token" value="([^"]*)"/.exec(text)[1];
+      assert.equal((await ask('POST', '/logout', { form: { token }, cookie })).status, 303);
+      await stream;
+      agent.destroy();
+    };
+    await Promise.all(Array.from({ length: 12 }, async (_, n) => {
+      for (let i = 0; i < 3; i++) await (n % 2 === 0 ? over_pages(n) : over_websocket(n, `127.0.7.${n + 1}`));
+    }));
   });
 
   it('a storm of nonsense', async () => {

@@ -18,14 +18,14 @@ export function find_built(path_in_build) {
 export const buddy_binary = process.env.POSTERN_BUDDY || find_built('tests/support/buddy');
 
 export class Buddy {
-  // tls: starttls | direct | none.
-  static async connect(server, user, { tls = 'starttls', resource = 'tcp', stream_management = false } = {}) {
+  // tls: starttls | direct | none. port: another way to the server than its own.
+  static async connect(server, user, { tls = 'starttls', resource = 'tcp', stream_management = false, port } = {}) {
     if (!buddy_binary) throw new Error('no buddy: build it (target buddy) or set POSTERN_BUDDY');
     const self = new Buddy();
     self.jid = `${server.jid(user)}/${resource}`;
     self.bare = server.jid(user);
     self.events = new Mailbox(`buddy ${user}`);
-    const port = tls === 'direct' ? server.direct_tls_port : server.c2s_port;
+    port ??= tls === 'direct' ? server.direct_tls_port : server.c2s_port;
     self.child = new Child(`buddy ${user}`,
       [buddy_binary, '--jid', self.jid, '--password', server.password(user), '--host', '127.0.0.1', '--port', String(port),
         '--tls', tls, '--ca-file', server.tls.trust, '--stream-management', stream_management ? 'yes' : 'no'],
@@ -66,9 +66,9 @@ export class Buddy {
     return (await this.event('roster')).items;
   }
 
-  async reconnect() {
+  async reconnect(within) {
     this.tell({ do: 'connect' });
-    return this.event('connected');
+    return this.event('connected', () => true, within);
   }
 
   async quit() {

@@ -105,6 +105,21 @@ export function answer_sasl(stream, { name, xml }) {
   return true;
 }
 
+// A server of few words: refuses the password `wrong`, binds whoever asks, and answers every other question with nothing.
+export function answer_client(stream, event) {
+  const { name, xml } = event;
+  if (name === 'auth' && Buffer.from(/>([^<]*)</.exec(xml)?.[1] ?? '', 'base64').toString().endsWith('\0wrong')) {
+    stream.send(`<failure xmlns='${ns.sasl}'><not-authorized/></failure>`);
+    return true;
+  }
+  if (answer_sasl(stream, event)) return true;
+  if (name !== 'iq' || !/^<iq[^>]*\stype=['"](get|set)/.test(xml)) return false;
+  const id = /^<iq[^>]*\sid=['"]([^'"]*)/.exec(xml)?.[1];
+  const bound = xml.includes(ns.bind) ? `<bind xmlns='${ns.bind}'><jid>alice@postern.test/web</jid></bind>` : '';
+  stream.send(`<iq type='result' id='${id}'>${bound}</iq>`);
+  return true;
+}
+
 export class FakeServer {
   // script: {on_accept, on_header, on_element, on_close}. on_element returns true for what it has dealt with.
   static async start(script = { on_element: answer_sasl }) {

@@ -8,7 +8,7 @@ import { BoshSession, body_text, log_in } from './bosh.mjs';
 import { escape_xml, parse } from './xml.mjs';
 
 export class Tab {
-  // listener: {message(stanza), error(stanza), ended(condition, tab)}
+  // listener: {message(stanza), error(stanza), answered(ids), ended(condition, tab)}
   static async log_in(port, { user, password, resource, acks }, listener) {
     const self = new Tab();
     const session = await BoshSession.create(port, { attributes: { wait: 10, hold: 1, ...(acks ? { ack: 1 } : {}) } });
@@ -79,7 +79,7 @@ export class Tab {
       const { body, payload } = this.answers.get(++this.done);
       this.answers.delete(this.done);
       this.open--;
-      this.listener.answered?.(payload);
+      this.listener.answered?.([...payload.matchAll(/ id='(\d+)'/g)].map(([, id]) => Number(id)));
       for (const child of body.children) {
         if (child.local !== 'message') continue;
         if (child.attributes.type === 'error') this.listener.error(child);

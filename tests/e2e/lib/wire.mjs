@@ -1,11 +1,12 @@
 // A piece of network that a test can cut: a TCP relay in front of one port. Cut, it resets what it carries and whoever
-// comes; deaf, it keeps every connection open and moves not a byte.
+// comes; deaf, it keeps every connection open and moves not a byte. A record (stream_record.mjs) is shown all that passes.
 import { createConnection, createServer } from 'node:net';
 import { at_exit } from './cleanup.mjs';
 
 export class Wire {
-  static async to(port, { host = '127.0.0.1' } = {}) {
+  static async to(port, { host = '127.0.0.1', record } = {}) {
     const self = new Wire();
+    self.record = record;
     self.target = { port, host };
     self.pairs = new Set();
     self.is_cut = false;
@@ -22,8 +23,13 @@ export class Wire {
     const far = createConnection({ ...this.target, allowHalfOpen: true });
     const pair = { near, far };
     this.pairs.add(pair);
+    const tap = this.record?.tap();
+    if (tap) {
+      near.on('data', (chunk) => tap.near(chunk));
+      far.on('data', (chunk) => tap.far(chunk));
+    }
     const drop = () => {
-      this.pairs.delete(pair);
+      if (this.pairs.delete(pair)) tap?.closed();
       near.destroy();
       far.destroy();
     };

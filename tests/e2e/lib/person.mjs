@@ -1,0 +1,129 @@
+// One person of the chaos, with one browser after the other: opens a tab, says things, and has it killed, frozen or cut off at
+// random. What they said and what reached them is noted, to be compared at the end (chaos.test.mjs).
+import { setTimeout as delay } from 'node:timers/promises';
+import { Tab } from './tab.mjs';
+import { WebTab } from './web_tab.mjs';
+import { WsTab } from './ws_tab.mjs';
+
+// mulberry32: small, and the same everywhere.
+export function generator(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const text_of = (stanza) => stanza.children.find((part) => part.local === 'body')?.text;
+const is_stamped = (stanza) => stanza.children.some((part) => part.uri === 'urn:xmpp:delay');
+
+// The ways to be there; people take turns.
+export const ways = [
+  { name: 'BOSH with acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: true }, listener) },
+  { name: 'BOSH without acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: false }, listener) },
+  { name: 'WebSocket with XEP-0198 of its own', open: (port, person, listener) => WsTab.log_in(port, person.login, listener) },
+  { name: 'chat without scripts', open: (port, person, listener) => WebTab.log_in(port, { ...person.login, buddy: 'bob' }, listener,
+    person.kept) },
+];
+
+export class Person {
+  constructor(world, number) {
+    Object.assign(this, { world, number, name: `user${number}`, way: ways[number % ways.length],
+      random: generator(world.seed * 1000 + number) });
+    this.received = new Map(); // serial of bob's -> how often
+    this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
+    this.sent = new Map(); // own serial -> {tab, at, answered}
+    this.expected = []; // of bob's: {serial, at}
+    this.serial = 0;
+    this.runs = 0;
+    this.disorder = [];
+    this.newest = 0; // of this session
+    this.kept = {}; // what a browser keeps when a window is closed
+  }
+
+  get login() {
+    return { user: this.name, password: this.world.server.password(this.name), resource: 'web' };
+  }
+
+  async live(until) {
+    while (Date.now() < until) {
+      const tab = await this.open_tab();
+      if (tab === null) {
+        await delay(100 + 400 * this.random());
+        continue;
+      }
+      while (tab.alive && Date.now() < until) {
+        await delay(this.world.pace * (50 + 250 * this.random()));
+        await this.something(tab);
+      }
+      if (tab.alive && Date.now() < until) tab.kill();
+      if (tab.alive) this.last = tab;
+    }
+  }
+
+  async open_tab() {
+    this.wire.mend();
+    try {
+      const tab = await this.way.open(this.wire.port, this, this.listener());
+      this.runs++;
+      return tab;
+    } catch {
+      this.world.count('logins that failed');
+      return null;
+    }
+  }
+
+  // Order is a promise within one session, for what did not wait in the server's store.
+  listener() {
+    const was_answered = (id) => {
+      const said = this.sent.get(id);
+      if (said) said.answered = true;
+    };
+    return {
+      answered: (ids) => ids.forEach(was_answered),
+      message: (stanza) => this.on_text(text_of(stanza), is_stamped(stanza)),
+      text: (text) => this.on_text(text, false),
+      error: (stanza) => this.bounced.add(Number(stanza.attributes.id)),
+      unconfirmed: (id) => this.bounced.add(id),
+      begins_anew: () => (this.newest = 0),
+      ended: (condition, tab) => {
+        if (!(tab instanceof WebTab)) this.newest = 0;
+        tab.killed = condition === 'killed';
+        this.world.count(`ends: ${condition}`);
+      },
+    };
+  }
+
+  on_text(text, stamped) {
+    const serial = Number(/^bob (\d+)$/.exec(text)?.[1]);
+    if (!serial) return;
+    this.received.set(serial, (this.received.get(serial) ?? 0) + 1);
+    // What an earlier session did not get comes with a stamp, whenever the server is done with that session.
+    if (stamped) return this.world.count("of bob's: came again, stamped");
+    const { newest } = this;
+    if (serial <= newest) this.disorder.push({ serial, what: `run ${this.runs}: ${serial} after ${newest}` });
+    this.newest = Math.max(newest, serial);
+  }
+
+  async something(tab) {
+    const dice = this.random();
+    if (dice < 0.6) {
+      const serial = ++this.serial;
+      if (tab.message(this.world.bob.bare, String(serial), `${this.name} ${serial}`)) {
+        this.sent.set(serial, { tab, at: Date.now(), answered: false });
+      }
+    } else if (dice < 0.66) {
+      tab.kill();
+    } else if (dice < 0.70) {
+      this.wire.deafen();
+      await delay(this.random() < 0.5 ? 300 : 2000 * this.random());
+      if (this.random() < 0.5) tab.kill();
+      this.wire.mend();
+    } else if (dice < 0.76) {
+      this.wire.cut();
+      await delay(600 * this.random());
+      this.wire.mend();
+    }
+  }
+}

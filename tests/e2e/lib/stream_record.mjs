@@ -1,0 +1,139 @@
+// What went over the links between the gateway and an XMPP server, in the clear, and what XEP-0198 says of it: which messages
+// each side has acknowledged. It decides whose a lost message is. A resumed stream is one with the stream it resumes.
+import { StreamSlicer } from './xml.mjs';
+
+const stanza_names = new Set(['message', 'presence', 'iq']);
+const attribute = (xml, name) => new RegExp(`^<[^>]*\\s${name}=['"]([^'"]*)`).exec(xml)?.[1];
+const body_of = (xml) => /<body[^>]*>([^<]*)<\/body>/.exec(xml)?.[1];
+
+// One direction: `messages` holds what was numbered, `acknowledged` how many of them the receiver has confirmed.
+class Direction {
+  counting = false;
+  count = 0;
+  acknowledged = 0;
+  messages = [];
+
+  stanza(xml, name) {
+    if (this.counting) this.count++;
+    if (name !== 'message' || attribute(xml, 'type') === 'error') return;
+    this.messages.push({ number: this.counting ? this.count : 0, body: body_of(xml), stamped: xml.includes('urn:xmpp:delay') });
+  }
+
+  // What lies behind h is sent again.
+  resume(h) {
+    this.acknowledged = Math.max(this.acknowledged, h);
+    this.count = h;
+  }
+
+  has_acknowledged({ number }) {
+    return number > 0 && number <= this.acknowledged;
+  }
+}
+
+class Stream {
+  to_client = new Direction();
+  to_server = new Direction();
+  opened = Date.now();
+  closed = Infinity;
+  user = null; // who is bound
+  resumable = false;
+  ended = false; // with </stream:stream>
+
+  // The server had it at that time: open, or lost and waiting to be resumed.
+  was_there(from, until) {
+    return this.opened < until && (this.closed > from || (this.resumable && !this.ended));
+  }
+}
+
+// One connection; wire.mjs calls it with what passes.
+class Tap {
+  constructor(record) {
+    this.record = record;
+    this.stream = record.add(new Stream());
+    this.from_server = new StreamSlicer((event) => this.on_event(event, (element) => this.on_server(element)));
+    this.from_client = new StreamSlicer((event) => this.on_event(event, (element) => this.on_client(element)));
+  }
+
+  far(chunk) {
+    this.from_server.write(chunk.toString('latin1'));
+  }
+
+  near(chunk) {
+    this.from_client.write(chunk.toString('latin1'));
+  }
+
+  closed() {
+    this.stream.closed = Date.now();
+  }
+
+  on_event(event, on_element) {
+    if (event.event === 'element') on_element(event);
+    if (event.event === 'close') this.stream.ended = true;
+  }
+
+  on_server({ name, xml }) {
+    const { to_client, to_server } = this.stream;
+    if (name === 'iq') this.stream.user ??= /<jid>([^@<]*)@/.exec(xml)?.[1] ?? null;
+    if (stanza_names.has(name)) return to_client.stanza(xml, name);
+    if (name === 'a') to_server.acknowledged = Number(attribute(xml, 'h'));
+    if (name === 'enabled') {
+      to_client.counting = true;
+      this.stream.resumable = /\sresume=['"](?:true|1)/.test(xml);
+      if (attribute(xml, 'id')) this.record.resumable.set(attribute(xml, 'id'), this.stream);
+    }
+    if (name === 'resumed') {
+      this.record.streams.delete(this.stream);
+      this.stream = this.record.resumable.get(attribute(xml, 'previd'));
+      this.stream.closed = Infinity;
+      this.stream.to_server.resume(Number(attribute(xml, 'h')));
+      this.stream.to_client.resume(this.wanted);
+    }
+  }
+
+  on_client({ name, xml }) {
+    const { to_client, to_server } = this.stream;
+    if (stanza_names.has(name)) to_server.stanza(xml, name);
+    if (name === 'a') to_client.acknowledged = Number(attribute(xml, 'h'));
+    if (name === 'enable') to_server.counting = true;
+    if (name === 'resume') this.wanted = Number(attribute(xml, 'h'));
+  }
+}
+
+export class StreamRecord {
+  streams = new Set();
+  resumable = new Map();
+
+  add(stream) {
+    this.streams.add(stream);
+    return stream;
+  }
+
+  tap() {
+    return new Tap(this);
+  }
+
+  // A session of this user was at the server at some moment in between.
+  had_session(user, from, until) {
+    return [...this.streams].some((stream) => stream.user === user && stream.was_there(from, until));
+  }
+
+  // Where a message with this text was seen: {stream, acknowledged, stamped}, for each time.
+  seen(direction, body) {
+    this.index ??= this.make_index();
+    return this.index[direction].get(body) ?? [];
+  }
+
+  make_index() {
+    const index = { to_client: new Map(), to_server: new Map() };
+    for (const stream of this.streams) {
+      for (const [direction, by_body] of Object.entries(index)) {
+        for (const message of stream[direction].messages) {
+          const { body, stamped } = message;
+          if (!by_body.has(body)) by_body.set(body, []);
+          by_body.get(body).push({ stream, stamped, acknowledged: stream[direction].has_acknowledged(message) });
+        }
+      }
+    }
+    return index;
+  }
+}
