@@ -115,10 +115,17 @@ void set_banner(Values& values, const View& view, const Conversation& shown) {
   if (!shown.room) return;
   const Room& room = *shown.room;
   values.flag("joining", room.state == RoomState::joining).text("nick", room.nick);
+  if (room.state == RoomState::joined && room.problem != Problem::none) {
+    values.text("trouble", copy(words(texts, room.problem)));
+  }
   if (room.state != RoomState::outside) return;
+  values.flag("invited", room.invitation.has_value());
   std::string outside = copy(texts.text("room.outside"));
   if (room.problem != Problem::none) outside += " " + copy(words(texts, room.problem));
-  if (room.invitation) outside += " " + texts.fill("room.invited", {{"name", room.invitation->from}});
+  if (room.invitation) {
+    outside += " " + texts.fill("room.invited", {{"name", room.invitation->from}});
+    if (!room.invitation->reason.empty()) outside += " " + room.invitation->reason;
+  }
   values.text("outside", std::move(outside));
 }
 

@@ -74,6 +74,16 @@ export class WebSession {
       [/name="([^"]*)"/.exec(input)?.[1], unescape(/value="([^"]*)"/.exec(input)?.[1] ?? '')]));
   }
 
+  // Sends a form of a page: its token, and `fields`.
+  async submit(path, fields) {
+    const { token } = await this.fields(path);
+    return this.post(path, { token, ...fields });
+  }
+
+  async page(path) {
+    return (await this.get(path)).text;
+  }
+
   // The id of a row of the list, by its name.
   async row(name) {
     return until(async () => {

@@ -166,6 +166,26 @@ TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
   }
 }
 
+TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  std::string page = pages.room(view, room, "");
+  EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"subject\""));
+  EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"nick\""));
+  EXPECT_THAT(page, HasSubstr("value=\"Plans\""));
+  EXPECT_THAT(page, Not(HasSubstr("role=\"alert\"")));
+  room.room->problem = Problem::conflict;
+  const std::string live = pages.stream({"N", "/stream/c1", 50}, view, &room);
+  EXPECT_THAT(live, HasSubstr("role=\"alert\">Somebody with this name is already there."));
+  room.room->state = RoomState::outside;
+  page = pages.room(view, room, "");
+  EXPECT_THAT(page, Not(HasSubstr("value=\"subject\"")));
+  EXPECT_THAT(page, Not(HasSubstr("value=\"decline\"")));
+  room.room->invitation = Invitation{"bob@example.org", "come & see", ""};
+  page = pages.room(view, room, "");
+  EXPECT_THAT(page, HasSubstr("value=\"decline\""));
+  EXPECT_THAT(page, HasSubstr("bob@example.org invites you. come &amp; see"));
+}
+
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
   StreamPage page{"N", "/stream/c1?w=x&n=60", 60};

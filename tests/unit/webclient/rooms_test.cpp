@@ -223,6 +223,31 @@ TEST_F(RoomsTest, SubjectAndNicks) {
   EXPECT_EQ(play.row(hall).messages.back().notice, Notice::nick_changed);
 }
 
+TEST_F(RoomsTest, SaysWhatTheRoomDoesNotAllow) {
+  enter();
+  const auto refusal = [](std::string_view kind, std::string_view from, std::string_view condition) {
+    return "<" + std::string(kind) + " type='error' id='s' from='" + std::string(from) + "'><error type='auth'><" +
+           std::string(condition) + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></" + std::string(kind) +
+           ">";
+  };
+  play.hears(refusal("message", "hall@rooms.example.org/nurse", "forbidden"));  // an occupant, not the room
+  EXPECT_EQ(room().problem, Problem::none);
+  play.hears(refusal("message", hall, "forbidden"));
+  EXPECT_EQ(room().problem, Problem::forbidden);
+  EXPECT_EQ(room().state, RoomState::joined);
+  // The next try forgets it.
+  play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.set_subject(id(), "Day", now, out), Problem::none);
+  });
+  EXPECT_EQ(room().problem, Problem::none);
+  play.hears(refusal("presence", "hall@rooms.example.org/julia", "conflict"));
+  EXPECT_EQ(room().problem, Problem::conflict);
+  play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.change_nick(id(), "juliet", now, out), Problem::none);
+  });
+  EXPECT_EQ(room().problem, Problem::none);
+}
+
 TEST_F(RoomsTest, NobodyElseBecomesUs) {
   enter();
   play.hears(presence("mallory", {}, "110"));
