@@ -123,6 +123,7 @@ class World {
     for (const person of this.people) person.wire.mend();
     await this.pages_write_to_bob();
     for (const person of this.people) person.last?.kill();
+    await Promise.all(this.people.filter((person) => person.way === ways.at(-1)).map((person) => person.looks_once_more()));
     await this.postern.stop(30_000);
     await this.bob_round_trip();
     for (const person of this.people) {
@@ -203,7 +204,10 @@ class World {
         if (times > 0) this.count("of the browsers': heard");
         else if (person.bounced.has(serial)) this.count("of the browsers': reported as unconfirmed");
         else this.judge_lost_to_bob(key, said, person, missing);
-        if (times > 1) missing.push(`${key} heard ${times} times`);
+        if (times > 1) {
+          const sent = this.links.seen('to_server', key).length, given = this.bobs_links.seen('to_client', key).length;
+          missing.push(`${key} (${person.way.name}) heard ${times} times, sent to the server ${sent} times, given to bob ${given} times`);
+        }
         if (times > 0 && person.bounced.has(serial)) this.count("of the browsers': heard, and reported as unconfirmed");
       }
       this.counts.set(`sessions, ${person.way.name}`, (this.counts.get(`sessions, ${person.way.name}`) ?? 0) + person.runs);

@@ -2,6 +2,7 @@
 // random. What they said and what reached them is noted, to be compared at the end (chaos.test.mjs).
 import { setTimeout as delay } from 'node:timers/promises';
 import { Tab } from './tab.mjs';
+import { deadline } from './wait.mjs';
 import { WebTab } from './web_tab.mjs';
 import { WsTab } from './ws_tab.mjs';
 
@@ -60,6 +61,15 @@ export class Person {
       if (tab.alive && Date.now() < until) tab.kill();
       if (tab.alive) this.last = tab;
     }
+  }
+
+  // What had arrived on a machine whose window was closed in the same moment is on its next page: that is what a session which
+  // outlives its window is for.
+  async looks_once_more() {
+    const tab = await this.open_tab();
+    if (tab === null) return;
+    await deadline(tab.has_page, 20_000, `${this.name} sees a page`).catch(() => {});
+    tab.kill();
   }
 
   async open_tab() {

@@ -60,6 +60,7 @@ export class WebTab {
       self.agent.destroy();
       throw error;
     }
+    self.has_page = new Promise((resolve) => (self.page_is_there = resolve));
     self.read();
     return self;
   }
@@ -98,6 +99,7 @@ export class WebTab {
           this.listener.text(found[2]);
         }
         page = page.slice(end);
+        if (page.includes('animation-name:ka')) this.page_is_there(); // the first sign of life ends the page itself
       };
       const on_data = (chunk) => this.alive && take(chunk);
       const answer = await this.ask('GET', `/stream/${this.row}?w=chaos`, { on_data }).catch(() => null);
