@@ -193,6 +193,7 @@ void WsConnection::on_peer_close(std::uint16_t code) {
 
 void WsConnection::on_violation(std::uint16_t code) {
   if (closing_) return close();
+  deaf_ = true;
   enter([code](xmpp::WsEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
     engine.on_violation(xmpp::WsClose{code}, now, out);
   });
@@ -244,8 +245,8 @@ void WsConnection::send_close(std::uint16_t code) {
 
 void WsConnection::finish(std::uint16_t code) {
   if (closed_ || closing_) return;
-  send_close(code);
   closing_ = true;
+  send_close(code);
   if (paused_) pause(false);  // its Close must be seen
   set_deadline(blocked_ ? shard_.config().limits.write_timeout : close_time);
 }
@@ -262,6 +263,8 @@ void WsConnection::after_write(Outbox::Result result) {
   switch (result) {
     case Outbox::Result::done:
       blocked_ = false;
+      // RFC 6455 7.1.7: its Close will not be read, so only the end of our side can tell it that ours has come.
+      if (deaf_ && closing_) stream_.shutdown_write();
       return stream_.want_write(false);
     case Outbox::Result::wait_read:  // TLS; whatever is read, writing is tried again afterwards
     case Outbox::Result::wait_write:

@@ -95,6 +95,7 @@ class WsConnection final : public Timed, private Watcher {
   bool owing_ = false;         // the session knows that something is unsent
   bool paused_ = false;        // the session does not want more from the client now
   bool write_failed_ = false;  // the peer is gone; to be closed outside of the step that found it out
+  bool deaf_ = false;          // a frame was wrong: what follows has no meaning
   bool closing_ = false;       // our Close is sent: nothing is said any more, the peer's is awaited
   bool closed_ = false;
 };

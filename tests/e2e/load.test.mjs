@@ -125,7 +125,10 @@ describe('with 1 000 sessions in the background', () => {
     for (let i = 0; i < 5; i++) (await session.send({ rid: held.rid })).connection.reset();
     const last = await session.send({ rid: held.rid });
     stream.send(from_server('kept'));
-    assert.deepEqual(texts_in(await last.answer), ['kept']);
+    let body = await last.answer;
+    // A copy that had to move to the other shard may have come behind it and taken its place.
+    if (body.children.length === 0) body = await session.ask({ rid: held.rid });
+    assert.deepEqual(texts_in(body), ['kept']);
     assert_terminated(await session.ask({ rid: session.rid + 100 }), 'item-not-found');
   });
 
