@@ -51,8 +51,10 @@ describe('the chat without scripts behind', () => {
       await reader.write(`back through ${what}`);
       await world.bob.event('message', (event) => event.body === `back through ${what}`);
       await reader.see_message(`back through ${what}`);
-      // The end of a stream reaches the browser as one, so that it loads the next.
-      const renewed = reader.page.waitForRequest((request) => request.url().includes('/stream/'));
+      // The end of a stream reaches the browser as one, so that it loads the next. Who wrote in an earlier turn and was not read has a
+      // row from the login on, and nothing is renewed for that.
+      const is_new = await reader.in('stream').locator('.rows li', { hasText: 'carol' }).count() === 0;
+      const renewed = is_new && reader.page.waitForRequest((request) => request.url().includes('/stream/'));
       world.carol.message(world.server.jid('alice'), `a new row through ${what}`);
       await renewed;
       await reader.see('stream', '.rows li', 'carol');

@@ -233,6 +233,7 @@ describe('the chat without scripts keeps others out', () => {
     const { headers } = site.requests.find((one) => one.url.startsWith('/secret'));
     assert.equal(headers.referer, undefined);
     assert.equal(headers.cookie, undefined);
+    await page.waitForLoadState();
     assert.equal(await page.evaluate(() => window.opener), null);
     await reader.close();
     site.stop();
