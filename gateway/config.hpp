@@ -75,6 +75,7 @@ struct Domain {
   std::string client_key;
   bool private_addresses = false;           // for what DNS and see-other-host say; `host` is always allowed (U-007)
   bool guests = false;                      // anonymous logins of the chat without scripts
+  std::vector<std::string> upload_origins;  // where files may go though it is plain http or a private address
   bool proxy_protocol = false;              // U-015
   std::uint32_t max_sessions = no_limit;    // B-203
   std::uint32_t max_connecting = no_limit;  // sessions whose stream is not yet negotiated (U-008)
@@ -166,6 +167,7 @@ struct WebchatConfig {
   bool enabled = false;
   std::uint32_t logins_per_minute_per_address = 30;
   std::uint32_t logins_per_minute_per_account = 10;
+  std::uint64_t max_file_bytes = 100 * 1024 * 1024;  // 0: no files
 };
 
 struct PathsConfig {

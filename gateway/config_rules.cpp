@@ -176,6 +176,13 @@ void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
   if (domain.static_server()) {
     if (domain.port == 0) domain.port = domain.tls == xmpp::TlsMode::direct ? 5223 : 5222;
   }
+  for (const auto& origin : domain.upload_origins) {
+    const bool web = origin.starts_with("https://") || origin.starts_with("http://");
+    if (!web || !is_origin(origin) || !parse_host_port(origin.substr(origin.find("://") + 3))) {
+      fail(place("upload_origins"), quote(origin) + " is not the origin of a web server",
+           "write it as https://upload.example.org or http://127.0.0.1:5280");
+    }
+  }
   check_plaintext(domain, place);
   check_certificates(domain, place);
   if (domain.stream.max_queued < limits.from_client.max_bytes) {

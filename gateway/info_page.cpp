@@ -3,9 +3,11 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 
 #include "gateway/version.hpp"
+#include "webclient/html.hpp"
 
 namespace gateway {
 
@@ -32,33 +34,18 @@ constexpr std::string_view introduction = R"(</style>
 <h1>This is an XMPP (Jabber) connection point for web chat</h1>
 <p>A chat program in a browser sends its requests here (BOSH, XEP-0124 and XEP-0206). There is nothing to look at: put
 this address into the settings of the program, where it asks for a BOSH or HTTP binding URL.</p>
+<p>A chat page of its own, for browsers without JavaScript, is at <code>/</code> where the operator has switched it on:
+<code>[webchat] enabled = true</code> in the configuration.</p>
 <h2>What arrives here</h2>
 <table>
 )";
 
 void escape(std::string_view text, std::string& out) {
-  for (const char c : text.substr(0, max_shown)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        // Header fields may hold any byte; beyond printable ASCII nothing here is worth the risk of a broken page.
-        out += c >= 0x20 && c < 0x7f ? c : '?';
-    }
-  }
+  std::string shown(text.substr(0, max_shown));
+  // Header fields may hold any byte; beyond printable ASCII nothing here is worth the risk of a broken page.
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < 0x20 || c >= 0x7f; }, '?');
+  webclient::append_html(out, shown);
   if (text.size() > max_shown) out += "…";
 }
 

@@ -1,6 +1,5 @@
 #include "gateway/push_connection.hpp"
 
-#include <array>
 #include <utility>
 
 #include "gateway/clock.hpp"
@@ -61,9 +60,19 @@ void PushConnection::on_readable() {
 
 std::size_t PushConnection::push(std::string_view chunk) {
   if (closed_ || finishing_) return 0;
-  const std::array<std::string_view, 1> parts{chunk};
-  after_write(outbox_.write(stream_, parts));
-  return outbox_.pending();
+  outbox_.add(chunk);
+  if (!blocked_ && !shard_.poller().put_off(*this)) after_write(outbox_.flush(stream_));
+  note_buffered();
+  return blocked_ ? outbox_.pending() : 0;
+}
+
+// What several steps of one round had for this page leaves in one piece.
+void PushConnection::on_round_end() {
+  const auto step = shard_.step_of(id_);
+  if (closed_ || outbox_.pending() == 0) return;
+  after_write(outbox_.flush(stream_));
+  if (closed_ || finishing_ || outbox_.pending() == 0) return;
+  if (SessionHost* const host = shard_.sessions().find(session_)) host->unsent(ref(), outbox_.pending());
 }
 
 void PushConnection::finish(std::uint16_t) {

@@ -45,6 +45,7 @@ class PushConnection final : public Timed, private Watcher {
  private:
   void on_timer(xmpp::Instant now) override;
   void on_ready(Ready ready) override;
+  void on_round_end() override;
   void on_readable();
   void after_write(Outbox::Result result);
   void set_deadline(xmpp::Duration from_now);

@@ -8,6 +8,7 @@
 #include "gateway/log.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_entry.hpp"
+#include "gateway/web_upload.hpp"
 #include "gateway/ws_entry.hpp"
 #include "gateway/ws_handshake.hpp"
 
@@ -60,6 +61,10 @@ Routes::Routes(const Config& config)
       websocket_paths_(config.paths.websocket),
       web_(config.webchat.enabled),
       cors_(config.cors) {}
+
+StreamedBody Routes::streamed_body() const {
+  return web_ ? &brings_file : nullptr;
+}
 
 Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) const {
   std::string_view target = head.target;

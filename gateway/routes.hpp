@@ -24,6 +24,7 @@ class Routes {
   void refuse(Shard& shard, HttpConnection& connection, const Request& request, Refusal refusal) const;
 
   [[nodiscard]] const Cors& cors() const { return cors_; }
+  [[nodiscard]] StreamedBody streamed_body() const;
 
  private:
   // A path may be for both: only who asks for an upgrade wants the second.

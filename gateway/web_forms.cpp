@@ -90,6 +90,7 @@ void post_new_contact(Visit& visit) {
   const std::string name(visit.form.value("name"));
   const std::string groups(visit.form.value("groups"));
   const auto opened = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    if (visit.form.value("do") == "write") return client.start_chat(address, now, out);
     return client.add_buddy(address, WebClient::BuddyFields{name, webclient::split_groups(groups)}, now, out);
   });
   if (opened.problem == Problem::none) return redirect(visit, page_of(visit, opened.conversation));
@@ -146,10 +147,14 @@ void post_room(Visit& visit, const webclient::Conversation& which) {
   const std::string nick(visit.form.value("nick"));
   const std::string password(visit.form.value("password"));
   const std::string name(which.title());
+  const std::string subject(visit.form.value("subject"));
   const bool keep = visit.form.value("keep") == "1";
   const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
     if (action == "join") return client.join_room(WebClient::RoomFields{address, nick, password}, now, out).problem;
     if (action == "leave") return client.leave_room(id, now, out);
+    if (action == "nick") return client.change_nick(id, nick, now, out);
+    if (action == "subject") return client.set_subject(id, subject, now, out);
+    if (action == "decline") return client.decline_invitation(id, now, out);
     if (action == "save" && keep) return client.set_bookmark(id, WebClient::BookmarkFields{name, true}, now, out);
     if (action == "save") return client.remove_bookmark(id, now, out);
     return Problem::bad_request;
@@ -158,7 +163,9 @@ void post_room(Visit& visit, const webclient::Conversation& which) {
   if (problem != Problem::none && still != nullptr) {
     return answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem)));
   }
-  redirect(visit, page_of(visit, still == nullptr || action == "leave" ? webclient::ConversationId{} : id));
+  redirect(
+      visit,
+      page_of(visit, still == nullptr || action == "leave" || action == "decline" ? webclient::ConversationId{} : id));
 }
 
 void post_settings(Visit& visit) {

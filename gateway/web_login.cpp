@@ -107,6 +107,8 @@ webclient::WebEngine make_engine(Visit& visit, const Account& account, const std
   client.seed = random_token();
   client.software = "postern";
   client.software_version = version;
+  client.files = visit.shard.config().webchat.max_file_bytes > 0;
+  client.plain_upload_origins = account.domain->upload_origins;
   xmpp::SaslIdentity identity;
   identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
   identity.user = account.user;
@@ -114,6 +116,7 @@ webclient::WebEngine make_engine(Visit& visit, const Account& account, const std
   webclient::WebSettings settings;
   settings.reader.texts = &visit.texts();
   settings.reader.static_pages = visit.form.value("mode") == "static";
+  if (visit.form.value("cookie") == "none") settings.reader.base = "/s/" + sid;
   settings.linger = std::chrono::minutes(linger_of(visit));
   settings.token = [key = token_for(visit.shard.web_key(), sid)](std::string_view form) {
     return token_for(key, form);
@@ -138,6 +141,7 @@ void show_login(Visit& visit, const std::string& message, std::uint16_t status) 
   page.guests = has_guests(config);
   page.linger_minutes = linger_of(visit);
   page.static_pages = visit.form.value("mode") == "static";
+  page.no_cookie = visit.form.value("cookie") == "none";
   answer_page(visit, visit.shard.pages().login(page, visit.texts()), PageKind::whole, status);
 }
 
@@ -166,19 +170,21 @@ void log_in(Visit& visit) {
   const std::string cookie = set_cookie(name, visit.client.secure);
   auto engine = make_engine(visit, account, name);
   const bool static_pages = engine.reader().static_pages;
+  visit.base = engine.reader().base;
   visit.form.wipe();
   SessionHost& host = visit.shard.create_session(
       sid.secret, SessionStart{*account.domain, std::move(name), std::move(engine), xmpp::StreamRequest{},
                                SessionOrigin{visit.client.address, visit.client.secure}});
   host.enter<webclient::WebEngine>(
       [](webclient::WebEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.start(now, out); });
-  redirect(visit, static_pages ? "/plain/" : "/app/", cookie);
+  redirect(visit, static_pages ? "/plain/" : "/app/", visit.base.empty() ? cookie : std::string());
 }
 
 void log_out(Visit& visit) {
   visit.host->enter<webclient::WebEngine>(
       [](webclient::WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.log_out(now, out); });
-  redirect(visit, "/login?out=1", forget_cookie(visit.client.secure));
+  const bool has_cookie = std::exchange(visit.base, {}).empty();
+  redirect(visit, "/login?out=1", has_cookie ? forget_cookie(visit.client.secure) : std::string());
 }
 
 bool answered_for_state(Visit& visit, PageKind kind) {
@@ -190,8 +196,9 @@ bool answered_for_state(Visit& visit, PageKind kind) {
     notice.title = texts.text("login.title");
     notice.message = texts.text("login.wait");
     // A frame asks for itself again, the page around it for the whole.
-    const std::string frame = visit.path + (visit.query.empty() ? "" : "?" + std::string(visit.query));
-    notice.link = kind == PageKind::framed ? frame : visit.engine->reader().static_pages ? "/plain/" : "/app/";
+    const std::string frame = visit.base + visit.path + (visit.query.empty() ? "" : "?" + std::string(visit.query));
+    notice.link =
+        kind == PageKind::framed ? frame : visit.base + (visit.engine->reader().static_pages ? "/plain/" : "/app/");
     notice.link_text = texts.text("login.wait_again");
     notice.wait = 1;
     answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
@@ -201,7 +208,7 @@ bool answered_for_state(Visit& visit, PageKind kind) {
   std::string why(webclient::words(visit.texts(), account.problem));
   if (why.empty()) why = visit.texts().text("login.expired");
   if (kind == PageKind::framed) {
-    answer_expired(visit, kind);
+    answer_page(visit, expired_page(visit.shard, visit.texts(), why), kind);
   } else {
     show_login(visit, why);
   }

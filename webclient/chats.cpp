@@ -306,6 +306,11 @@ void Chats::on_error(xmpp::ElementView message) {
     }
     return;
   }
+  // No message of ours: a subject that the room does not take from us.
+  auto* const room = model_.edit(from->bare());
+  if (room == nullptr || !room->room || !from->resource.empty() || room->room->state != RoomState::joined) return;
+  room->room->problem = problem_of(message);
+  model_.note(EventKind::room_changed, room->id);
 }
 
 }  // namespace webclient

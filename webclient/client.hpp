@@ -7,8 +7,9 @@
 //               ▲            └────► binding ──────┘ │
 //               └──────── waiting (back-off) ◄──────┘ link lost
 //
-// OpenLink means: drop whatever link there is, connect (to location(), where that is allowed), and make a new
-// xmpp::Session. Deliberately without browsers, cookies, forms and files: the shell and pages have those.
+// OpenLink means: drop whatever link there is, connect to where the domain is, and make a new xmpp::Session (the
+// `location` of <enabled/> is not followed: U-065). Deliberately without browsers, cookies, forms and files: the shell
+// and pages have those.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -58,8 +59,6 @@ class Client {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
-  // Where the server wants a resume to go; empty: to where the domain is.
-  [[nodiscard]] const std::string& location() const { return wire_.location(); }
   // The clock on the wall has been set.
   void set_clock(xmpp::Instant now, WallTime wall);
   // Everything in the model has been written to a reader. Until then the server is not told that it has arrived, so

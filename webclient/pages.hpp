@@ -31,6 +31,7 @@ struct LoginPage {
   bool guests = false;
   std::uint32_t linger_minutes = 10;
   bool static_pages = false;
+  bool no_cookie = false;
 };
 
 struct NoticePage {
@@ -47,6 +48,12 @@ struct ComposePage {
   std::string once;  // minted for this page
   bool lines = false;
   std::optional<MessageId> edit;
+};
+
+struct FilePage {
+  std::string message;  // why the last one was not sent
+  std::string once;
+  std::uint64_t limit = 0;  // bytes; 0: none known
 };
 
 struct StreamPage {
@@ -66,6 +73,9 @@ class Pages {
   // The beginning of an endless page, all there is to show included; `shown` is null for the list.
   [[nodiscard]] std::string stream(const StreamPage& page, const View& view, const Conversation* shown);
   [[nodiscard]] std::string compose(const ComposePage& page, const View& view, const Conversation& to);
+
+  // The form for a file, in the frame of compose() or by itself.
+  [[nodiscard]] std::string file(const FilePage& page, const View& view, const Conversation& to);
 
   [[nodiscard]] std::string plain_list(const View& view);
   [[nodiscard]] std::string plain(const ComposePage& page, std::size_t backlog, const View& view,

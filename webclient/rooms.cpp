@@ -291,11 +291,23 @@ Problem Rooms::leave(Conversation& room, Turn& turn) {
   return Problem::none;
 }
 
+namespace {
+
+// What went wrong the last time is of no interest any more.
+void settle(ChatModel& model, Conversation& room) {
+  if (room.room->problem == Problem::none) return;
+  room.room->problem = Problem::none;
+  model.note(EventKind::room_changed, room.id);
+}
+
+}  // namespace
+
 Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
   const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
   if (!prepared || prepared->empty()) return Problem::bad_nick;
+  settle(model_, room);
   if (*prepared != room.room->nick) wire_.send(roster_.own_presence(room.address + "/" + *prepared), turn);
   return Problem::none;
 }
@@ -303,6 +315,7 @@ Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn
 Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
+  settle(model_, room);
   wire_.send(xmpp::NewElement("message")
                  .set("to", room.address)
                  .set("type", "groupchat")

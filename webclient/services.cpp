@@ -1,5 +1,6 @@
 #include "webclient/services.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -104,7 +105,7 @@ void Services::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
 
 void Services::take_features(std::string_view address, xmpp::ElementView query) {
   auto account = model_.account();
-  if (has_feature(query, ns::upload) && (upload_service_.empty() || upload_service_ == address)) {
+  if (settings_.files && has_feature(query, ns::upload) && (upload_service_.empty() || upload_service_ == address)) {
     upload_service_ = address;
     account.upload = true;
     account.upload_limit = upload_limit(query);
@@ -159,7 +160,9 @@ void Services::on_slot(const Asked& asked, xmpp::ElementView iq) {
   const auto put_url = web_url(put.attribute("url"), max_url);
   const auto get_url = web_url(slot.child("get", ns::upload).attribute("url"), max_url);
   const auto is_safe = [&](const std::optional<std::string>& url) {
-    return url && (settings_.plain_uploads || url->starts_with("https://"));
+    if (!url || url->starts_with("https://")) return url.has_value();
+    const auto& plain = settings_.plain_upload_origins;
+    return std::find(plain.begin(), plain.end(), origin_of(*url)) != plain.end();
   };
   const bool good = iq.attribute("type") == "result" && is_safe(put_url) && is_safe(get_url);
   if (!good) {

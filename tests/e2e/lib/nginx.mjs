@@ -41,6 +41,16 @@ export class Nginx {
     return self;
   }
 
+  // Everything is the gateway's, under whatever name; buffering and time-outs as built in.
+  static async whole_site(backend_port) {
+    const self = new Nginx();
+    self.dir = temp_dir('nginx');
+    self.port = await free_port();
+    await self.start(`server { listen 127.0.0.1:${self.port};
+      location / { proxy_pass http://127.0.0.1:${backend_port}; proxy_set_header Host $http_host; } }`);
+    return self;
+  }
+
   // The file of the product, with nothing changed but names, ports and the paths of certificates.
   static async recommended(backend_port, tls) {
     const self = new Nginx();

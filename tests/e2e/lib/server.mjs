@@ -9,10 +9,11 @@ const default_users = [
 ];
 
 export class Server {
-  // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port.
-  static async start({ tls, plaintext = false, domain: name = domain, users = default_users }) {
+  // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port. files: the size
+  // up to which files can be uploaded (XEP-0363); 0: not at all.
+  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, files = 0 }) {
     const self = new this();
-    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users });
+    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, files });
     await self.prepare();
     await self.launch();
     return self;

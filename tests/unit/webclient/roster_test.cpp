@@ -8,6 +8,7 @@
 #include "tests/unit/webclient/play.hpp"
 #include "webclient/features.hpp"
 #include "webclient/stamp.hpp"
+#include "webclient/text.hpp"
 
 namespace {
 
@@ -247,6 +248,17 @@ TEST_F(UploadTest, SlotsThatAreNotToBeTrusted) {
     EXPECT_EQ(play.model().find(started.id)->state, UploadState::failed) << bad;
     play.client->dismiss_upload(started.id);
   }
+}
+
+// Plain http only to the very origin that the configuration names.
+TEST(Upload, PlainOnlyWhereItIsAllowed) {
+  ClientSettings settings;
+  EXPECT_TRUE(settings.files);
+  EXPECT_TRUE(settings.plain_upload_origins.empty());
+  EXPECT_EQ(origin_of("http://LocalHost:5280/upload/x?y#z"), "http://localhost:5280");
+  EXPECT_EQ(origin_of("http://localhost:5280?x"), "http://localhost:5280");
+  EXPECT_EQ(origin_of("https://[::1]:8443"), "https://[::1]:8443");
+  EXPECT_EQ(origin_of("nonsense"), "");
 }
 
 TEST_F(UploadTest, AFailureIsShown) {
