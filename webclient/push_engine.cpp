@@ -138,9 +138,10 @@ bool PushEngine::collect(Stream& stream, const View& view, Changes& changes) con
       case EventKind::status_changed:
         stream.renew_later = true;
         break;
+      case EventKind::own_changed:  // what the server offers shows on other pages
+        changes.account = true;
+        break;
       case EventKind::rows_changed:
-      case EventKind::own_changed:
-        changes.account |= event.kind == EventKind::own_changed;
         stream.renew_soon = true;
         break;
       case EventKind::room_changed:
@@ -237,7 +238,9 @@ xmpp::Instant PushEngine::renewal_at(const Stream& stream) const {
   if (stream.renew_soon) at = stream.opened + policy_.pause;
   if (over(1)) at = std::min(at, stream.last_message + policy_.quiet);
   if (stream.renew_later) {
-    at = std::min(at, std::max(stream.last_message + policy_.quiet, stream.opened + policy_.patience));
+    // The list has no place that a reader could lose.
+    const auto patience = stream.shown == ConversationId{} ? policy_.quiet : policy_.patience;
+    at = std::min(at, std::max(stream.last_message + policy_.quiet, stream.opened + patience));
   }
   return at;
 }

@@ -11,7 +11,7 @@ import { Server } from './server.mjs';
 import { until } from './wait.mjs';
 
 const config = (s) => `
-hosts: ["${s.domain}"]
+hosts: ["${s.domain}"${s.guests ? `, "${s.guests}"` : ''}]
 loglevel: info
 log_rotate_count: 0
 certfiles: ["${s.dir}/server.pem"]
@@ -39,6 +39,7 @@ listen:
       /api: mod_http_api
 disable_sasl_mechanisms: ["digest-md5", "X-OAUTH2"]
 auth_password_format: scram
+${s.guests ? `host_config: { "${s.guests}": { auth_method: [anonymous], anonymous_protocol: sasl_anon } }` : ''}
 acl:
   loopback: { ip: ["127.0.0.0/8"] }
 api_permissions:
@@ -54,6 +55,7 @@ modules:
   mod_disco: {}
   mod_http_api: {}
   mod_last: {}
+  ${s.archive ? 'mod_mam: { default: always }' : ''}
   mod_muc: { host: "${s.muc}" }
   mod_offline: {}
   mod_ping: {}

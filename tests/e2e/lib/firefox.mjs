@@ -27,11 +27,12 @@ const preferences = {
 };
 
 export class Firefox {
-  static async launch() {
+  // more: preferences beside those above.
+  static async launch(more = {}) {
     const self = new Firefox();
     const profile = temp_dir('firefox');
     writeFileSync(join(profile, 'user.js'),
-      Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`).join(''));
+      Object.entries({ ...preferences, ...more }).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`).join(''));
     self.child = new Child('firefox', [firefox_path, '--headless', '--no-remote', '--profile', profile,
       '--remote-debugging-port', '0', 'about:blank'], { env: { HOME: profile } });
     const [, address] = await self.child.line(/WebDriver BiDi listening on (ws:\S+)/, 60_000);

@@ -41,10 +41,11 @@ authentication = "internal_hashed"
 modules_enabled = {
   "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "pep", "private", "smacks", "vcard4",
   "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version", "admin_adhoc", "admin_shell", "posix",
-  "bosh", "websocket"
+  "bosh", "websocket"${s.archive ? ', "mam"' : ''}
 }
 modules_disabled = { "s2s" }
 VirtualHost "${s.domain}"
+${s.guests ? `VirtualHost "${s.guests}"\n  authentication = "anonymous"` : ''}
 Component "${s.muc}" "muc"
   restrict_room_creation = false
 `;

@@ -9,10 +9,12 @@ const default_users = [
 ];
 
 export class Server {
-  // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port.
-  static async start({ tls, plaintext = false, domain: name = domain, users = default_users }) {
+  // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port. archive: keep
+  // messages (XEP-0313). guests: also serve guests.DOMAIN, to whoever comes.
+  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, archive = false, guests = false }) {
     const self = new this();
-    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users });
+    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, archive });
+    self.guests = guests ? `guests.${name}` : null;
     await self.prepare();
     await self.launch();
     return self;

@@ -4,11 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 // A slow machine (sanitizers, valgrind, a loaded CI host) stretches every deadline by the same factor.
 export const patience = Number(process.env.POSTERN_E2E_PATIENCE ?? 1);
 
+const said = (what) => (typeof what === 'function' ? what() : what);
+
 export async function deadline(promise, within, what) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`not within ${within * patience} ms: ${typeof what === 'function' ? what() : what}`)),
+      () => reject(new Error(`not within ${within * patience} ms: ${said(what)}`)),
       within * patience);
   });
   try {
@@ -30,7 +32,7 @@ export async function until(probe, within, what) {
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`not within ${within * patience} ms: ${what}${last ? ` (${last.message})` : ''}`);
+    if (Date.now() > end) throw new Error(`not within ${within * patience} ms: ${said(what)}${last ? ` (${last.message})` : ''}`);
     await delay(10);
   }
 }

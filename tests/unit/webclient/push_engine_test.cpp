@@ -99,6 +99,31 @@ TEST_F(PushEngineTest, AppendsWhatHappens) {
   EXPECT_EQ(writable(1), "");
 }
 
+// Whoever reads further up loses the place with the page: what only rules or other pages show is no reason for that.
+TEST_F(PushEngineTest, ShowsTheOwnPresenceWithoutANewPage) {
+  open(bob.id);
+  writable(1);
+  auto account = model.account();
+  account.show = Show::away;
+  account.upload = true;
+  account.room_service = "rooms.example.org";
+  model.set_account(account, EventKind::own_changed);
+  EXPECT_THAT(change(), testing::StartsWith("[1] <style nonce=\"N\">#own{--d:var(--away)}"));
+  writable(1);
+  EXPECT_EQ(time(seconds(10)), "");
+}
+
+TEST_F(PushEngineTest, ShowsAStatusSoonerToWhoReadsNoConversation) {
+  open(ConversationId{}, "list");
+  open(bob.id, "chat");
+  writable(1);
+  writable(2);
+  model.set_presence(carol, Show::away, "at lunch");
+  EXPECT_THAT(time(seconds(3)), testing::AllOf(HasSubstr("[1 last]"), Not(HasSubstr("[2 last]"))));
+  writable(2);
+  EXPECT_THAT(time(seconds(12)), HasSubstr("[2 last]"));
+}
+
 TEST_F(PushEngineTest, ShowsMessagesOfOthersOnlyAsUnread) {
   open(bob.id);
   writable(1);

@@ -1,0 +1,128 @@
+// A reader of the chat without scripts: Chromium with JavaScript switched off. What lib/web_scenarios.mjs asks of a reader is the
+// upper part, which lib/web_firefox.mjs has as well; below it is what only tests in this browser use.
+import { until } from './wait.mjs';
+
+export const wait = 15_000;
+
+export class Reader {
+  static async open(browser, origin, options = {}) {
+    const self = new Reader();
+    self.origin = origin;
+    self.context = await browser.browser.newContext({ javaScriptEnabled: false, viewport: { width: 1000, height: 640 }, ...options });
+    self.page = await self.context.newPage();
+    self.page.setDefaultTimeout(wait);
+    return self;
+  }
+
+  async go(path) {
+    await this.page.goto(this.origin + path, { waitUntil: 'commit' });
+  }
+
+  async path() {
+    return new URL(this.page.url()).pathname;
+  }
+
+  // where: page, stream or compose.
+  in(where) {
+    return where === 'page' ? this.page : this.page.frameLocator(`iframe[name=${where}]`);
+  }
+
+  find(where, selector, text) {
+    return this.in(where).locator(selector, text === undefined ? {} : { hasText: text }).first();
+  }
+
+  see(where, selector, text) {
+    return this.find(where, selector, text).waitFor();
+  }
+
+  miss(where, selector, text) {
+    return this.find(where, selector, text).waitFor({ state: 'hidden' });
+  }
+
+  click(where, selector, text) {
+    return this.find(where, selector, text).click();
+  }
+
+  fill(where, selector, value) {
+    return this.find(where, selector).fill(value);
+  }
+
+  choose(where, selector, value) {
+    return this.find(where, selector).selectOption(value);
+  }
+
+  type(text) {
+    return this.page.keyboard.type(text);
+  }
+
+  press(key) {
+    return this.page.keyboard.press(key);
+  }
+
+  // A function of the node, which runs beside the page.
+  ask(where, selector, what, argument) {
+    return this.find(where, selector).evaluate(what, argument);
+  }
+
+  close() {
+    return this.context.close();
+  }
+
+  // ---- what people do
+
+  async log_in(user, password, { mode } = {}) {
+    await this.go('/');
+    await this.fill('page', '#user', user);
+    await this.fill('page', '#password', password);
+    if (mode) await this.choose('page', '#mode', mode);
+    await this.click('page', 'button[value=password]');
+  }
+
+  async open_chat(name) {
+    await this.click('stream', '.rows li a', name);
+    await until(async () => /^\/app\/c\d+$/.test(await this.path()), wait, `the conversation with ${name} opens`);
+    await this.see('compose', '#t');
+  }
+
+  see_message(text) {
+    return this.see('stream', '.b', text);
+  }
+
+  async write(text) {
+    await this.fill('compose', '#t', text);
+    await this.press('Enter');
+  }
+
+  // What a rule shows, since it is in no document.
+  shown(selector, property = 'content', pseudo = '::after') {
+    return this.ask('stream', selector, (node, [p, name]) => getComputedStyle(node, name)[p], [property, pseudo]);
+  }
+
+  async shows(selector, value, property, pseudo) {
+    let last;
+    await until(async () => (last = await this.shown(selector, property, pseudo)) === value, wait,
+      () => `${selector} shows ${value}, not ${last}`);
+  }
+
+  // ---- in Chromium only
+
+  get stream() {
+    return this.in('stream');
+  }
+
+  get compose() {
+    return this.in('compose');
+  }
+
+  row(name) {
+    return this.stream.locator('.rows li', { hasText: name });
+  }
+
+  bubble(text) {
+    return this.stream.locator('.b', { hasText: text });
+  }
+
+  async cookie_field() {
+    return (await this.context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+  }
+}

@@ -1,0 +1,30 @@
+// What a test of the chat without scripts stands on: a server, postern in front of it, and buddies on an independent client.
+import { Buddy } from './buddy.mjs';
+import { Authority } from './certs.mjs';
+import { stop_all } from './cleanup.mjs';
+import { start_postern } from './postern.mjs';
+
+// server: options of the server (lib/server.mjs). webchat, limits, listen, domain: of postern's configuration. people: who sits at the
+// other end. port: where postern finds the server, if something stands between them.
+export async function start_world(world, kind, { server = {}, webchat = {}, domain = {}, people = ['bob', 'carol'], port, ...settings } = {}) {
+  world.authority = await Authority.create();
+  world.server = await kind.start({ tls: await world.authority.good('postern.test', 'rooms.postern.test', 'guests.postern.test'), ...server });
+  const at = async (name, more = {}) => ({ name, server: `127.0.0.1:${(await port?.(world.server)) ?? world.server.c2s_port}`, tls: 'starttls',
+    ca_file: world.server.tls.trust, ...more });
+  const domains = [await at('postern.test', domain)];
+  if (world.server.guests) domains.push(await at(world.server.guests, { guests: true }));
+  world.gateway = await start_postern({
+    domains, ...settings,
+    webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0, ...webchat },
+  });
+  world.origin = world.gateway.listeners[0].origin;
+  for (const name of people) {
+    world[name] = await Buddy.connect(world.server, name);
+    world[name].presence();
+  }
+  world.people = people;
+}
+
+export async function stop_world(world) {
+  await stop_all(...(world.people ?? []).map((name) => world[name] && { stop: () => world[name].quit() }), world.gateway, world.server);
+}
