@@ -79,13 +79,15 @@ void answer_expired(Visit& visit, PageKind kind) {
   answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
 }
 
-std::string stream_head(std::string_view nonce) {
+std::string stream_head(std::string_view nonce, std::string_view self) {
   std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
   out.append(html_type);
-  // Refresh waits for the end of the response, so it is the way back after a cut. No length and no chunks: where a
-  // connection ends without the last chunk, Chromium never loads anew.
+  // Refresh waits for the end of the response, so it is the way back after a cut; it names the page, because one whose
+  // address has a fragment (#end) would only scroll. No length and no chunks: where a connection ends without the last
+  // chunk, Chromium never loads anew.
+  out.append("\r\nConnection: close\r\nRefresh: 2;url=").append(self);
   out +=
-      "\r\nConnection: close\r\nRefresh: 2\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+      "\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
       "X-Content-Type-Options: nosniff\r\n";
   out.append(common_fields);
   out += "Content-Security-Policy: default-src 'none'; style-src 'self' 'nonce-";

@@ -47,6 +47,6 @@ void answer_error(Visit& visit, std::uint16_t status, std::string_view key);
 void answer_expired(Visit& visit, PageKind kind);
 
 // The head of an endless page, complete.
-[[nodiscard]] std::string stream_head(std::string_view nonce);
+[[nodiscard]] std::string stream_head(std::string_view nonce, std::string_view self);
 
 }  // namespace gateway

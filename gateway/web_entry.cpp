@@ -108,6 +108,20 @@ void serve_moved(Visit& visit, std::string_view item) {
   answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::framed);
 }
 
+// Whoever asked for older messages is to stay at the message that was the first, also when the page is loaded anew with
+// what the archive has brought: what comes behind the address of the stream then. The round makes it another address,
+// since to a fragment of the same a browser only scrolls.
+std::string place_of(const Visit& visit) {
+  constexpr unsigned max_rounds = 20;
+  const auto at = id_of<webclient::MessageId>(visit.asked("at"), 'm');
+  const std::string text = visit.asked("k");
+  unsigned round = 0;
+  std::from_chars(text.data(), text.data() + text.size(), round);
+  if (!at || round >= max_rounds) return {};
+  const std::string name = webclient::name_of(*at);
+  return "&at=" + name + "&k=" + std::to_string(round + 1) + "#" + name;
+}
+
 void serve_stream(Visit& visit, std::string_view item) {
   if (visit.request.head.method == Method::head) return answer_page(visit, "", PageKind::framed);
   std::string window = visit.asked("w");
@@ -123,12 +137,13 @@ void serve_stream(Visit& visit, std::string_view item) {
   wish.page.self = "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
   const bool older = wish.page.backlog > first_backlog;
   if (older) wish.page.self += "&n=" + std::to_string(wish.page.backlog);
+  const std::string place = older ? place_of(visit) : std::string();
   Shard& shard = visit.shard;
   const SessionId session = visit.host->id();
-  visit.connection.leave([&shard, session, older, wish = std::move(wish)](HttpConnection::Left left) mutable {
+  visit.connection.leave([&shard, session, older, place, wish = std::move(wish)](HttpConnection::Left left) mutable {
     auto& stream =
         shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
-    stream.start(stream_head(wish.page.nonce), session);
+    stream.start(stream_head(wish.page.nonce, wish.page.self), session);
     SessionHost* const host = shard.sessions().find(session);
     if (host == nullptr) return stream.finish(0);
     wish.connection = stream.ref();
@@ -136,6 +151,7 @@ void serve_stream(Visit& visit, std::string_view item) {
       const auto* shown = engine.model().find(wish.shown);
       if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
         (void)engine.client().load_older(wish.shown, now, out);
+        if (!place.empty()) wish.page.again = wish.page.self + place;
       }
       engine.open_stream(wish, now, out);
     });

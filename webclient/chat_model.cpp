@@ -226,9 +226,10 @@ void ChatModel::set_asks(Conversation& of, std::optional<std::string> text) {
 }
 
 void ChatModel::set_open(Conversation& of, bool open) {
-  if (of.open == open) return;
+  const bool listed = of.listed();
   of.open = open;
-  note(EventKind::rows_changed, of.id);
+  // A buddy stands in the list anyway.
+  if (of.listed() != listed) note(EventKind::rows_changed, of.id);
 }
 
 void ChatModel::mark_read(Conversation& of) {

@@ -119,7 +119,10 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
     if (found != row->messages.rend()) model_.set_delivery(*row, *found, Delivery::delivered);
   }
   const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
-  if (row != nullptr && read.state && !place.outgoing) set_typing(*row, has_text ? Typing::no : *read.state, turn);
+  // Some clients say nothing more of typing with the message itself.
+  if (row != nullptr && !place.outgoing && (has_text || read.state)) {
+    set_typing(*row, has_text ? Typing::no : *read.state, turn);
+  }
   if (!has_text) return;
   if (row == nullptr) row = model_.require(place.address, place.kind);
   if (row == nullptr) return;

@@ -157,7 +157,8 @@ std::size_t skipped(const Conversation& shown, std::size_t backlog) {
 std::string older_link(std::string_view path, const Conversation& shown, std::size_t backlog) {
   const std::size_t from = skipped(shown, backlog);
   if (shown.messages.empty() || (from == 0 && shown.history.complete)) return {};
-  return copy(path) + "n=" + std::to_string(backlog + 50) + "#" + name_of(shown.messages[from].id);
+  const std::string at = name_of(shown.messages[from].id);
+  return copy(path) + "n=" + std::to_string(backlog + 50) + "&at=" + at + "#" + at;
 }
 
 std::string bubbles(const Conversation& shown, std::size_t backlog, const Reader& reader, bool live) {

@@ -51,7 +51,8 @@ struct ComposePage {
 
 struct StreamPage {
   std::string nonce;
-  std::string self;  // path and query of the stream
+  std::string self;   // path and query of the stream
+  std::string again;  // where it goes on when it ends; empty: self
   std::size_t backlog = 50;
 };
 

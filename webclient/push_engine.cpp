@@ -32,7 +32,7 @@ bool PushEngine::is_displaced(std::string_view window) const {
 }
 
 void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, bool at_once) {
-  append_end(bytes, stream.shown != ConversationId{}, at_once);
+  append_end(bytes, stream.shown != ConversationId{}, at_once ? stream.again : std::string_view());
   out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
@@ -58,6 +58,7 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   stream.shown = wish.shown;
   stream.nonce = wish.page.nonce;
   stream.window = wish.window;
+  stream.again = wish.page.again.empty() ? wish.page.self : wish.page.again;
   stream.next = view.model.journal().next();
   stream.opened = stream.last_beat = stream.last_message = now;
   const Conversation* shown = view.model.find(wish.shown);

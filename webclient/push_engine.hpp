@@ -77,7 +77,7 @@ class PushEngine {
   struct Stream {
     xmpp::ConnectionRef connection{};
     ConversationId shown{};
-    std::string nonce, window;
+    std::string nonce, window, again;
     std::uint64_t next = 0;  // event of the journal
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;

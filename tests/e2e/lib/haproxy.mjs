@@ -26,7 +26,8 @@ frontend web
 backend gateway
   server one 127.0.0.1:${backend_port}
 `);
-    self.url = `http://127.0.0.1:${self.port}/http-bind`;
+    self.origin = `http://127.0.0.1:${self.port}`;
+    self.url = `${self.origin}/http-bind`;
     return self;
   }
 

@@ -41,6 +41,17 @@ export class Nginx {
     return self;
   }
 
+  // Everything to the gateway, over plain HTTP, as behind an onion service; buffering as it is built in.
+  static async plain(backend_port) {
+    const self = new Nginx();
+    self.dir = temp_dir('nginx');
+    self.port = await free_port();
+    await self.start(`server { listen 127.0.0.1:${self.port};
+      location / { proxy_pass http://127.0.0.1:${backend_port}; proxy_set_header Host $http_host; } }`);
+    self.origin = `http://127.0.0.1:${self.port}`;
+    return self;
+  }
+
   // The file of the product, with nothing changed but names, ports and the paths of certificates.
   static async recommended(backend_port, tls) {
     const self = new Nginx();
@@ -48,9 +59,9 @@ export class Nginx {
     self.port = await free_port();
     const text = readFileSync(join(conf, 'nginx.conf'), 'utf8')
       .replaceAll('127.0.0.1:5280', `127.0.0.1:${backend_port}`)
-      .replace(/listen 443 ssl/, `listen 127.0.0.1:${self.port} ssl`).replace(/^.*listen \[::\]:443.*\n/m, '')
-      .replace(/ssl_certificate .*;/, `ssl_certificate ${tls.certificate};`)
-      .replace(/ssl_certificate_key .*;/, `ssl_certificate_key ${tls.key};`)
+      .replace(/listen 443 ssl/g, `listen 127.0.0.1:${self.port} ssl`).replace(/^.*listen \[::\]:443.*\n/gm, '')
+      .replace(/ssl_certificate .*;/g, `ssl_certificate ${tls.certificate};`)
+      .replace(/ssl_certificate_key .*;/g, `ssl_certificate_key ${tls.key};`)
       .replace('/var/www/chat', self.dir);
     writeFileSync(join(self.dir, 'postern.conf'), text);
     await self.start(`include ${self.dir}/postern.conf;`);

@@ -4,17 +4,17 @@ import { Authority } from './certs.mjs';
 import { stop_all } from './cleanup.mjs';
 import { start_postern } from './postern.mjs';
 
-// server: options of the server (lib/server.mjs). webchat, limits, listen, domain: of postern's configuration. people: who sits at the
-// other end. port: where postern finds the server, if something stands between them.
-export async function start_world(world, kind, { server = {}, webchat = {}, domain = {}, people = ['bob', 'carol'], port, ...settings } = {}) {
+// server: options of the server (lib/server.mjs). people: who sits at the other end. port: gives where postern finds the server, if
+// something stands between them. others: domains beside that of the server. gateway: more of
+// postern's configuration.
+export async function start_world(world, kind, { server = {}, people = ['bob', 'carol'], port, others = [], webchat, gateway = {} } = {}) {
   world.authority = await Authority.create();
   world.server = await kind.start({ tls: await world.authority.good('postern.test', 'rooms.postern.test', 'guests.postern.test'), ...server });
-  const at = async (name, more = {}) => ({ name, server: `127.0.0.1:${(await port?.(world.server)) ?? world.server.c2s_port}`, tls: 'starttls',
-    ca_file: world.server.tls.trust, ...more });
-  const domains = [await at('postern.test', domain)];
-  if (world.server.guests) domains.push(await at(world.server.guests, { guests: true }));
+  const address = `127.0.0.1:${(await port?.(world.server)) ?? world.server.c2s_port}`;
+  const domains = [{ name: 'postern.test' }, ...(world.server.guests ? [{ name: world.server.guests, guests: true }] : []), ...others]
+    .map((one) => ({ server: address, tls: 'starttls', ca_file: world.server.tls.trust, ...one }));
   world.gateway = await start_postern({
-    domains, ...settings,
+    domains, ...gateway,
     webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0, ...webchat },
   });
   world.origin = world.gateway.listeners[0].origin;

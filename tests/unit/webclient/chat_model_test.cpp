@@ -176,6 +176,19 @@ TEST(ChatModel, PresenceIsTold) {
                                         EventKind::status_changed, EventKind::typing_changed}));
 }
 
+TEST(ChatModel, TheListChangesWithAStrangersConversationAndNotWithABuddys) {
+  ChatModel model{Bounds{}};
+  auto& buddy = *model.require("romeo@example.net", RowKind::person);
+  auto& stranger = *model.require("tybalt@example.net", RowKind::person);
+  model.set_buddy(buddy, Buddy{});
+  const auto from = model.journal().next();
+  model.set_open(buddy, true);
+  model.set_open(buddy, false);
+  EXPECT_EQ(events(model, from), Kinds{});
+  model.set_open(stranger, true);
+  EXPECT_EQ(events(model, from), Kinds{EventKind::rows_changed});
+}
+
 TEST(ChatModel, OccupantsKeepTheirNumber) {
   ChatModel model{Bounds{}};
   auto& room = *model.require("hall@x", RowKind::room);

@@ -164,6 +164,13 @@ TEST_F(ChatsTest, AnErrorStandsBesideTheMessage) {
 }
 
 // XEP-0085.
+TEST_F(ChatsTest, AMessageEndsTheTypingThatAnnouncedIt) {
+  play.hears(chat("romeo@example.net/o", "", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"));
+  EXPECT_EQ(play.row("romeo@example.net").typing, Typing::composing);
+  play.hears(chat("romeo@example.net/o", "typed"));
+  EXPECT_EQ(play.row("romeo@example.net").typing, Typing::no);
+}
+
 TEST_F(ChatsTest, TypingIsShownForAWhile) {
   const std::string composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>";
   play.hears(chat("romeo@example.net/o", "", composing));

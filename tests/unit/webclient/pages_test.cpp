@@ -171,11 +171,11 @@ TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   StreamPage page{"N", "/stream/c1?w=x&n=60", 60};
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   model.add_message(bob, sample::incoming("x"));
-  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110&amp;at=m1#m1\""));
   bob.history.complete = true;
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   for (int i = 0; i < 60; ++i) model.add_message(bob, sample::incoming("x"));
-  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110#m2\""));
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110&amp;at=m2#m2\""));
   bob.history.loading = true;
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("Loading older messages"));
 }

@@ -150,8 +150,25 @@ TEST_F(PushEngineTest, RenewsWhoIsTooFarBehind) {
   open(bob.id);
   for (std::size_t i = 0; i <= model.bounds().events; ++i) model.note(EventKind::presence_changed, carol.id);
   EXPECT_EQ(writable(1),
-            "[1 last] <meta http-equiv=\"refresh\" content=\"0\"></section></div></div></main></div></body></html>\n");
+            "[1 last] <meta http-equiv=\"refresh\" "
+            "content=\"0;url=/stream/c1?w=w\"></section></div></div></main></div></body>"
+            "</html>\n");
   EXPECT_EQ(engine.size(), 0u);
+}
+
+// Without an address, a page whose own has a fragment would only scroll.
+TEST_F(PushEngineTest, SaysByNameWhereItGoesOn) {
+  StreamWish wish;
+  wish.connection = xmpp::ConnectionRef{++last};
+  wish.shown = bob.id;
+  wish.page.self = "/stream/c1?w=w&n=100";
+  wish.page.again = "/stream/c1?w=w&n=100&k=1#m1";
+  std::vector<Chunk> out;
+  engine.open(wish, view, pages, now, out);
+  std::vector<Chunk> ends;
+  engine.close_all(ends);
+  ASSERT_EQ(ends.size(), 1u);
+  EXPECT_THAT(ends[0].bytes, HasSubstr("content=\"0;url=/stream/c1?w=w&amp;n=100&amp;k=1#m1\""));
 }
 
 TEST_F(PushEngineTest, CutsWhatIsMuchIntoChunks) {

@@ -1,0 +1,129 @@
+// What the reader of the chat without scripts does not notice: restarts of the server, cuts of the network between it and the
+// gateway, long streams, slow lines; and what becomes of messages when nobody looks. Chromium with JavaScript off, real servers.
+// PROTOCOL U-062, Z-002, Z-004, Z-008, Z-009.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Buddy } from './lib/buddy.mjs';
+import { Chromium } from './lib/chromium.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { servers } from './lib/servers.mjs';
+import { until } from './lib/wait.mjs';
+import { Reader, wait } from './lib/web_reader.mjs';
+import { WebSession } from './lib/web_session.mjs';
+import { start_world, stop_world } from './lib/web_world.mjs';
+import { Wire } from './lib/wire.mjs';
+
+let browser;
+before(async () => {
+  browser = await Chromium.launch();
+});
+after(() => stop_all(browser));
+
+for (const kind of servers) {
+  describe(`the chat without scripts on a bad network with ${kind.server_name}`, () => {
+    const world = {};
+    let reader;
+    before(async () => {
+      await start_world(world, kind, {
+        people: ['bob'],
+        port: async (server) => {
+          world.wire = await Wire.to(server.c2s_port);
+          return world.wire.port;
+        },
+      });
+      reader = await Reader.open(browser, world.origin);
+      await reader.log_in('alice', world.server.password('alice'));
+      await reader.open_chat('bob');
+    });
+    after(() => stop_all({ stop: () => stop_world(world) }, world.wire));
+    const alice = () => world.server.jid('alice');
+    const texts = (start) => reader.stream.locator('.b .x').allTextContents().then((all) => all.filter((text) => text.startsWith(start)));
+    const numbered = (start, count) => Array.from({ length: count }, (_, i) => `${start} ${i + 1}.`);
+    const visible = (selector) => reader.find('stream', selector).isVisible();
+
+    it('goes on after a cut: what was said meanwhile comes, each once, and what was written leaves', async () => {
+      world.bob.message(alice(), 'cut 1.');
+      await reader.see_message('cut 1.');
+      world.wire.cut();
+      await until(() => visible('#down'), wait, 'the reader is told');
+      world.bob.message(alice(), 'cut 2.');
+      await reader.write('written in the dark');
+      world.bob.message(alice(), 'cut 3.');
+      world.wire.mend();
+      await reader.see_message('cut 3.');
+      await world.bob.event('message', (event) => event.body === 'written in the dark');
+      await until(async () => !(await visible('#down')), wait, 'the reader is told');
+      assert.deepEqual(await texts('cut'), numbered('cut', 3));
+      assert.equal((await texts('written in the dark')).length, 1);
+      assert.deepEqual(world.bob.events.peek((event) => event.body === 'written in the dark'), []);
+    });
+
+    it('goes on after a restart of the server', async () => {
+      await world.server.restart();
+      await world.bob.reconnect();
+      world.bob.presence({ show: 'dnd' });
+      await until(async () => !(await visible('#down')), 60_000, 'the session is back');
+      await reader.shows('.rows li .p', '"do not disturb"');
+      world.bob.message(alice(), 'after the restart');
+      await reader.see_message('after the restart');
+      await reader.write('both ways');
+      await world.bob.event('message', (event) => event.body === 'both ways');
+    });
+
+    it('begins a new page before one grows too long, at a quiet moment', async () => {
+      const requests = [];
+      reader.page.on('request', (request) => request.url().includes('/stream/') && requests.push(request.url()));
+      for (const text of numbered('much', 850)) world.bob.message(alice(), text);
+      await reader.see_message('much 850.');
+      assert.equal(requests.length, 0, 'not while they come');
+      await until(() => requests.length === 1, wait, 'a new page');
+      await reader.see_message('much 850.');
+      await until(async () => (await reader.stream.locator('.b').count()) <= 60, wait, 'a short one');
+      world.bob.message(alice(), 'on the new page');
+      await reader.see_message('on the new page');
+    });
+
+    it('keeps nothing for a reader who does not read, and then shows the newest', async () => {
+      const session = await WebSession.open(world.origin, 'alice', world.server.password('alice'));
+      const bob = await session.row('bob');
+      const page = await session.stream(`/stream/${bob}`);
+      await page.see('id="log"');
+      page.response.pause();
+      const text = 'x'.repeat(4000);
+      for (let i = 1; i <= 1000; i++) world.bob.message(alice(), `${text} flood ${i}.`);
+      await reader.see_message('flood 1000.');
+      page.response.resume();
+      await until(() => page.ended || page.text.includes('flood 1000.'), wait, 'the newest, or the end');
+      if (page.ended) {
+        const again = await session.stream(`/stream/${bob}`);
+        await again.see('flood 1000.');
+        again.close();
+      }
+      page.close();
+    });
+
+    it('keeps for the next window what came while none was open', async () => {
+      const path = await reader.path();
+      await reader.page.goto('about:blank');
+      for (const text of numbered('away', 3)) world.bob.message(alice(), text);
+      await reader.go(path);
+      await reader.see_message('away 3.');
+      assert.deepEqual(await texts('away'), numbered('away', 3));
+    });
+
+    it('gives back to the server what nobody has seen when it is stopped', async () => {
+      await reader.page.goto('about:blank');
+      for (const text of numbered('unseen', 3)) world.bob.message(alice(), text);
+      await world.bob.roster(); // answered after them: the server has passed them on
+      await world.gateway.stop();
+      world.gateway = undefined;
+      const device = await Buddy.connect(world.server, 'alice', { resource: 'device' });
+      device.presence();
+      for (const text of numbered('unseen', 3)) await device.event('message', (event) => event.body === text, wait);
+      await device.quit();
+    });
+  });
+}
+
+leave_nothing_behind();

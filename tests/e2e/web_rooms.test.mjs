@@ -1,0 +1,145 @@
+// Rooms in the chat without scripts: Chromium with JavaScript off, real servers, independent clients in the same rooms.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Chromium } from './lib/chromium.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { servers } from './lib/servers.mjs';
+import { until } from './lib/wait.mjs';
+import { Reader, wait } from './lib/web_reader.mjs';
+import { start_world, stop_world } from './lib/web_world.mjs';
+
+let browser;
+before(async () => {
+  browser = await Chromium.launch();
+});
+after(() => stop_all(browser));
+
+for (const kind of servers) {
+  describe(`rooms in the chat without scripts with ${kind.server_name}`, () => {
+    const world = {};
+    let reader;
+    before(async () => {
+      await start_world(world, kind);
+      reader = await Reader.open(browser, world.origin);
+      await reader.log_in('alice', world.server.password('alice'));
+      await reader.see('stream', '.rows li', 'bob');
+    });
+    after(() => stop_world(world));
+    const room = (name) => `${name}@${world.server.muc}`;
+    const raw = (xml, who = 'bob') => world[who].tell({ do: 'raw', xml });
+    const admin = (name, item) => raw(`<iq to="${room(name)}" type="set" id="admin"><query xmlns="http://jabber.org/protocol/muc#admin">${item}</query></iq>`);
+    const configure = (name, fields) => {
+      const all = Object.entries({ FORM_TYPE: 'http://jabber.org/protocol/muc#roomconfig', ...fields })
+        .map(([key, value]) => `<field var="${key}"><value>${value}</value></field>`).join('');
+      raw(`<iq to="${room(name)}" type="set" id="config"><query xmlns="http://jabber.org/protocol/muc#owner"><x xmlns="jabber:x:data" type="submit">${all}</x></query></iq>`);
+    };
+    const join = async (address, { nick, password } = {}) => {
+      await reader.go('/room/join');
+      await reader.fill('page', '#address', address);
+      if (nick) await reader.fill('page', '#nick', nick);
+      if (password) await reader.fill('page', '#password', password);
+      await reader.click('page', 'button[type=submit]');
+      await until(async () => /^\/app\/c\d+$/.test(await reader.path()), wait, 'the room opens');
+    };
+    const says = (name, body) => world.bob.message(room(name), body, { type: 'groupchat' });
+
+    it('joins by name alone, shows who is there and what was and is said, and marks who is meant', async () => {
+      await world.bob.join(room('tea'), 'bob');
+      configure('tea', {});
+      says('tea', 'said before');
+      await world.bob.event('message', (event) => event.body === 'said before');
+      await join('tea');
+      await reader.see('stream', 'header h1', 'tea');
+      await reader.see_message('said before');
+      await reader.shows('#oc', '"2"');
+      await world.carol.join(room('tea'), 'carol');
+      await reader.shows('#oc', '"3"');
+      says('tea', 'good morning all');
+      await reader.see_message('good morning all');
+      assert.equal(await reader.bubble('good morning all').getAttribute('class'), 'b in');
+      says('tea', 'alice: milk?');
+      await reader.see('stream', '.b.hl', 'alice: milk?');
+      await reader.write('no <sugar>');
+      const heard = await world.bob.event('message', (event) => event.body === 'no <sugar>');
+      assert.equal(heard.from, `${room('tea')}/alice`);
+      await reader.see('stream', '.b.out', 'no <sugar>');
+      assert.equal(await reader.bubble('no <sugar>').count(), 1);
+    });
+
+    it('shows the subject, presence, new names and who has gone', async () => {
+      raw(`<message to="${room('tea')}" type="groupchat"><subject>Leaves &amp; <![CDATA[<pots>]]></subject></message>`);
+      await reader.see('stream', '.sub', 'Leaves & <pots>');
+      await reader.see('stream', '.b.note', 'bob has set the subject: Leaves & <pots>');
+      raw(`<presence to="${room('tea')}/Robert"/>`);
+      await reader.see('stream', '.b.note', 'bob is now called Robert.');
+      await reader.click('stream', '.people summary');
+      await reader.see('stream', '.people li', 'Robert');
+      raw(`<presence to="${room('tea')}/carol" type="unavailable"/>`, 'carol');
+      await reader.shows('#oc', '"2"');
+    });
+
+    it('writes to one of them alone', async () => {
+      await until(async () => {
+        if (!(await reader.find('stream', '.people li a', 'Robert').isVisible())) await reader.click('stream', '.people summary');
+        return reader.find('stream', '.people li a', 'Robert').isVisible();
+      }, wait, 'the list of who is there');
+      await reader.click('stream', '.people li a', 'Robert');
+      await reader.see('stream', 'header h1', 'Robert');
+      await reader.see('compose', '#t');
+      await reader.write('between us');
+      const heard = await world.bob.event('message', (event) => event.body === 'between us');
+      assert.deepEqual({ from: heard.from, type: heard.type }, { from: `${room('tea')}/alice`, type: 'chat' });
+      world.bob.message(`${room('tea')}/alice`, 'of course');
+      await reader.see_message('of course');
+      await reader.go('/app/');
+    });
+
+    it('leaves, keeps, and comes back at the next login', async () => {
+      await reader.click('stream', '.rows li a', 'tea');
+      await reader.see('stream', 'header h1', 'tea');
+      const path = (await reader.path()).replace('/app/', '/room/');
+      await reader.go(path);
+      await reader.page.check('input[name=keep]');
+      await reader.click('page', 'button[value=save]');
+      await reader.see('stream', 'header h1', 'tea');
+      await reader.click('stream', '.own button');
+      await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type === 'unavailable');
+      await reader.log_in('alice', world.server.password('alice'));
+      await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type !== 'unavailable');
+      await reader.see('stream', '.rows li', 'tea');
+      await reader.click('stream', '.rows li a', 'tea');
+      await reader.see('stream', 'header h1', 'tea');
+      await reader.go((await reader.path()).replace('/app/', '/room/'));
+      await reader.click('page', 'button[value=leave]');
+      await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type === 'unavailable');
+    });
+
+    it('says in words why it is not let in, and tries again with what is asked for', async () => {
+      await world.bob.join(room('locked'), 'alice');
+      configure('locked', { 'muc#roomconfig_passwordprotectedroom': 1, 'muc#roomconfig_roomsecret': 'sesame' });
+      await join(room('locked'));
+      await reader.see('stream', '.banner', 'The password is missing or wrong.');
+      await reader.fill('stream', '.banner #rp', 'sesame');
+      await reader.click('stream', '.banner button');
+      await reader.see('stream', '.banner', 'Somebody with this name is already there.');
+      await reader.fill('stream', '.banner #nick', 'alice two');
+      await reader.fill('stream', '.banner #rp', 'sesame');
+      await reader.click('stream', '.banner button');
+      await world.bob.event('presence', (event) => event.from === `${room('locked')}/alice two`);
+      await reader.miss('stream', '.banner');
+
+      admin('locked', '<item nick="alice two" role="none"><reason>out &lt;now&gt;</reason></item>');
+      await reader.see('stream', '.banner', 'You were removed from the room.');
+      await world.bob.join(room('closed'), 'bob');
+      configure('closed', {});
+      admin('closed', `<item jid="${world.server.jid('alice')}" affiliation="outcast"/>`);
+      await join(room('closed'));
+      await reader.see('stream', '.banner', 'You are not allowed to do this.');
+      await join('nobody@nowhere.postern.test');
+      await reader.see('stream', '.banner', 'You are not in this room.');
+    });
+  });
+}
+
+leave_nothing_behind();

@@ -1,0 +1,172 @@
+// Conversations in the chat without scripts, and everything that can stand beside a message: Chromium with JavaScript off, real
+// servers that keep an archive, an independent client at the other end.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Buddy } from './lib/buddy.mjs';
+import { Chromium } from './lib/chromium.mjs';
+import { stop_all } from './lib/cleanup.mjs';
+import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { servers } from './lib/servers.mjs';
+import { until } from './lib/wait.mjs';
+import { Reader, wait } from './lib/web_reader.mjs';
+import { start_world, stop_world } from './lib/web_world.mjs';
+
+let browser;
+before(async () => {
+  browser = await Chromium.launch();
+});
+after(() => stop_all(browser));
+
+for (const kind of servers) {
+  describe(`conversations in the chat without scripts with ${kind.server_name}`, () => {
+    const world = {};
+    let reader;
+    before(async () => {
+      await start_world(world, kind, { server: { archive: true }, people: ['bob'] });
+      world.device = await Buddy.connect(world.server, 'alice', { resource: 'device' });
+      world.device.presence();
+      await world.device.event('presence', (event) => event.from === world.device.jid);
+      for (let i = 1; i <= 70; i++) world.bob.message(world.server.jid('alice'), `old ${i}.`, { id: `old-${i}` });
+      await world.device.event('message', (event) => event.body === 'old 70.');
+      reader = await Reader.open(browser, world.origin);
+      await reader.log_in('alice', world.server.password('alice'));
+      await reader.open_chat('bob');
+    });
+    after(() => stop_all(world.device && { stop: () => world.device.quit() }, { stop: () => stop_world(world) }));
+    const alice = () => world.server.jid('alice');
+    const from_alice = (fits) => world.bob.event('message', (event) => event.from.startsWith(alice()) && fits(event));
+    const raw = (xml) => world.bob.tell({ do: 'raw', xml });
+    const payload = (inner, id = 'p1') => raw(`<message to="${alice()}" type="chat" id="${id}">${inner}</message>`);
+    const bubbles = () => reader.stream.locator('.b .x').allTextContents();
+
+    it('shows the newest of the archive, and what is older on demand, in order and each once', async () => {
+      await reader.see_message('old 70.');
+      for (let rounds = 0; !(await bubbles()).includes('old 1.'); rounds++) {
+        assert.ok(rounds < 5);
+        const first = (await bubbles())[0];
+        await reader.click('stream', '.old a', 'Older messages');
+        await until(async () => (await bubbles())[0] !== first, wait, `older than ${first}`);
+        await until(async () => {
+          const place = await reader.bubble(first).boundingBox();
+          return place.y > 0 && place.y + place.height < 640;
+        }, wait, `${first} stays in view`);
+      }
+      assert.deepEqual((await bubbles()).filter((text) => text.startsWith('old')), Array.from({ length: 70 }, (_, i) => `old ${i + 1}.`));
+      await reader.go(await reader.path());
+      await reader.see_message('old 70.');
+    });
+
+    it('shows what is written on another device, once', async () => {
+      world.device.message(world.server.jid('bob'), 'from my phone');
+      await reader.see('stream', '.b.out', 'from my phone');
+      world.bob.message(alice(), 'and back');
+      await reader.see('stream', '.b.in', 'and back');
+      assert.equal((await bubbles()).filter((text) => text === 'from my phone').length, 1);
+    });
+
+    it('marks what the server has and what has been received, and tells others the same', async () => {
+      await reader.write('has it come?');
+      const { id } = await from_alice((event) => event.body === 'has it come?');
+      const mark = () => reader.bubble('has it come?').locator('.k').evaluate((node) => getComputedStyle(node, '::after').content);
+      await until(async () => /^"✓" \/ "sent"$/.test(await mark()), wait, 'sent');
+      payload(`<received xmlns="urn:xmpp:receipts" id="${id}"/>`);
+      await until(async () => /^"✓✓" \/ "delivered"$/.test(await mark()), wait, 'received');
+      payload('<body>tell me</body><request xmlns="urn:xmpp:receipts"/>', 'asks-for-it');
+      await reader.see_message('tell me');
+      await from_alice((event) => event.body === undefined);
+    });
+
+    it('shows who is typing, for as long as they do', async () => {
+      const typing = () => reader.shown('#ty');
+      payload('<composing xmlns="http://jabber.org/protocol/chatstates"/>');
+      await until(async () => /typing/.test(await typing()), wait, 'bob types');
+      payload('<paused xmlns="http://jabber.org/protocol/chatstates"/>');
+      await until(async () => !/typing/.test(await typing()), wait, 'bob pauses');
+      payload('<composing xmlns="http://jabber.org/protocol/chatstates"/>');
+      await until(async () => /typing/.test(await typing()), wait, 'bob types again');
+      world.bob.message(alice(), 'typed');
+      await reader.see_message('typed');
+      await until(async () => !/typing/.test(await typing()), wait, 'and has sent it');
+    });
+
+    it('puts a correction in the place of the old text, both ways', async () => {
+      payload('<body>see you at fife</body>', 'wrong');
+      await reader.see_message('see you at fife');
+      payload('<body>see you at five</body><replace xmlns="urn:xmpp:message-correct:0" id="wrong"/>', 'right');
+      await reader.see_message('see you at five');
+      await reader.bubble('at fife').waitFor({ state: 'hidden' });
+      await reader.see('stream', '.b small', 'edited');
+      // Nobody corrects what somebody else has written.
+      payload(`<body>forged</body><replace xmlns="urn:xmpp:message-correct:0" id="${(await from_last_of_alice()).id}"/>`, 'forger');
+      await reader.see_message('forged');
+      assert.ok(await reader.bubble('mine to keep').isVisible());
+
+      await reader.click('stream', '.b.out:has-text("mine to keep") a', 'edit');
+      await until(async () => (await reader.ask('compose', '#t', (node) => node.value)) === 'mine to keep', wait, 'the text to correct');
+      await reader.write('mine to change');
+      await from_alice((event) => event.body === 'mine to change');
+      await reader.see('stream', '.b.out', 'mine to change');
+      await reader.bubble('mine to keep').waitFor({ state: 'hidden' });
+    });
+    async function from_last_of_alice() {
+      await reader.write('mine to keep');
+      const sent = await from_alice((event) => event.body === 'mine to keep');
+      await reader.see_message('mine to keep');
+      return sent;
+    }
+
+    it('shows /me, links, lines and long texts as they are meant', async () => {
+      world.bob.message(alice(), '/me waves <b>');
+      await until(async () => /\* bob\s+waves <b>/.test(await reader.bubble('waves').textContent()), wait, 'bob waves');
+      world.bob.message(alice(), 'first\nsecond  line');
+      const lines = reader.bubble('second').locator('.x');
+      assert.equal(await lines.innerText(), 'first\nsecond  line');
+      world.bob.message(alice(), `long ${'words '.repeat(500)}end`);
+      const folded = reader.bubble('long words').locator('details');
+      await folded.waitFor();
+      assert.equal(await folded.evaluate((node) => node.open), false);
+      await folded.locator('summary').click();
+      assert.equal(await folded.evaluate((node) => node.open), true);
+      world.bob.message(alice(), 'see https://example.org/a_(b)?c=d&e=<x>.');
+      assert.equal(await reader.bubble('example.org').locator('a').getAttribute('href'), 'https://example.org/a_(b)?c=d&e=');
+      await reader.click('compose', '.more');
+      await reader.see('compose', 'textarea#t');
+      await reader.fill('compose', '#t', 'one\ntwo');
+      await reader.click('compose', 'button');
+      await from_alice((event) => event.body === 'one\ntwo');
+    });
+
+    it('says beside a message why it has not arrived', async () => {
+      await reader.go('/contact/add');
+      await reader.fill('page', '#address', 'nobody@postern.test');
+      await reader.click('page', 'button[type=submit]');
+      await reader.see('compose', '#t');
+      await reader.write('is anybody there?');
+      await until(async () => /^"not delivered: /.test(
+        (await reader.bubble('is anybody there?').locator('.k').evaluate((node) => getComputedStyle(node, '::after').content))),
+      wait, 'it has not arrived');
+    });
+
+    it('shows times in the chosen zone', async () => {
+      await reader.go('/app/');
+      await reader.open_chat('bob');
+      world.bob.message(alice(), 'what time is it?');
+      await reader.see_message('what time is it?');
+      const chat = await reader.path();
+      const minutes = async () => {
+        const [hour, minute] = (await reader.bubble('what time is it?').locator('time').textContent()).split(':');
+        return Number(hour) * 60 + Number(minute);
+      };
+      const utc = await minutes();
+      await reader.go('/settings');
+      await reader.choose('page', '#zone', '330');
+      await reader.click('page', 'button[type=submit]', 'Save');
+      await reader.see('stream', '.rows li', 'bob');
+      await reader.go(chat);
+      await reader.see_message('what time is it?');
+      assert.equal((await minutes() - utc + 1440) % 1440, 330);
+    });
+  });
+}
+
+leave_nothing_behind();
