@@ -5,14 +5,14 @@ import { stop_all } from './cleanup.mjs';
 import { start_postern } from './postern.mjs';
 
 // server: options of the server (lib/server.mjs). people: who sits at the other end. port: gives where postern finds the server, if
-// something stands between them. others: domains beside that of the server. gateway: more of
+// something stands between them, tls how it gets there. others: domains beside that of the server. gateway: more of
 // postern's configuration.
-export async function start_world(world, kind, { server = {}, people = ['bob', 'carol'], port, others = [], webchat, gateway = {} } = {}) {
+export async function start_world(world, kind, { server = {}, people = ['bob', 'carol'], port, tls = 'starttls', others = [], webchat, gateway = {} } = {}) {
   world.authority = await Authority.create();
   world.server = await kind.start({ tls: await world.authority.good('postern.test', 'rooms.postern.test', 'guests.postern.test'), ...server });
   const address = `127.0.0.1:${(await port?.(world.server)) ?? world.server.c2s_port}`;
   const domains = [{ name: 'postern.test' }, ...(world.server.guests ? [{ name: world.server.guests, guests: true }] : []), ...others]
-    .map((one) => ({ server: address, tls: 'starttls', ca_file: world.server.tls.trust, ...one }));
+    .map((one) => ({ server: address, tls, ca_file: world.server.tls.trust, ...one }));
   world.gateway = await start_postern({
     domains, ...gateway,
     webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0, ...webchat },

@@ -33,7 +33,7 @@ class PagesTest : public testing::Test {
 
   // Every page there is, of this model.
   std::vector<std::pair<std::string, std::string>> all(const Conversation& person, const Conversation& room) {
-    StreamPage stream{"N", "/stream/c1?w=x", 50};
+    StreamPage stream{"N", "/stream/c1?w=x", "", 50};
     LoginPage login;
     login.guests = true;
     login.message = "m";
@@ -168,7 +168,7 @@ TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
 
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
-  StreamPage page{"N", "/stream/c1?w=x&n=60", 60};
+  StreamPage page{"N", "/stream/c1?w=x&n=60", "", 60};
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110&amp;at=m1#m1\""));
