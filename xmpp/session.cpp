@@ -60,19 +60,19 @@ void Session::encrypted(Instant now, SessionActions& out) {
 }
 
 void Session::link_down(Fault fault, Instant /*now*/, SessionActions& out) {
-  if (state_ == State::closing) fault = {FaultKind::closed, "closed by us"};
+  if (is_leaving()) fault = {FaultKind::closed, "closed by us"};
   end(fault, out);
 }
 
 // Neither before there is a link nor while it is being encrypted.
 bool Session::may_write() const {
-  return state_ == State::active ||
+  return state_ == State::active || state_ == State::emptying ||
          (state_ == State::negotiating && negotiation_.phase() != Negotiation::Phase::encrypting);
 }
 
 void Session::end(Fault fault, SessionActions& out) {
   if (state_ == State::closed) return;
-  if (state_ != State::closing) report_lost(out);
+  if (!is_leaving()) report_lost(out);
   state_ = State::closed;
   std::string().swap(queue_);
   out.list.emplace_back(Ended{fault});
@@ -106,9 +106,13 @@ void Session::on_event(const StreamEvent& event, Instant now, SessionActions& ou
   if (const auto* fault = std::get_if<Fault>(&event)) return refuse(*fault, now, out);
   if (std::holds_alternative<StreamClosed>(event)) {
     if (may_write()) end_stream(now, out);
-    return end({FaultKind::closed, state_ == State::closing ? "closed by us" : "closed by the server"}, out);
+    return end({FaultKind::closed, is_leaving() ? "closed by us" : "closed by the server"}, out);
   }
   if (state_ == State::closing) return;
+  if (state_ == State::emptying) {
+    if (const auto* stanza = std::get_if<Stanza>(&event)) on_emptying(*stanza, now, out);
+    return;
+  }
   if (const auto* opened = std::get_if<StreamOpened>(&event)) {
     if (state_ == State::active) return refuse({FaultKind::bad_format, "a second stream header"}, now, out);
     return take(negotiation_.on_opened(*opened), event, now, out);
@@ -205,7 +209,7 @@ void Session::on_stream_error(const Stanza& stanza, Instant now, SessionActions&
 }
 
 void Session::to_server(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out) {
-  if (state_ == State::closing || state_ == State::closed) return;
+  if (is_leaving() || state_ == State::closed) return;
   if (request_.management != Management::transparent) bytes = without_management(bytes, out);
   if (bytes.empty()) return;
   if (request_.management == Management::late) note_first_words(bytes, now, out);
@@ -233,10 +237,15 @@ void Session::restart(std::string_view lang, Instant now, SessionActions& out) {
 }
 
 void Session::close(Instant now, SessionActions& out) {
-  if (state_ == State::closing || state_ == State::closed) return;
+  if (is_leaving() || state_ == State::closed) return;
   if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
-  end_stream(now, out);
   std::string().swap(queue_);
+  if (managed() && management_->has_backlog()) return begin_emptying(now, out);
+  say_end(now, out);
+}
+
+void Session::say_end(Instant now, SessionActions& out) {
+  end_stream(now, out);
   state_ = State::closing;
   due_ = now + policy_.closing_timeout;
 }
@@ -254,6 +263,8 @@ void Session::on_time(Instant now, SessionActions& out) {
       return end({FaultKind::timed_out, "no usable stream in time"}, out);
     case State::active:
       return on_time_active(now, out);
+    case State::emptying:
+      return say_end(now, out);
     case State::closing:
       return end({FaultKind::timed_out, "no end from the server in time"}, out);
     case State::closed:
@@ -270,6 +281,7 @@ Instant Session::deadline() const {
   switch (state_) {
     case State::opening:
     case State::negotiating:
+    case State::emptying:
     case State::closing:
       return due_;
     case State::active:

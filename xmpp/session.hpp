@@ -7,6 +7,9 @@
 //      └──────────────────┴───┼──── link_down / fault ┴───────────────────┴──────────────────► Closed
 //                             └ encrypted() (after STARTTLS)
 //
+// Between Active and Closing stands Emptying where XEP-0198 is ours and much is unproven: what the server has on its
+// way to us is read and answered for, because it may have forgotten it (Prosody does).
+//
 // It does not know requests, rids or browsers (that is the binding), does not log in (the browser does; SASL passes
 // through), and holds no socket. One shard, one thread.
 #pragma once
@@ -95,7 +98,7 @@ struct SessionActions {
 
 class Session {
  public:
-  enum class State : std::uint8_t { opening, negotiating, active, closing, closed };
+  enum class State : std::uint8_t { opening, negotiating, active, emptying, closing, closed };
 
   Session(const StreamPolicy& policy, StreamRequest request, Instant now);
 
@@ -129,8 +132,11 @@ class Session {
   void on_time(Instant now, SessionActions& out);
   [[nodiscard]] Instant deadline() const;
   [[nodiscard]] State state() const;
+  // For the server, and errors that may become due.
+  [[nodiscard]] std::size_t queued_bytes() const {
+    return queue_.size() + (management_ ? management_->kept_bytes() : 0);
+  }
   // SASL has succeeded on this stream. Not for logins by other means (XEP-0078), which look like any iq.
-  [[nodiscard]] std::size_t queued_bytes() const { return queue_.size(); }
   [[nodiscard]] bool logged_in() const { return logged_in_; }
 
  private:
@@ -144,6 +150,7 @@ class Session {
   void refuse(Fault fault, Instant now, SessionActions& out);
   void end(Fault fault, SessionActions& out);
   void end_stream(Instant now, SessionActions& out);
+  void say_end(Instant now, SessionActions& out);
 
   // ---- session_management.cpp
   void hand_over(const Stanza& stanza, Instant now, SessionActions& out);
@@ -158,11 +165,14 @@ class Session {
   void acknowledge(Instant now, SessionActions& out);
   void ask(Instant now, SessionActions& out);
   void report_lost(SessionActions& out);
+  void begin_emptying(Instant now, SessionActions& out);
+  void on_emptying(const Stanza& stanza, Instant now, SessionActions& out);
   void on_time_active(Instant now, SessionActions& out);
   [[nodiscard]] Instant keepalive_at() const;
 
   [[nodiscard]] bool tls_outstanding() const { return tls_ == TlsMode::starttls && !encrypted_; }
   [[nodiscard]] bool may_write() const;
+  [[nodiscard]] bool is_leaving() const { return state_ == State::emptying || state_ == State::closing; }
 
   const StreamPolicy& policy_;
   StreamRequest request_;
@@ -175,6 +185,7 @@ class Session {
   State state_ = State::opening;
   TlsMode tls_ = TlsMode::starttls;
   std::uint8_t redirects_ = 0;
+  std::uint8_t answers_due_ = 0;  // emptying: <a/> up to the one that stands behind everything
   bool encrypted_ = false;
   bool logging_in_ = false;  // SASL has begun, and no features since its success: not a byte of ours in between
   bool logged_in_ = false;

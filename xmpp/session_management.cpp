@@ -192,6 +192,30 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
   if (management_->must_acknowledge()) acknowledge(now, out);
 }
 
+// A server that was told to stop, or is not read fast enough, may have written more than it remembers. Its answer to
+// this question stands behind all of it.
+void Session::begin_emptying(Instant now, SessionActions& out) {
+  answers_due_ = management_->asked() ? 2 : 1;
+  ask(now, out);
+  state_ = State::emptying;
+  due_ = now + policy_.closing_timeout;
+}
+
+// Nobody is there to receive it: it is counted, so that the oldest become ours in time.
+void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
+  if (stanza.counts()) {
+    ++delivered_;
+    management_->delivered(stanza, out.arena);
+    if (management_->must_acknowledge()) acknowledge(now, out);
+  }
+  if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);
+  if (stanza.kind != StanzaKind::management) return;
+  const auto tag = read_start_tag(stanza.bytes, 0);
+  if (!tag || split_name(tag->name).local != "a") return;
+  on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
+  if (state_ == State::emptying && --answers_due_ == 0) say_end(now, out);
+}
+
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {
   if (state_ != State::active || (management_ && management_->answers_for(number))) return;
   send(bounced, now, out);

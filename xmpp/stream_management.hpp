@@ -93,6 +93,10 @@ class StreamManagement {
   void on_request(Instant now);                     // an <r/> of the server
   [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
   [[nodiscard]] bool has_news() const { return passed() > told_; }
+  // So much is unproven, or unread, that the server may have forgotten some of it.
+  [[nodiscard]] bool has_backlog() const {
+    return !reading_ || delivered_ - passed() >= policy_->max_unacknowledged / 4;
+  }
   // There is news for the server, and time for an <a/> that costs no write of its own.
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).
@@ -113,6 +117,15 @@ class StreamManagement {
   template <class Call>
   void for_each_lost(Call&& call) const {
     if (to_client_) to_client_->for_each(call);
+  }
+
+  // Of errors for either side.
+  [[nodiscard]] std::size_t kept_bytes() const {
+    std::size_t bytes = 0;
+    for (const auto* notices : {uncounted_.get(), to_senders_.get(), to_client_.get()}) {
+      if (notices != nullptr) bytes += notices->bytes();
+    }
+    return bytes;
   }
 
   // ---- time

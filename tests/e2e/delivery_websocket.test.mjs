@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { afterwards, numbered } from './lib/delivery.mjs';
+import { afterwards, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
@@ -105,6 +105,22 @@ for (const Kind of servers) {
       await session.log_out();
       await gone(session);
       assert.deepEqual(await afterwards(server, bob), { again: [], returned: [] });
+    });
+
+    it(`a browser that vanishes in a burst of ${burst}: each message arrives, comes again or goes back`, async () => {
+      const session = await alice_online();
+      const sent = numbered('part', burst);
+      for (const text of sent) bob.message(session.jid, text, { id: text });
+      await session.hear('part 1500');
+      session.socket.http.socket.pause();
+      await gone(session);
+      session.take_rest();
+      bob.message(bob.jid, 'behind the burst');
+      await bob.event('message', (event) => event.body === 'behind the burst', 60_000);
+      const { again, returned } = await afterwards(server, bob);
+      const lost = missing(sent, session.heard, again, returned);
+      assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
+      session.socket.destroy();
     });
 
     it('the server dies: what it has not acknowledged is reported to the browser', async () => {

@@ -147,6 +147,8 @@ class Play {
     xmpp::StreamEvents events;
     splitter_.feed(bytes, events);
     for (const auto& event : events.list) {
+      const auto* stanza = std::get_if<xmpp::Stanza>(&event);
+      if (stanza != nullptr && session_->state() == Session::State::emptying) note(*stanza);
       session_->on_event(event, now_, actions_);
       if (!managed_ && session_->managed()) before_ = told_ = delivered_;
       managed_ = session_->managed();
@@ -231,16 +233,18 @@ class Play {
   }
   void act(const xmpp::Deliver& deliver) {
     const bool is_error = deliver.stanza.kind == xmpp::StanzaKind::stream_error;
-    if (deliver.stanza.counts() && deliver.stanza.type != xmpp::StanzaType::error) {
-      ++delivered_;
-      if (deliver.stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
-    }
+    if (deliver.stanza.type != xmpp::StanzaType::error) note(deliver.stanza);
     const bool management = deliver.stanza.kind == xmpp::StanzaKind::management;
     check(!owned_ || !management || deliver.stanza.bytes.find("unexpected-request") != std::string_view::npos,
           "stream management is shown");
     check(secure_ || is_error || (owned_ && management), "an element of the stream before TLS is shown");
     check(deliver.stanza.bytes.find("starttls") == std::string_view::npos, "starttls is shown");
     if (deliver.stanza.kind == xmpp::StanzaKind::features) usable_ = true;
+  }
+  void note(const xmpp::Stanza& stanza) {
+    if (!stanza.counts()) return;
+    ++delivered_;
+    if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
   }
   void act(const xmpp::Managed&) { check(owned_ && session_->managed(), "not the gateway's to say"); }
   void act(const xmpp::Redirect& redirect) {
@@ -255,7 +259,7 @@ class Play {
   void finish() {
     close();
     carry_out();
-    if (!ended_) pass_time(policy_.closing_timeout);
+    for (int i = 0; i < 2 && !ended_; ++i) pass_time(policy_.closing_timeout);  // emptying, closing
     check(ended_, "no end");
     check(session_->deadline() == xmpp::never, "a deadline behind the end");
   }

@@ -37,6 +37,12 @@ export class WebSocketSession {
     return element;
   }
 
+  // Of a connection from which nothing more is read: what had come by then.
+  take_rest() {
+    for (const { text } of this.socket.events.peek((event) => event.event === 'message')) this.note(text);
+    this.socket.events.clear();
+  }
+
   // The first element with one of this name in it.
   async until(local) {
     for (;;) {

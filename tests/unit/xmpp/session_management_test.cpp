@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <string>
+
 #include "tests/unit/xmpp/session_support.hpp"
 
 namespace {
@@ -292,7 +295,54 @@ TEST(SessionManagement, TakesWhatTheServerCannotKeep) {
   EXPECT_THAT(rig.server(r), IsEmpty());
   EXPECT_THAT(rig.after(250ms), ElementsAre("send " + a(3)));
   rig.received(2);  // the bind result and the first message
-  EXPECT_THAT(rig.close(), ElementsAre("send " + bounce_of(2) + bounce_of(3), "send </stream:stream>"));
+  EXPECT_THAT(rig.close(), ElementsAre("send " + r));
+  EXPECT_THAT(rig.server(a(0)), ElementsAre("send " + bounce_of(2) + bounce_of(3), "send </stream:stream>"));
+}
+
+// what the server has on its way when the session ends it may have forgotten already.
+TEST(SessionManagement, ReadsWhatIsOnItsWayBeforeTheEnd) {
+  StreamPolicy policy;
+  policy.management.max_unacknowledged = 8;
+  const auto backlog = [&] {
+    auto rig = std::make_unique<Managed>(Management::owned, policy);
+    rig->manage();
+    rig->server(message(1) + message(2));
+    EXPECT_THAT(rig->close(), ElementsAre("send " + r));
+    EXPECT_EQ(rig->session->state(), Session::State::emptying);
+    return rig;
+  };
+  auto all = backlog();
+  std::string bounces;
+  for (int n = 3; n <= 8; ++n) EXPECT_THAT(all->server(message(n)), IsEmpty()) << "nobody is there";
+  EXPECT_THAT(all->server(message(9) + "<presence from='b@x'/>"), ElementsAre("send " + a(5)));
+  for (int n = 1; n <= 5; ++n) bounces += bounce_of(n);
+  EXPECT_THAT(all->close(), IsEmpty());
+  EXPECT_THAT(all->to_server("<presence/>", 1), IsEmpty());
+  EXPECT_THAT(all->server(a(0)), ElementsAre("send " + bounces, "send </stream:stream>"));
+  EXPECT_THAT(all->server("</stream:stream>"), ElementsAre("ended closed"));
+
+  auto silent = backlog();
+  EXPECT_THAT(silent->expire(), ElementsAre("send </stream:stream>"));
+  EXPECT_THAT(silent->expire(), ElementsAre("ended timed_out"));
+  EXPECT_THAT(backlog()->server("</stream:stream>"), ElementsAre("send </stream:stream>", "ended closed"));
+  EXPECT_THAT(backlog()->down(), ElementsAre("ended closed"));
+  EXPECT_THAT(backlog()->server(conflict), ElementsAre("send </stream:stream>"));
+
+  // The answer to an older question is not the one that stands behind everything.
+  Managed asked(Management::owned, policy);
+  asked.manage();
+  asked.to_server("<presence/>", 1);
+  asked.after(2s);
+  asked.server(message(1) + message(2));
+  EXPECT_THAT(asked.close(), ElementsAre("send " + r));
+  EXPECT_THAT(asked.server(a(1) + message(3)), IsEmpty());
+  EXPECT_THAT(asked.server(a(1)), ElementsAre("send </stream:stream>"));
+
+  // A server that was not read has more to say than can be known.
+  Managed deaf;
+  deaf.manage();
+  deaf.session->reading(false, deaf.now);
+  EXPECT_THAT(deaf.close(), ElementsAre("send " + r));
 }
 
 TEST(SessionManagement, AsksAndReportsWhatWasNeverConfirmed) {
