@@ -22,7 +22,6 @@ using webclient::Conversation;
 using webclient::ConversationId;
 using webclient::WebEngine;
 
-constexpr std::size_t first_backlog = 50;
 constexpr std::size_t static_backlog = 30;
 constexpr std::size_t max_backlog = 500;  // the model keeps no more
 
@@ -119,16 +118,15 @@ void serve_stream(Visit& visit, std::string_view item) {
   wish.shown = id;
   wish.window = window;
   wish.page.nonce = random_token();
-  wish.page.backlog = backlog_of(visit, first_backlog);
+  wish.page.backlog = backlog_of(visit, webclient::first_backlog);
   wish.page.self = "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
-  const bool older = wish.page.backlog > first_backlog;
-  if (older) wish.page.self += "&n=" + std::to_string(wish.page.backlog);
+  const bool older = wish.page.backlog > webclient::first_backlog;
   Shard& shard = visit.shard;
   const SessionId session = visit.host->id();
   visit.connection.leave([&shard, session, older, wish = std::move(wish)](HttpConnection::Left left) mutable {
     auto& stream =
         shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
-    stream.start(stream_head(wish.page.nonce, wish.page.self), session);
+    stream.start(stream_head(wish.page.nonce, wish.page.address()), session);
     SessionHost* const host = shard.sessions().find(session);
     if (host == nullptr) return stream.finish(0);
     wish.connection = stream.ref();

@@ -328,8 +328,12 @@ void append_keep_alive(std::string& out, std::string_view nonce, bool beat) {
   append_style(out, nonce, beat ? "#rc{animation-name:kb}" : "#rc{animation-name:ka}");
 }
 
-void append_end(std::string& out, bool conversation, bool at_once) {
-  if (at_once) out += "<meta http-equiv=\"refresh\" content=\"0\">";
+void append_end(std::string& out, bool conversation, std::string_view again) {
+  if (!again.empty()) {
+    out += "<meta http-equiv=\"refresh\" content=\"0;url=";
+    append_html(out, again);
+    out += "\">";
+  }
   out += conversation ? "</section></div></div></main></div></body></html>\n" : "</div></div></body></html>\n";
 }
 

@@ -45,7 +45,9 @@ void append_account_rules(std::string& out, const Account& account);
 void append_style(std::string& out, std::string_view nonce, std::string_view rules);
 // Postpones the bar that says the connection is lost; `beat` alternates.
 void append_keep_alive(std::string& out, std::string_view nonce, bool beat);
-// The end of the document, upon which the browser loads it anew: at once, or when the header field Refresh says so.
-void append_end(std::string& out, bool conversation, bool at_once);
+// The end of the document, upon which the browser loads it anew: at once from the address `again` (written out, because
+// a page whose own address has a fragment would only scroll), or where that is empty when the header field Refresh says
+// so.
+void append_end(std::string& out, bool conversation, std::string_view again);
 
 }  // namespace webclient

@@ -160,11 +160,11 @@ std::size_t skipped(const Conversation& shown, std::size_t backlog) {
   return shown.messages.size() - std::min(shown.messages.size(), backlog);
 }
 
-// Where to look for older messages than the first that is shown; the page stays where the reader was.
+// Where to look for older messages than the first that is shown, to which browsers scroll once the page has an end.
 std::string older_link(std::string_view path, const Conversation& shown, std::size_t backlog) {
   const std::size_t from = skipped(shown, backlog);
   if (shown.messages.empty() || (from == 0 && shown.history.complete)) return {};
-  return copy(path) + "n=" + std::to_string(backlog + 50) + "#" + name_of(shown.messages[from].id);
+  return copy(path) + "n=" + std::to_string(backlog + first_backlog) + "#" + name_of(shown.messages[from].id);
 }
 
 std::string bubbles(const Conversation& shown, std::size_t backlog, const Reader& reader, bool live) {
@@ -258,9 +258,13 @@ std::string Pages::app(const Conversation* shown, std::string_view id, std::stri
   return templates_.render("app", *reader.texts, values);
 }
 
+std::string StreamPage::address() const {
+  return backlog == first_backlog ? self : self + "&n=" + std::to_string(backlog);
+}
+
 std::string Pages::stream(const StreamPage& page, const View& view, const Conversation* shown) {
   Values values = base_values(view.reader, copy(view.reader.texts->text("stream.frame")));
-  values.text("nonce", page.nonce).text("self", page.self).text("kind", shown != nullptr ? "conv" : "list");
+  values.text("nonce", page.nonce).text("self", page.address()).text("kind", shown != nullptr ? "conv" : "list");
   values.text("rules", all_rules(view, shown, page.backlog)).list("sections", sections(view, shown));
   set_account(values, view);
   if (shown == nullptr) return templates_.render("stream", *view.reader.texts, values);
@@ -269,10 +273,7 @@ std::string Pages::stream(const StreamPage& page, const View& view, const Conver
   if (shown->history.loading) {
     values.flag("loading", true);
   } else {
-    // The path without the number of messages that it may already carry.
-    const std::string path = page.self.substr(0, page.self.find("n="));
-    const char last = path.empty() ? '\0' : path.back();
-    values.text("older", older_link(last == '?' || last == '&' ? path : path + '?', *shown, page.backlog));
+    values.text("older", older_link(page.self + "&", *shown, page.backlog));
   }
   std::string out = templates_.render("stream", *view.reader.texts, values);
   out += bubbles(*shown, page.backlog, view.reader, true);

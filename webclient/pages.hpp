@@ -49,10 +49,16 @@ struct ComposePage {
   std::optional<MessageId> edit;
 };
 
+// How many messages a page shows of a conversation, unless its reader asks for older ones.
+inline constexpr std::size_t first_backlog = 50;
+
 struct StreamPage {
   std::string nonce;
-  std::string self;  // path and query of the stream
-  std::size_t backlog = 50;
+  std::string self;  // path and query of the stream, without the number of messages
+  std::size_t backlog = first_backlog;
+
+  // Where the same page is had again.
+  [[nodiscard]] std::string address() const;
 };
 
 class Pages {

@@ -4,8 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "webclient/form.hpp"
-
 namespace webclient {
 
 namespace {
@@ -34,11 +32,7 @@ bool PushEngine::is_displaced(std::string_view window) const {
 }
 
 void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, bool at_once) {
-  // By name, because a page whose address has a fragment (#end) would only scroll instead of loading itself anew.
-  if (at_once) {
-    bytes += "<meta http-equiv=\"refresh\" content=\"0;url=?w=" + encode_component(stream.window) + "\">";
-  }
-  append_end(bytes, stream.shown != ConversationId{}, false);
+  append_end(bytes, stream.shown != ConversationId{}, at_once ? stream.self : std::string());
   out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
@@ -64,6 +58,7 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   stream.shown = wish.shown;
   stream.nonce = wish.page.nonce;
   stream.window = wish.window;
+  stream.self = wish.page.address();
   stream.next = view.model.journal().next();
   stream.opened = stream.last_beat = stream.last_message = now;
   const Conversation* shown = view.model.find(wish.shown);

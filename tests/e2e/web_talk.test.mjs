@@ -44,6 +44,13 @@ for (const kind of servers) {
       assert.deepEqual(await bubbles(), Array.from({ length: 30 }, (_, i) => `old ${i + 41}.`));
     });
 
+    it('shows older ones when asked, all there are', async () => {
+      await reader.click('stream', '.old a');
+      await reader.see_message('old 1.');
+      assert.deepEqual(await bubbles(), Array.from({ length: 70 }, (_, i) => `old ${i + 1}.`));
+      assert.equal(await reader.stream.locator('.old a').count(), 0, 'there are no older ones');
+    });
+
     it('shows what is written on another device, once', async () => {
       world.device.message(world.server.jid('bob'), 'from my phone');
       await reader.see('stream', '.b.out', 'from my phone');

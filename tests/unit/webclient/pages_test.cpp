@@ -188,10 +188,12 @@ TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
 
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
-  StreamPage page{"N", "/stream/c1?w=x&n=60", 60};
+  StreamPage page{"N", "/stream/c1?w=x", 60};
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
+  EXPECT_THAT(pages.stream({"N", "/stream/c1?w=x"}, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=100#m1\""));
+  EXPECT_EQ(page.address(), "/stream/c1?w=x&n=60");
   bob.history.complete = true;
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   for (int i = 0; i < 60; ++i) model.add_message(bob, sample::incoming("x"));

@@ -32,12 +32,13 @@ class PushEngineTest : public testing::Test {
   static std::string connection(std::uint64_t number) { return std::to_string(number); }
 
   // The first chunk of a new stream; further requests are numbered from 1.
-  std::string open(ConversationId shown, const std::string& window = "w") {
+  std::string open(ConversationId shown, const std::string& window = "w", std::size_t backlog = first_backlog) {
     StreamWish wish;
     wish.connection = xmpp::ConnectionRef{++last};
     wish.shown = shown;
     wish.window = window;
     wish.page.nonce = "N";
+    wish.page.backlog = backlog;
     wish.page.self = "/stream/" + (shown == ConversationId{} ? "" : name_of(shown)) + "?w=" + window;
     std::vector<Chunk> out;
     engine.open(wish, view, pages, now, out);
@@ -147,12 +148,11 @@ TEST_F(PushEngineTest, GivesASlowReaderTheNewestOnly) {
 }
 
 TEST_F(PushEngineTest, RenewsWhoIsTooFarBehind) {
-  open(bob.id);
+  open(bob.id, "w", 100);
   for (std::size_t i = 0; i <= model.bounds().events; ++i) model.note(EventKind::presence_changed, carol.id);
-  EXPECT_EQ(writable(1),
-            "[1 last] <meta http-equiv=\"refresh\" "
-            "content=\"0;url=?w=w\"></section></div></div></main></div></body>"
-            "</html>\n");
+  EXPECT_EQ(writable(1), "[1 last] <meta http-equiv=\"refresh\" content=\"0;url=/stream/" + name_of(bob.id) +
+                             "?w=w&amp;n=100\"></section></div></div></main></div></body></html>\n")
+      << "with as many messages as were asked for";
   EXPECT_EQ(engine.size(), 0u);
 }
 
