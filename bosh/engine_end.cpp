@@ -39,12 +39,6 @@ Condition condition_of(EndReason reason) {
   return Condition::internal_server_error;
 }
 
-// There is nobody to bounce to, and what the server has handed over is the client's.
-bool server_is_gone(EndReason reason) {
-  return reason == EndReason::server_unreachable || reason == EndReason::server_closed ||
-         reason == EndReason::server_error || reason == EndReason::server_lost;
-}
-
 }  // namespace
 
 void Engine::close(EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {

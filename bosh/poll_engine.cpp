@@ -6,6 +6,7 @@
 #include "xmpp/bounce.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/raw_tag.hpp"
+#include "xmpp/stream_error.hpp"
 #include "xmpp/stream_header.hpp"
 
 namespace bosh {
@@ -18,12 +19,6 @@ namespace {
 constexpr std::string_view content_type = "text/xml; charset=utf-8";
 // A client whose server does not read is slowed down so far; its next piece is bounded by the session's own queue.
 constexpr xmpp::Duration congested_hold = std::chrono::seconds(1);
-
-// There is nobody to bounce to, and what the server has handed over is the client's.
-bool server_is_gone(xmpp::EndReason reason) {
-  return reason == xmpp::EndReason::server_unreachable || reason == xmpp::EndReason::server_closed ||
-         reason == xmpp::EndReason::server_error || reason == xmpp::EndReason::server_lost;
-}
 
 std::optional<StreamCondition> condition_of(xmpp::EndReason reason) {
   switch (reason) {
@@ -40,23 +35,6 @@ std::optional<StreamCondition> condition_of(xmpp::EndReason reason) {
       return StreamCondition::internal_server_error;
     default:
       return {};
-  }
-}
-
-StreamCondition condition_of(xmpp::FaultKind fault) {
-  switch (fault) {
-    case xmpp::FaultKind::restricted_xml:
-      return StreamCondition::restricted_xml;
-    case xmpp::FaultKind::bad_encoding:
-      return StreamCondition::unsupported_encoding;
-    case xmpp::FaultKind::too_large:
-      return StreamCondition::policy_violation;
-    case xmpp::FaultKind::bad_format:
-      return StreamCondition::bad_format;
-    case xmpp::FaultKind::invalid_namespace:
-      return StreamCondition::invalid_namespace;
-    default:
-      return StreamCondition::not_well_formed;
   }
 }
 
@@ -180,7 +158,7 @@ void PollEngine::take_stanza(const xmpp::Stanza& stanza, xmpp::Actions& out) {
 
 void PollEngine::refuse_stream(const xmpp::Fault& fault, xmpp::Instant now, xmpp::Actions& out) {
   client_ = Client::closed;
-  const StreamCondition condition = condition_of(fault.kind);
+  const auto condition = xmpp::condition_of(fault.kind).value_or(StreamCondition::not_well_formed);
   push_end(condition);
   end({xmpp::EndReason::protocol_fault, xmpp::wire_name(condition), fault.text}, now, out);
 }

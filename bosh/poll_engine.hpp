@@ -21,7 +21,7 @@
 
 namespace bosh {
 
-// What the operator decides; the defaults are those of conf/postern.toml.
+// What the operator decides, with the defaults of conf/postern.toml; the sizes have no option, they are those of BOSH.
 struct PollPolicy {
   bool enabled = false;
   xmpp::Duration inactivity = std::chrono::seconds(300);   // P-010: clients may be silent for two minutes

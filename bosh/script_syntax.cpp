@@ -114,6 +114,7 @@ std::variant<Body, BodyFault> read_script_body(BodyReader& reader, std::string_v
   if (auto* const body = std::get_if<Body>(&read)) {
     body->raw = document;
     body->piece = content;
+    body->content.reset();  // a script is a script, whatever the client would like to call it
   }
   return read;
 }

@@ -44,7 +44,7 @@ class BoshEntry {
     if (!body.sid) return create(body);
     const auto sid = read_sid(*body.sid);
     if (!sid || sid->shard >= shard_.count()) return not_found();
-    if (sid->shard != shard_.index()) return move_to(sid->shard);
+    if (sid->shard != shard_.index()) return shard_.move_home(sid->shard, connection_, request_);
     SessionHost* const host = shard_.sessions().find(sid->secret);
     const bosh::Engine* const known = host == nullptr ? nullptr : host->as<bosh::Engine>();
     if (known == nullptr) return not_found();
@@ -151,14 +151,6 @@ class BoshEntry {
     // The same answer for whoever guesses: only the connection is not kept for him.
     answer(bosh::Condition::item_not_found, shard_.config().bosh.legacy_errors == bosh::LegacyErrors::always,
            !tolerable);
-  }
-
-  // This request and what follows on its connection belong to the shard of the session.
-  void move_to(unsigned home) {
-    connection_.leave(
-        [&shard = shard_, home, head = request_.head, body = std::string(request_.body)](HttpConnection::Left left) {
-          shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
-        });
   }
 
   static void log_refusal(const Client& client, std::string_view what) {

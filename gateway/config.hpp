@@ -51,7 +51,7 @@ struct Listen {
   bool v6_only = false;     // another listener has the same port on IPv4
   std::string certificate;  // files; both or none
   std::string key;
-  bool private_ = false;        // `private` in the file: /healthz, /readyz, nothing else
+  bool private_ = false;        // `private` in the file: /healthz, /readyz and /prebind, nothing for browsers
   bool proxy_protocol = false;  // connections begin with a PROXY header, from trusted_proxies only
 
   [[nodiscard]] bool secure() const { return !certificate.empty(); }

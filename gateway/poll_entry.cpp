@@ -42,7 +42,7 @@ class PollEntry {
     if (poll->id == "0") return create(*poll);
     const auto sid = sid_of(poll->id);
     if (!sid || sid->shard >= shard_.count()) return not_found();
-    if (sid->shard != shard_.index()) return move_to(sid->shard);
+    if (sid->shard != shard_.index()) return shard_.move_home(sid->shard, connection_, request_);
     SessionHost* const host = shard_.sessions().find(sid->secret);
     if (host == nullptr || !host->has<bosh::PollEngine>()) return not_found();
     if (host->secure() && !client_.secure) {
@@ -89,14 +89,6 @@ class PollEntry {
         shard_.admission().sid_missed(address_key(client_.address), shard_.config().limits, steady_now());
     if (!tolerable) log("too many requests for sessions that do not exist");
     answer(PollError::unknown_session, !tolerable);
-  }
-
-  // As for BOSH: this request and what follows on its connection belong to the shard of the session.
-  void move_to(unsigned home) {
-    connection_.leave(
-        [&shard = shard_, home, head = request_.head, body = std::string(request_.body)](HttpConnection::Left left) {
-          shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
-        });
   }
 
   void refuse(PollError error, std::string_view why) {

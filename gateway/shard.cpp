@@ -236,8 +236,11 @@ void Shard::connection_closed(const Peer& peer) {
   if (!peer.private_listener) common_.admission.connection_closed(address_key(peer.address));
 }
 
-void Shard::move_connection(unsigned shard, Moved moved) {
-  set_.shard(shard).move_here(std::move(moved));
+void Shard::move_home(unsigned shard, HttpConnection& connection, const Request& request) {
+  connection.leave(
+      [&home = set_.shard(shard), head = request.head, body = std::string(request.body)](HttpConnection::Left left) {
+        home.move_here(Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
+      });
 }
 
 void Shard::arrived(Moved moved) {

@@ -161,7 +161,8 @@ class Shard {
     return kind;
   }
   void connection_closed(const Peer& peer);
-  void move_connection(unsigned shard, Moved moved);
+  // This request and what follows on its connection belong to the shard of their session.
+  void move_home(unsigned shard, HttpConnection& connection, const Request& request);
   void erase_connection_later(ConnectionId id);
 
  private:

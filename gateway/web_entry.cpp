@@ -240,10 +240,7 @@ bool find_session(Visit& visit) {
   const auto sid = cookie ? read_sid(*cookie) : std::nullopt;
   if (!sid || sid->shard >= visit.shard.count()) return true;
   if (sid->shard != visit.shard.index()) {
-    visit.connection.leave([&shard = visit.shard, home = sid->shard, head = visit.request.head,
-                            body = std::string(visit.request.body)](HttpConnection::Left left) {
-      shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
-    });
+    visit.shard.move_home(sid->shard, visit.connection, visit.request);
     return false;
   }
   SessionHost* const host = visit.shard.sessions().find(sid->secret);

@@ -190,10 +190,7 @@ void redeem_ticket(Visit& visit) {
   auto& tickets = visit.shard.tickets();
   const auto sid = read_sid(tickets.find(ticket));
   if (sid && sid->shard != visit.shard.index()) {
-    return visit.connection.leave([&shard = visit.shard, home = sid->shard, head = visit.request.head,
-                                   body = std::string(visit.request.body)](HttpConnection::Left left) {
-      shard.move_connection(home, Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
-    });
+    return visit.shard.move_home(sid->shard, visit.connection, visit.request);
   }
   const auto now = steady_now();
   const auto redeemed = read_sid(tickets.redeem(ticket, now));

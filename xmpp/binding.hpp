@@ -52,6 +52,12 @@ enum class EndReason : std::uint8_t {
   client_lost,  // its connection went away without a word, and the binding has only this one
 };
 
+// There is nobody to bounce to, and what the server has handed over is the client's.
+[[nodiscard]] constexpr bool server_is_gone(EndReason reason) {
+  return reason == EndReason::server_unreachable || reason == EndReason::server_closed ||
+         reason == EndReason::server_error || reason == EndReason::server_lost;
+}
+
 // Stanzas (or one SASL element ...) for the server, complete and self-contained; may be several at once.
 struct ToServer {
   std::string_view bytes;

@@ -46,10 +46,12 @@ TEST(ScriptSyntax, LeavesAloneWhatIsBetweenTheTags) {
     EXPECT_EQ(body->raw, document);
     EXPECT_TRUE(body->payloads->empty());
     EXPECT_EQ(body->empty(), body->piece.empty());
+    EXPECT_FALSE(body->content) << "no type that the session would have to refuse or to use";
     return std::string(body->piece);
   };
   EXPECT_EQ(content_of("<body rid='7'" + ns + "/>"), "");
   EXPECT_EQ(content_of("<body rid='7'" + ns + "></body>"), "");
+  EXPECT_EQ(content_of("<body rid='7' content='text/javascript; charset=utf-8'" + ns + "/>"), "");
   EXPECT_EQ(content_of("<body rid='7'" + ns + "> cut < anywhere</body>\n"), " cut < anywhere");
   EXPECT_EQ(content_of("<body rid='7'" + ns + "><message><body>hi</body></body>"), "<message><body>hi</body>");
   EXPECT_EQ(content_of("<body rid='7' to='a>b' from=\"'/>\"" + ns + ">x</body>"), "x");
