@@ -158,8 +158,19 @@ Conversation* ChatModel::edit(std::string_view address) {
 }
 
 Conversation* ChatModel::require(std::string_view address, RowKind kind) {
-  if (auto* there = edit(address)) return there;
+  const auto takes_place = [&](const Conversation& there) {
+    return kind == RowKind::room && there.kind == RowKind::person && !there.buddy;
+  };
+  auto* there = edit(address);
+  if (there != nullptr && !takes_place(*there)) return there;
   if (!make_space(kind)) return nullptr;
+  there = edit(address);  // unless it was the one that went
+  if (there != nullptr) {
+    there->kind = RowKind::room;
+    there->room = std::make_unique<Room>();
+    note(EventKind::rows_changed, there->id);
+    return there;
+  }
   const ConversationId id{++last_conversation_};
   Conversation& made = conversations_[id];
   made.id = id;

@@ -231,7 +231,8 @@ class ChatModel {
   // The session is over: what is kept from here on is the account, which says why.
   void forget();
   void set_account(Account account, EventKind what);  // own_changed or link_changed
-  // Finds or makes it. Null: the bound is reached and nothing may be dropped for it.
+  // Finds or makes it. Null: the bound is reached and nothing may be dropped for it. Who was taken for a stranger
+  // becomes a room when one is required: an occupant may have written before it was known (XEP-0045 7.5).
   Conversation* require(std::string_view address, RowKind kind);
   Conversation* edit(ConversationId id);
   Conversation* edit(std::string_view address);

@@ -99,7 +99,7 @@ for (const kind of servers.slice(0, 1)) {
       await reader.go('/app/');
     });
 
-    it('keeps a room, and comes back at the next login', async () => {
+    it('leaves, keeps, and comes back at the next login', async () => {
       await reader.click('stream', '.rows li a', 'tea');
       await reader.see('stream', 'header h1', 'tea');
       const path = (await reader.path()).replace('/app/', '/room/');
@@ -111,7 +111,13 @@ for (const kind of servers.slice(0, 1)) {
       await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type === 'unavailable');
       await reader.log_in('alice', world.server.password('alice'));
       await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type !== 'unavailable');
+      // What bob wrote to alice alone may have come again before the room was known: it is a room all the same.
       await reader.see('stream', '.rows li', 'tea');
+      await reader.click('stream', '.rows li a', 'tea');
+      await reader.see('stream', 'header h1', 'tea');
+      await reader.go((await reader.path()).replace('/app/', '/room/'));
+      await reader.click('page', 'button[value=leave]');
+      await world.bob.event('presence', (event) => event.from === `${room('tea')}/alice` && event.type === 'unavailable');
     });
 
     it('says in words why it is not let in, and tries again with what is asked for', async () => {

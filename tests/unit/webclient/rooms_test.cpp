@@ -282,6 +282,23 @@ TEST_F(RoomsTest, PrivateMessagesAreTheirOwnConversation) {
   EXPECT_THAT(said_now, HasSubstr("type=\"chat\""));
 }
 
+// One that comes before the room is known, stored by the server for a reader who was away, must not keep him out of it.
+TEST_F(RoomsTest, APrivateMessageBeforeTheRoomDoesNotKeepItShut) {
+  play.hears("<message type='chat' from='hall@rooms.example.org/nurse'><body>psst</body></message>");
+  EXPECT_EQ(play.row(hall).kind, RowKind::person);
+  const auto before = play.row(hall).id;
+  EXPECT_EQ(join().problem, Problem::none);
+  EXPECT_THAT(said, HasSubstr("to=\"hall@rooms.example.org/julia\""));
+  EXPECT_EQ(play.row(hall).kind, RowKind::room);
+  EXPECT_EQ(play.row(hall).id, before);
+  EXPECT_EQ(play.row(hall).messages.front().text, "psst");
+  // A buddy is nobody's room.
+  play.hears(
+      "<iq type='set' id='p'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net' "
+      "subscription='both'/></query></iq>");
+  EXPECT_EQ(join("romeo@example.net").problem, Problem::not_a_room);
+}
+
 TEST_F(RoomsTest, LeavesAndDoesNotTalkAfterwards) {
   enter();
   const auto left = play.does([&](Client& client, auto now, auto& out) {
