@@ -84,8 +84,8 @@ class PushEngine {
     xmpp::ConnectionRef connection{};
     ConversationId shown{};
     std::string nonce, window;
-    std::string self;  // where it goes on
-    std::uint64_t next = 0;          // event of the journal
+    std::string self;        // where it goes on
+    std::uint64_t next = 0;  // event of the journal
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;
     WallTime last_day{};
