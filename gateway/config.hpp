@@ -163,6 +163,7 @@ struct WebSocketConfig {
   std::vector<std::string> origins = {"*"};  // W-003
   bool compression = true;                   // permessage-deflate (W-004)
   std::uint32_t compression_min_bytes = 512;
+  bool draft_framing = false;  // W-036
   xmpp::WsPolicy policy;
 };
 

@@ -168,6 +168,7 @@ void visit(Visitor& v, WebSocketConfig& c) {
   v.text("see_other_uri", c.policy.see_other_uri);
   v.flag("compression", c.compression);
   v.bytes("compression_min_bytes", c.compression_min_bytes, 0, 1 * mib);
+  v.flag("draft_framing", c.draft_framing);
 }
 
 template <class Visitor>

@@ -39,12 +39,13 @@ void log_refusal(const Client& client, std::string_view what) {
 }
 
 // W-022.
-void refuse(Shard& shard, WsConnection& connection, Condition condition, std::string_view why) {
+void refuse(Shard& shard, WsConnection& connection, Condition condition, std::string_view why,
+            xmpp::Framing framing = xmpp::Framing::rfc7395) {
   log_refusal(connection.client(), why);
   const bool elsewhere = condition == Condition::system_shutdown;
   const auto& policy = shard.config().websocket.policy;
-  const auto words = xmpp::refuse_open({}, random_number(), condition,
-                                       elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{});
+  const auto words = xmpp::refuse_open(
+      {}, random_number(), condition, elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{}, framing);
   connection.push(words.open);
   connection.push(words.error);
   connection.push(words.close);
@@ -59,24 +60,26 @@ xmpp::StreamRequest stream_request(const xmpp::OpenElement& open) {
   return request;
 }
 
-void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open) {
+void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open, xmpp::Framing framing) {
   const Config& config = shard.config();
-  if (shard.draining()) return refuse(shard, connection, Condition::system_shutdown, "shutting down");
+  const auto no = [&](Condition condition, std::string_view why) {
+    refuse(shard, connection, condition, why, framing);
+  };
+  if (shard.draining()) return no(Condition::system_shutdown, "shutting down");
   const std::string& to = open.to.empty() ? config.server.default_domain : open.to;
-  if (to.empty()) return refuse(shard, connection, Condition::improper_addressing, "no domain given");
+  if (to.empty()) return no(Condition::improper_addressing, "no domain given");
   const auto found = config.domains.find(to);
-  if (found.standing == Domains::Standing::removed) {
-    return refuse(shard, connection, Condition::host_gone, "domain no longer served");
-  }
+  if (found.standing == Domains::Standing::removed) return no(Condition::host_gone, "domain no longer served");
   if (found.standing == Domains::Standing::unknown) {
-    return refuse(shard, connection, Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
+    return no(Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
   }
   const Client client = connection.client();
   const auto full =
       shard.admission().session_started(address_key(client.address), *found.domain, config.limits, steady_now());
-  if (!full.empty()) return refuse(shard, connection, Condition::policy_violation, full);
+  if (!full.empty()) return no(Condition::policy_violation, full);
   const Sid sid = shard.mint_sid();
-  xmpp::WsEngine engine(config.websocket.policy, found.domain->name, {connection.ref(), random_number()}, steady_now());
+  xmpp::WsEngine engine(config.websocket.policy, found.domain->name, {connection.ref(), random_number(), framing},
+                        steady_now());
   xmpp::StreamRequest stream = stream_request(open);
   if (found.domain->stream.management.enabled) stream.management = xmpp::Management::late;  // W-033, U-050
   SessionHost& host = shard.create_session(
@@ -119,13 +122,17 @@ void open_session(Shard& shard, WsConnection& connection, const std::variant<xmp
     return refuse(shard, connection, xmpp::condition_of(fault->kind).value_or(Condition::bad_format), fault->text);
   }
   const auto& framed = std::get<xmpp::Framed>(message);
+  if (framed.framing == xmpp::Framing::draft && !shard.config().websocket.draft_framing) {
+    return refuse(shard, connection, Condition::bad_format,
+                  "the framing of before RFC 7395, not switched on");  // W-036
+  }
   switch (framed.kind) {
     case xmpp::Framed::Kind::nothing:
       return;
     case xmpp::Framed::Kind::open:
-      return open(shard, connection, framed.open);
+      return open(shard, connection, framed.open, framed.framing);
     case xmpp::Framed::Kind::close:
-      connection.push(xmpp::framing_close);
+      connection.push(xmpp::write_close({}, framed.framing));
       return connection.finish(static_cast<std::uint16_t>(xmpp::WsClose::normal));
     case xmpp::Framed::Kind::element:
       return refuse(shard, connection, Condition::bad_format, "a first message that is not <open/>");  // W-023

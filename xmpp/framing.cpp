@@ -4,6 +4,7 @@
 
 #include "xmpp/raw_element.hpp"
 #include "xmpp/raw_tag.hpp"
+#include "xmpp/stream_header.hpp"
 
 namespace xmpp {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::string_view white = " \t\r\n";
 // and an undeclared prefix, another root or a tag that closes more than was opened is an error like any other.
 constexpr std::string_view before = "<m xmlns='jabber:client'>";
 constexpr std::string_view after = "</m>";
+constexpr std::string_view draft_open = "<stream:stream";
 
 Limits with_room(Limits limits) {
   limits.max_bytes += before.size() + after.size();
@@ -63,11 +65,9 @@ void append_attribute(std::string& out, std::string_view name, std::string_view 
 
 FramingReader::FramingReader(const Limits& limits) : limits_(with_room(limits)), splitter_(limits_) {}
 
-std::variant<Framed, Fault> FramingReader::read(std::string_view message) {
-  if (message.find_first_not_of(white) == std::string_view::npos) return Framed{};
-  message = without_declaration(message);
-  if (!message.starts_with('<')) return Fault{FaultKind::bad_format, "a message that does not begin with an element"};
-  document_.assign(before).append(message).append(after);
+// `end`: of our own, what the message leaves open on purpose.
+std::variant<Stanza, Fault> FramingReader::read_element(std::string_view message, std::string_view end) {
+  document_.assign(before).append(message).append(end).append(after);
   fragment_.clear();
   const auto fault = splitter_.split(document_, {}, fragment_);
   if (document_.capacity() > 64 * 1024) std::string().swap(document_);
@@ -75,11 +75,52 @@ std::variant<Framed, Fault> FramingReader::read(std::string_view message) {
   if (fragment_.text || fragment_.children.size() != 1) {
     return Fault{FaultKind::bad_format, "not one element in a message"};  // E-44
   }
-  if (is_misnamed(fragment_.children.front())) {
-    return Fault{FaultKind::invalid_namespace, "<open/> or <close/> in a foreign namespace"};
+  return fragment_.children.front();
+}
+
+// Nothing but the start tag: with an end tag of ours behind it, it is an element without content. Under another name,
+// because the reader lets no stream begin inside of one. It comes back without the prefix (B-008).
+std::variant<Framed, Fault> FramingReader::read_draft_open(std::string_view header) {
+  constexpr std::string_view name = "<stream:header", end = "</stream:header>";
+  std::string renamed(name);
+  renamed.append(header.substr(draft_open.size()));
+  const auto read = read_element(renamed, end);
+  if (const auto* fault = std::get_if<Fault>(&read)) return *fault;
+  const auto bytes = std::get<Stanza>(read).bytes;
+  const auto tag = read_start_tag(bytes, 0);
+  if (tag && attribute(*tag, "xmlns") != ns::streams) {
+    return Fault{FaultKind::invalid_namespace, "the header of a stream in a foreign namespace"};
+  }
+  if (!tag || bytes.substr(tag->end) != "</header>") {
+    return Fault{FaultKind::bad_format, "more than the header of a stream in a message"};
   }
   Framed framed;
-  framed.element = fragment_.children.front();
+  framed.kind = Framed::Kind::open;
+  framed.framing = Framing::draft;
+  framed.open = read_open(bytes);
+  return framed;
+}
+
+std::variant<Framed, Fault> FramingReader::read(std::string_view message) {
+  if (message.find_first_not_of(white) == std::string_view::npos) return Framed{};
+  message = without_declaration(message);
+  if (!message.starts_with('<')) return Fault{FaultKind::bad_format, "a message that does not begin with an element"};
+  if (message.starts_with(draft_open) && message.size() > draft_open.size() &&
+      white.find(message[draft_open.size()]) != std::string_view::npos) {
+    return read_draft_open(message);
+  }
+  Framed framed;
+  if (message == stream_end) {
+    framed.kind = Framed::Kind::close;
+    framed.framing = Framing::draft;
+    return framed;
+  }
+  const auto read = read_element(message, {});
+  if (const auto* fault = std::get_if<Fault>(&read)) return *fault;
+  framed.element = std::get<Stanza>(read);
+  if (is_misnamed(framed.element)) {
+    return Fault{FaultKind::invalid_namespace, "<open/> or <close/> in a foreign namespace"};
+  }
   framed.kind = Framed::Kind::element;
   if (framed.element.kind == StanzaKind::framing_close) framed.kind = Framed::Kind::close;
   if (framed.element.kind == StanzaKind::framing_open) {
@@ -89,7 +130,8 @@ std::variant<Framed, Fault> FramingReader::read(std::string_view message) {
   return framed;
 }
 
-std::string write_close(std::string_view see_other_uri) {
+std::string write_close(std::string_view see_other_uri, Framing framing) {
+  if (framing == Framing::draft) return std::string(stream_end);
   if (see_other_uri.empty()) return std::string(framing_close);
   std::string out = "<close";
   append_attribute(out, "xmlns", ns::framing);
@@ -98,13 +140,15 @@ std::string write_close(std::string_view see_other_uri) {
 }
 
 std::string write_open(const OpenAnswer& open) {
-  std::string out = "<open";
-  append_attribute(out, "xmlns", ns::framing);
+  const bool draft = open.framing == Framing::draft;
+  std::string out = draft ? "<stream:stream" : "<open";
+  append_attribute(out, "xmlns", draft ? ns::client : ns::framing);
+  if (draft) append_attribute(out, "xmlns:stream", ns::streams);
   append_attribute(out, "from", open.from);
   append_attribute(out, "id", open.id);
   append_attribute(out, "version", open.version.empty() ? "1.0" : open.version);
   append_attribute(out, "xml:lang", open.lang);
-  return out + " />";
+  return out + (draft ? ">" : " />");
 }
 
 std::string write_framed_error(StreamCondition condition) {

@@ -10,10 +10,10 @@
 namespace xmpp {
 namespace {
 
-// How many stanzas, or for how long, may be on their way to the client before it is asked for them. A second later is
-// nearly free: the client's radio is still awake. What is not proven in time comes twice if the client vanishes.
+// The client is asked for a stanza at once, in the same packet, and again after so many or so long. What is not proven
+// when it vanishes comes twice.
 constexpr std::uint64_t prove_every = 50;
-constexpr Duration prove_delay = std::chrono::seconds(1);
+constexpr Duration prove_pace = std::chrono::milliseconds(250);
 // For the answer to the last question of all. A user who logs out must not get the last second's messages again.
 constexpr Duration last_proof = std::chrono::seconds(2);
 
@@ -76,14 +76,16 @@ std::string_view violation_text(WsClose code) {
 }  // namespace
 
 OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
-                        std::string_view see_other_uri) {
-  return {write_open({from, made_up_id(random), {}, {}}), write_framed_error(condition), write_close(see_other_uri)};
+                        std::string_view see_other_uri, Framing framing) {
+  return {write_open({from, made_up_id(random), {}, {}, framing}), write_framed_error(condition),
+          write_close(see_other_uri, framing)};
 }
 
 WsEngine::WsEngine(const WsPolicy& policy, std::string_view domain, WsIdentity identity, Instant now)
     : policy_(&policy),
       domain_(domain),
       identity_(identity),
+      may_ask_at_(now),
       taken_at_(now),
       ping_at_(policy.ping_interval == Duration::zero() ? never : now + policy.ping_interval) {}
 
@@ -95,6 +97,10 @@ void WsEngine::on_open(Instant /*now*/, Actions& out) {
 
 void WsEngine::on_message(const Framed& message, Instant now, Actions& out) {
   if (!talking()) return;
+  const bool is_tag = message.kind == Framed::Kind::open || message.kind == Framed::Kind::close;
+  if (is_tag && message.framing != identity_.framing) {
+    return on_fault({FaultKind::bad_format, "a tag of the other framing"}, now, out);  // W-036
+  }
   switch (message.kind) {
     case Framed::Kind::nothing:
       return;
@@ -165,9 +171,8 @@ void WsEngine::on_lost(ConnectionRef, Instant /*now*/, Actions& out) {
 void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out) {
   if (!talking()) return;
   state_ = State::open;
-  push(out.arena.store(
-           write_open({stream.from.empty() ? domain_ : stream.from, stream.id, stream.version, stream.lang})),
-       out);
+  const auto from = stream.from.empty() ? domain_ : stream.from;
+  push(out.arena.store(write_open({from, stream.id, stream.version, stream.lang, identity_.framing})), out);
 }
 
 void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
@@ -196,19 +201,20 @@ void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
   if (stanza.counts()) ++delivered_;
   push(stanza.bytes, out);
   if (!managed_ || !stanza.is_missed()) return;
-  proof_at_ = std::min(proof_at_, now + prove_delay);
-  if (delivered_ - asked_ >= prove_every) ask_for_proof(out);
+  proof_at_ = std::max(now, may_ask_at_);
+  if (proof_at_ <= now || delivered_ - asked_ >= prove_every) ask_for_proof(now, out);
 }
 
 void WsEngine::managed(Instant now, Actions& /*out*/) {
   if (!talking()) return;
   managed_ = true;
-  if (delivered_ > asked_) proof_at_ = now + prove_delay;
+  if (delivered_ > asked_) proof_at_ = now;
 }
 
-void WsEngine::ask_for_proof(Actions& out) {
+void WsEngine::ask_for_proof(Instant now, Actions& out) {
   asked_ = delivered_;
   proof_at_ = never;
+  may_ask_at_ = now + prove_pace;
   out.list.emplace_back(Ping{identity_.connection, delivered_});
 }
 
@@ -254,7 +260,7 @@ void WsEngine::close(EndReason reason, std::string_view text, Instant /*now*/, A
 void WsEngine::end_with(const Ending& ending, Actions& out) {
   if (!talking()) return;
   if (state_ == State::opening) {
-    push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}})), out);
+    push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}, identity_.framing})), out);
   }
   push(out.arena.store(write_framed_error(ending.condition)), out);
   // Clients look for it until they have seen features; afterwards they compare <close/> literally (W-025, W-028).
@@ -267,7 +273,7 @@ void WsEngine::end_with(const Ending& ending, Actions& out) {
 // W-026. All is said; a proof that is still due may come before the end of the closing handshake.
 void WsEngine::leave(Instant now, Actions& out) {
   const bool unproven = managed_ && acknowledged_ < delivered_;
-  if (unproven) ask_for_proof(out);
+  if (unproven) ask_for_proof(now, out);
   say_close({}, WsClose::normal, out);
   if (!unproven) return finish(EndReason::client_terminated, {}, {}, out);
   state_ = State::leaving;
@@ -275,7 +281,7 @@ void WsEngine::leave(Instant now, Actions& out) {
 }
 
 void WsEngine::say_close(std::string_view see_other_uri, WsClose code, Actions& out) const {
-  push(out.arena.store(write_close(see_other_uri)), out);
+  push(out.arena.store(write_close(see_other_uri, identity_.framing)), out);
   out.list.emplace_back(CloseConnection{identity_.connection, static_cast<std::uint16_t>(code)});
 }
 
@@ -326,7 +332,7 @@ void WsEngine::on_time(Instant now, Actions& out) {
     ++misses_;
     ping_at_ = now + policy_->ping_interval;
   }
-  ask_for_proof(out);
+  ask_for_proof(now, out);
 }
 
 void WsEngine::push(std::string_view bytes, Actions& out) const {

@@ -55,6 +55,7 @@ enum class WsClose : std::uint16_t {
 struct WsIdentity {
   ConnectionRef connection;
   std::uint64_t random;  // makes up a stream id where the server has not given one (W-022)
+  Framing framing = Framing::rfc7395;
 };
 
 // For the one log line of a session's end.
@@ -67,7 +68,7 @@ struct OpenRefusal {
   std::string open, error, close;
 };
 [[nodiscard]] OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
-                                      std::string_view see_other_uri);
+                                      std::string_view see_other_uri, Framing framing);
 
 class WsEngine {
  public:
@@ -119,7 +120,7 @@ class WsEngine {
   void restart(const OpenElement& open, Actions& out);
   void note_management(const Stanza& stanza);
   void push(std::string_view bytes, Actions& out) const;
-  void ask_for_proof(Actions& out);
+  void ask_for_proof(Instant now, Actions& out);
   void leave(Instant now, Actions& out);
   [[nodiscard]] bool talking() const { return state_ == State::opening || state_ == State::open; }
   // <open/> if there was none, the error, <close/>, the end.
@@ -136,6 +137,7 @@ class WsEngine {
   std::uint64_t delivered_ = 0;     // stanzas that XEP-0198 counts, pushed
   std::uint64_t acknowledged_ = 0;  // of them, provably received
   std::uint64_t asked_ = 0;         // of them, those before the last ping
+  Instant may_ask_at_;              // not before, for the sake of proofs
   Instant proof_at_ = never;        // when the next ping is due for their sake; leaving: when to wait no longer
   std::size_t unsent_ = 0;
   Instant taken_at_;  // when the client last took something, while unsent_ is above 0

@@ -74,4 +74,47 @@ for (const kind of servers) {
   }
 }
 
+describe('strophe.js 1.1, of before RFC 7395 (W-036)', () => {
+  const world = {};
+  before(async () => {
+    const authority = await Authority.create();
+    world.server = await servers[0].start({ tls: await authority.good('postern.test') });
+    world.buddy = await Buddy.connect(world.server, 'bob');
+    world.buddy.presence();
+  });
+  after(() => stop_all(world.buddy, world.server));
+
+  async function connect(settings) {
+    const gateway = await start_gateway(world.server, settings);
+    const client = await StropheNode.open({ url: gateway.websocket_url, library: 'strophe.js 1.1' });
+    await client.connect(world.server.jid('alice'), world.server.password('alice'));
+    return { gateway, client };
+  }
+
+  it('is served where that is switched on', async () => {
+    const { gateway, client } = await connect({ websocket: { draft_framing: true } });
+    const { jid } = await client.status('connected');
+    await client.call('presence', {});
+    await world.buddy.event('presence', (event) => event.from === jid && event.type === undefined);
+    for (let i = 0; i < 5; i++) {
+      await client.call('message', world.buddy.jid, `there ${i} <&>`);
+      await world.buddy.event('message', (event) => event.from === jid && event.body === `there ${i} <&>`);
+      world.buddy.message(jid, `back ${i} <&>`);
+      await client.event('message', (event) => event.body === `back ${i} <&>`);
+    }
+    await client.call('disconnect');
+    await client.status('disconnected');
+    await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable');
+    await client.close();
+    await gateway.stop();
+  });
+
+  it('and refused where it is not', async () => {
+    const { gateway, client } = await connect({});
+    await gateway.child.line(/refused: the framing of before RFC 7395/);
+    await client.close();
+    await gateway.stop();
+  });
+});
+
 leave_nothing_behind();

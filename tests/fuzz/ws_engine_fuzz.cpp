@@ -24,7 +24,10 @@ void require(bool holds) {
 
 class Run {
  public:
-  explicit Run(std::string_view script) : reader_(limits_), engine_(policy_, "example.org", {connection, 42}, now_) {
+  explicit Run(std::string_view script)
+      : reader_(limits_),
+        engine_(policy_, "example.org",
+                {connection, 42, script.starts_with("draft") ? xmpp::Framing::draft : xmpp::Framing::rfc7395}, now_) {
     engine_.on_open(now_, out_);
     check();
     while (!script.empty()) {

@@ -1,5 +1,5 @@
-// Strophe.js in Node: the current release, and the 1.2 that many sites still serve. Both expect a page around them; here are
-// the parts of one that they use.
+// Strophe.js in Node: the current release, the 1.2 that many sites still serve, and for WebSocket the 1.1 of before RFC 7395.
+// They expect a page around them; here are the parts of one that they use.
 import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -35,19 +35,22 @@ const require = createRequire(import.meta.url);
 const current = await import('strophe.js');
 
 // A script for browsers: hands its names to the object that `this` is.
-function load_legacy() {
-  const path = require.resolve('strophe-legacy/strophe.js');
+function load_script(name) {
+  const path = require.resolve(name);
   const root = Object.create(globalThis); // it asks window.XMLHttpRequest and the like
-  const script = vm.compileFunction(readFileSync(path, 'utf8'), ['window', 'define', 'module', 'exports'], { filename: path });
+  const script = vm.compileFunction(readFileSync(path, 'utf8'), ['window', 'define', 'module', 'exports'],
+    { filename: path, contextExtensions: [root] });
   script.call(root, root);
   return root;
 }
 
 export const libraries = {
   'strophe.js 5': current,
-  'strophe.js 1.2': load_legacy(),
+  'strophe.js 1.2': load_script('strophe-legacy/strophe.js'),
 };
-for (const { Strophe } of Object.values(libraries)) Strophe.log = () => {};
+// Only for those who ask: it cannot do all that the scenarios want.
+const of_the_draft = { 'strophe.js 1.1': load_script('strophe-draft/strophe.js') };
+for (const { Strophe } of Object.values({ ...libraries, ...of_the_draft })) Strophe.log = () => {};
 current.Strophe.setLogLevel?.(current.Strophe.LogLevel.FATAL);
 
 // One "tab". The interface is that of lib/chromium.mjs, so that scenarios run over both.
@@ -55,7 +58,7 @@ export class StropheNode {
   static async open({ url, library = 'strophe.js 5', ca }) {
     const self = new this();
     self.url = url;
-    self.library = libraries[library];
+    self.library = libraries[library] ?? of_the_draft[library];
     self.ca = ca;
     self.events = new Mailbox(library);
     sessionStorage.clear();

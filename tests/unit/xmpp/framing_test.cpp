@@ -27,10 +27,10 @@ std::string read(std::string_view message, const xmpp::Limits& with = limits) {
     case Framed::Kind::nothing:
       return "nothing";
     case Framed::Kind::open:
-      return "open to=" + framed.open.to + " from=" + framed.open.from + " lang=" + framed.open.lang +
-             (framed.open.version ? " version" : "");
+      return (framed.framing == xmpp::Framing::draft ? "draft open to=" : "open to=") + framed.open.to +
+             " from=" + framed.open.from + " lang=" + framed.open.lang + (framed.open.version ? " version" : "");
     case Framed::Kind::close:
-      return "close";
+      return framed.framing == xmpp::Framing::draft ? "draft close" : "close";
     case Framed::Kind::element:
       return std::string(framed.element.bytes);
   }
@@ -69,12 +69,23 @@ const Case cases[] = {
     {"E-44 two elements", "<presence/><presence/>", "bad-format"},
     {"E-44 half an element", "<message><body>", "not-well-formed"},
     {"E-44 the other half", "</body></message>", "not-well-formed"},
-    {"W-036", "<stream:stream to='a' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>",
-     "bad-format"},
+    {"W-036",
+     "<stream:stream to='a' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
+     "draft open to=a from= lang= version"},
+    {"W-036 with a declaration", "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>",
+     "draft open to= from= lang="},
+    {"W-036 the end", "</stream:stream>", "draft close"},
+    {"W-036 foreign", "<stream:stream xmlns:stream='urn:x'>", "invalid-namespace"},
+    {"W-036 undeclared", "<stream:stream to='a'>", "not-well-formed"},
+    {"W-036 and more", "<stream:stream xmlns:stream='http://etherx.jabber.org/streams'><presence/>", "bad-format"},
+    {"W-036 and text", "<stream:stream xmlns:stream='http://etherx.jabber.org/streams'> ", "bad-format"},
+    {"W-036 both tags", "<stream:stream xmlns:stream='http://etherx.jabber.org/streams'></stream:stream>",
+     "not-well-formed"},
+    {"W-036 an empty stream", "<stream:stream xmlns:stream='http://etherx.jabber.org/streams'/>", "not-well-formed"},
+    {"W-036 the end, and more", "</stream:stream><presence/>", "not-well-formed"},
     {"closes what is around it", "<presence/></m><m>", "not-well-formed"},
     {"closes what is around it and opens another", "<presence/></m><m xmlns='jabber:client'><presence/>",
      "not-well-formed"},
-    {"closes our stream", "</stream:stream>", "not-well-formed"},
     {"text behind", "<presence/>x", "bad-format"},
     {"a comment", "<presence><!-- --></presence>", "restricted-xml"},
     {"a processing instruction", "<?php ?><presence/>", "restricted-xml"},
@@ -113,6 +124,10 @@ TEST(Framing, W015W024W025WhatWeSay) {
   EXPECT_EQ(xmpp::write_open({"example.org", "i'1", "1.0", "en"}),
             "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' from='example.org' id='i&apos;1' version='1.0' "
             "xml:lang='en' />");
+  EXPECT_EQ(xmpp::write_open({"example.org", "i'1", "1.0", "en", xmpp::Framing::draft}),
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' from='example.org' "
+            "id='i&apos;1' version='1.0' xml:lang='en'>");
+  EXPECT_EQ(xmpp::write_close("wss://b.example/ws", xmpp::Framing::draft), "</stream:stream>");
   EXPECT_EQ(xmpp::write_open({{}, "i1", {}, {}}),
             "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' id='i1' version='1.0' />");
   EXPECT_EQ(xmpp::write_close({}), R"(<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" />)");

@@ -48,8 +48,9 @@ using Lines = std::vector<std::string>;
 
 class Conversation {
  public:
-  explicit Conversation(WsPolicy with = {}) : policy(std::move(with)), reader(limits) {
-    engine.emplace(policy, "example.org", xmpp::WsIdentity{connection, 0x2a}, now);
+  explicit Conversation(WsPolicy with = {}, xmpp::Framing framing = xmpp::Framing::rfc7395)
+      : policy(std::move(with)), reader(limits) {
+    engine.emplace(policy, "example.org", xmpp::WsIdentity{connection, 0x2a, framing}, now);
   }
 
   Lines open() {

@@ -146,6 +146,42 @@ TEST(WsEngine, W028E45Drain) {
             (Lines{error("system-shutdown"), said_close, "close 1001", end(EndReason::shutdown), "forget"}));
 }
 
+// The tags of a stream as messages; all else is the same, and the two do not mix.
+TEST(WsEngine, W036TheDraftBeforeTheRfc) {
+  WsPolicy policy;
+  policy.see_other_uri = "wss://other.example/ws";
+  const std::string header =
+      "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='example.org'>";
+  const std::string end_tag = "</stream:stream>";
+  const auto ours = [](const std::string& id, const std::string& lang) {
+    return "G> <stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
+           "from='example.org' id='" +
+           id + "' version='1.0'" + lang + ">";
+  };
+  Conversation c(policy, xmpp::Framing::draft);
+  EXPECT_EQ(c.open(), Lines{"open link"});
+  EXPECT_EQ(c.server_opens(), Lines{ours("i1", " xml:lang='en'")});
+  c.server(features, StanzaKind::features);
+  c.server(success, StanzaKind::sasl_success);
+  EXPECT_EQ(c.client(header), Lines{"restart "});
+  EXPECT_EQ(c.client(end_tag), (Lines{"G> " + end_tag, "close 1000", end(EndReason::client_terminated), "forget"}));
+
+  Conversation early(policy, xmpp::Framing::draft);
+  early.open();
+  EXPECT_EQ(early.ends(EndReason::shutdown), (Lines{ours("2a", ""), error("system-shutdown"), "G> " + end_tag,
+                                                    "close 1001", end(EndReason::shutdown), "forget"}));
+
+  Conversation rfc;
+  rfc.begin();
+  rfc.server(success, StanzaKind::sasl_success);
+  EXPECT_EQ(rfc.client(header),
+            (Lines{error("bad-format"), said_close, "close 1000", end(EndReason::protocol_fault), "forget"}));
+  Conversation draft({}, xmpp::Framing::draft);
+  draft.begin();
+  EXPECT_EQ(draft.client(close_message),
+            (Lines{error("bad-format"), "G> " + end_tag, "close 1000", end(EndReason::protocol_fault), "forget"}));
+}
+
 // W-027, E-41.
 TEST(WsEngine, WhatTheClientMayResumeIsLeftOpen) {
   const std::string lost = end(EndReason::client_lost);
