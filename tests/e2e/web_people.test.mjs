@@ -106,6 +106,26 @@ for (const kind of servers) {
       await reader.close();
     });
 
+    it('declines who asks to see us, and accepts who asks again', async () => {
+      const reader = await log_in();
+      await world.carol.roster(); // servers tell the answer only to who has asked for it (RFC 6121 2.2)
+      world.carol.presence({ to: world.server.jid('alice'), type: 'subscribe' });
+      await reader.see('stream', '.rows li', 'carol');
+      await reader.click('stream', '.rows li a', 'carol');
+      await reader.click('stream', 'form.banner button[value=decline]');
+      await from_alice('carol', 'unsubscribed');
+      await reader.go('/app/');
+      await reader.see('stream', '.rows li', 'bob');
+
+      world.carol.presence({ to: world.server.jid('alice'), type: 'subscribe' });
+      await reader.click('stream', '.rows li a', 'carol');
+      await reader.click('stream', 'form.banner button[value=accept]');
+      await from_alice('carol', 'subscribed');
+      await reader.miss('stream', 'form.banner');
+      await world.carol.event('presence', (event) => event.from.startsWith(`${world.server.jid('alice')}/`) && !event.type);
+      await reader.close();
+    });
+
     it('tells others the presence and status that were chosen, and speaks the chosen language', async () => {
       const reader = await log_in();
       await reader.click('stream', '.acts a', 'Status and settings');

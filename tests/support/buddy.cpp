@@ -164,11 +164,18 @@ int Client::on_presence(xmpp_conn_t*, xmpp_stanza_t* stanza, void* self) {
   return 1;
 }
 
-int Client::on_iq(xmpp_conn_t* connection, xmpp_stanza_t* stanza, void*) {
+// The own account asks without `from`, to push changes of the roster (RFC 6121 2.1.6); libstrophe's replies need one.
+StanzaPtr reply_to(xmpp_ctx_t* context, xmpp_stanza_t* request) {
+  if (xmpp_stanza_get_from(request) == nullptr) {
+    return StanzaPtr(xmpp_iq_new(context, "result", xmpp_stanza_get_id(request)));
+  }
+  return StanzaPtr(xmpp_stanza_reply_error(request, "cancel", "service-unavailable", nullptr));
+}
+
+int Client::on_iq(xmpp_conn_t* connection, xmpp_stanza_t* stanza, void* self) {
   const char* type = xmpp_stanza_get_type(stanza);
   if (type != nullptr && (std::strcmp(type, "get") == 0 || std::strcmp(type, "set") == 0)) {
-    const StanzaPtr reply(xmpp_stanza_reply_error(stanza, "cancel", "service-unavailable", nullptr));
-    xmpp_send(connection, reply.get());
+    xmpp_send(connection, reply_to(static_cast<Client*>(self)->context_, stanza).get());
     return 1;
   }
   xmpp_stanza_t* query = xmpp_stanza_get_child_by_ns(stanza, XMPP_NS_ROSTER);

@@ -31,7 +31,7 @@ export class Buddy {
         '--tls', tls, '--ca-file', server.tls.trust, '--stream-management', stream_management ? 'yes' : 'no'],
       { stdin: 'pipe' });
     self.child.process.stdout.setEncoding('utf8');
-    self.child.watchers.add({ line: (line) => self.on_line(line), gone: () => {} });
+    self.child.watchers.add({ line: (line) => self.on_line(line), gone: () => self.events.close(() => `${self.child.describe_end()}\n${self.child.tail()}`) });
     await self.event('connected', () => true, 15_000);
     return self;
   }

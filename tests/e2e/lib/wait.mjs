@@ -59,16 +59,23 @@ export class Mailbox {
   take(fits, within = 10_000, what = fits.toString()) {
     const index = this.events.findIndex(fits);
     if (index >= 0) return Promise.resolve(this.events.splice(index, 1)[0]);
+    const describe = () => `${this.name}: ${what}\nlast events:\n  ${this.history.join('\n  ') || '(none)'}`;
+    if (this.closed) return Promise.reject(new Error(`${this.closed()}: ${describe()}`));
     let taker;
-    const promise = new Promise((resolve) => {
-      taker = { fits, resolve };
+    const promise = new Promise((resolve, reject) => {
+      taker = { fits, resolve, reject };
       this.takers.push(taker);
     });
-    const describe = () => `${this.name}: ${what}\nlast events:\n  ${this.history.join('\n  ') || '(none)'}`;
     return deadline(promise, within, describe).catch((error) => {
       this.takers = this.takers.filter((other) => other !== taker);
       throw error;
     });
+  }
+
+  // Nothing will come any more: who waits need not wait for the end of the time. why: a function that gives the words.
+  close(why) {
+    this.closed = why;
+    for (const taker of this.takers.splice(0)) taker.reject(new Error(`${why()}: ${this.name}`));
   }
 
   // What is there already, without waiting.
