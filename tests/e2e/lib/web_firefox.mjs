@@ -35,10 +35,13 @@ export class FirefoxReader extends Reader {
     return self;
   }
 
-  // The navigation is only begun: a page with an endless frame is never complete.
+  // Not by browsingContext.navigate, which sometimes never answers when it leaves a page whose endless frame still loads. The page that
+  // is left may have the same address.
   async go(path) {
-    await this.firefox.command('browsingContext.navigate', { context: this.context, url: this.origin + path, wait: 'none' });
-    await until(async () => (await this.path()) === new URL(path, this.origin).pathname, wait, `${path} opens`);
+    const url = new URL(path, this.origin);
+    await this.evaluate(this.context, `window.left = true; void (location.href = ${JSON.stringify(url)})`);
+    const there = async () => (await this.evaluate(this.context, '!window.left && location.pathname')).value;
+    await until(async () => (await there()) === url.pathname, wait, `${path} opens`);
   }
 
   async path() {
