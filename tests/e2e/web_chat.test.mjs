@@ -41,6 +41,37 @@ for (const kind of servers) {
       await reader.close();
     });
 
+    it('is used by the keyboard alone', async () => {
+      const reader = await Reader.open(browser, world.origin);
+      // A person presses Tab until the mark of the focus is where it should be.
+      const tab_to = async (where, selector, text) => {
+        const there = () => reader.in(where).locator(selector, text ? { hasText: text } : {}).and(reader.in(where).locator(':focus-visible')).count();
+        for (let i = 0; (await there()) === 0; i++) {
+          assert.ok(i < 40, `${selector} ${text ?? ''} is reached`);
+          await reader.press('Tab');
+        }
+      };
+      await reader.go('/');
+      await tab_to('page', '#user');
+      await reader.type('alice');
+      await tab_to('page', '#password');
+      await reader.type(world.server.password('alice'));
+      await reader.press('Enter');
+      await reader.see('stream', '.rows li', 'bob');
+      await tab_to('stream', '.rows a', 'bob');
+      await reader.press('Enter');
+      await reader.see('stream', 'header h1', 'bob');
+      await tab_to('compose', '#t');
+      await reader.type('no mouse here');
+      await reader.press('Enter');
+      await world.bob.event('message', (event) => event.body === 'no mouse here');
+      await reader.see_message('no mouse here');
+      await tab_to('stream', '.own button');
+      await reader.press('Enter');
+      await reader.see('page', '[role=alert]', 'You are logged out.');
+      await reader.close();
+    });
+
     it('ends its pages whole when it is stopped, and sends nobody to a closed port at once', async () => {
       const reader = await Reader.open(browser, world.origin);
       await reader.log_in('carol', world.server.password('carol'));
