@@ -177,6 +177,12 @@ void append_content(std::string& out, std::string_view text) {
   out += "}";
 }
 
+const Occupant* find_occupant(const Conversation& room, OccupantId id) {
+  const auto& all = room.room->occupants;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.second.id == id; });
+  return found == all.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 std::string name_of(ConversationId id) {
@@ -296,16 +302,32 @@ void append_message_rules(std::string& out, const Message& message, const Reader
 }
 
 void append_occupant_rules(std::string& out, const Conversation& room, OccupantId occupant) {
-  const auto& all = room.room->occupants;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.second.id == occupant; });
   const std::string id = "#" + name_of(occupant);
-  if (found == all.end()) {
+  const auto* there = find_occupant(room, occupant);
+  if (there == nullptr) {
     out += id + "{display:none}";
     return;
   }
   out += id + "{--d:";
-  out += colour(found->second.show);
+  out += colour(there->show);
   out += "}";
+}
+
+std::string name_of_place(std::size_t place) {
+  return "n" + std::to_string(place);
+}
+
+void append_newcomer_rules(std::string& out, const Conversation& room, OccupantId occupant, std::size_t place) {
+  const std::string id = "#" + name_of_place(place);
+  const auto* there = find_occupant(room, occupant);
+  if (there == nullptr) {
+    out += id + "{display:none}";
+    return;
+  }
+  out += id + "{display:list-item;--d:";
+  out += colour(there->show);
+  out += "}" + id;
+  append_content(out, there->nick);
 }
 
 void append_account_rules(std::string& out, const Account& account) {

@@ -270,6 +270,9 @@ std::string Pages::stream(const StreamPage& page, const View& view, const Conver
   if (shown == nullptr) return templates_.render("stream", *view.reader.texts, values);
   set_shown(values, view, *shown);
   set_occupants(values, view, *shown);
+  std::vector<Values> places(shown->room ? places_for_newcomers : 0);
+  for (std::size_t i = 0; i < places.size(); ++i) places[i].text("id", name_of_place(i));
+  values.list("places", std::move(places));
   if (shown->history.loading) {
     values.flag("loading", true);
   } else {

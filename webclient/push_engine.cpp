@@ -147,8 +147,13 @@ bool PushEngine::collect(Stream& stream, const View& view, Changes& changes) con
         if (here) changes.rows.insert(event.conversation);
         break;
       case EventKind::occupant_joined:
-        if (here) changes.rows.insert(event.conversation);
-        if (here) stream.renew_later = true;
+        if (!here) break;
+        changes.rows.insert(event.conversation);
+        if (stream.newcomers.size() < places_for_newcomers) {
+          stream.newcomers.push_back(id_of<OccupantId>(event.item));
+          changes.occupants.insert(stream.newcomers.back());
+        }
+        stream.renew_later = true;
         break;
       case EventKind::status_changed:
         stream.renew_later = true;
@@ -211,7 +216,14 @@ std::string PushEngine::rules_for(const Stream& stream, const Changes& changes, 
     if (const Message* message = view.model.find(*shown, id)) append_message_rules(rules, *message, view.reader);
   }
   if (shown->room) {
-    for (const OccupantId id : changes.occupants) append_occupant_rules(rules, *shown, id);
+    for (const OccupantId id : changes.occupants) {
+      const auto place = std::find(stream.newcomers.begin(), stream.newcomers.end(), id);
+      if (place == stream.newcomers.end()) {
+        append_occupant_rules(rules, *shown, id);
+      } else {
+        append_newcomer_rules(rules, *shown, id, static_cast<std::size_t>(place - stream.newcomers.begin()));
+      }
+    }
   }
   return rules;
 }

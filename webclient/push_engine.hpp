@@ -89,6 +89,7 @@ class PushEngine {
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;
     WallTime last_day{};
+    std::vector<OccupantId> newcomers;  // by their places
     bool writable = true, beat = false, arrived = false;
     bool renew_soon = false, renew_later = false;
   };

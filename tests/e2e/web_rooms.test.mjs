@@ -45,12 +45,15 @@ for (const kind of servers) {
     const says = (name, body) => world.bob.message(room(name), body, { type: 'groupchat' });
 
     // A page that renews itself, because somebody has come, has the list closed.
-    const see_occupant = (nick) => until(async () => {
-      if (await reader.find('stream', '.people li a', nick).isVisible()) return true;
+    const see_in_list = (there, within, what) => until(async () => {
+      if (await there()) return true;
       await reader.click('stream', '.people summary');
       return false;
-    }, 2 * wait, `${nick} is there`); // who has come is listed by the next page
-
+    }, within, what);
+    const is_linked = (nick) => reader.find('stream', '.people li a', nick).isVisible();
+    // Who has just come is there by name only, until the next page.
+    const see_occupant = (nick) => see_in_list(async () => (await is_linked(nick))
+      || ((await reader.shown('.people .new')) === `"${nick}"` && (await reader.find('stream', '.people .new').isVisible())), wait, `${nick} is there`);
 
     it('joins by name alone, shows who is there and what was and is said, and marks who is meant', async () => {
       await world.bob.join(room('tea'), 'bob');
@@ -87,7 +90,7 @@ for (const kind of servers) {
     });
 
     it('writes to one of them alone', async () => {
-      await see_occupant('Robert');
+      await see_in_list(() => is_linked('Robert'), 2 * wait, 'Robert has a link');
       await reader.click('stream', '.people li a', 'Robert');
       await reader.see('stream', 'header h1', 'Robert');
       await reader.see('compose', '#t');

@@ -100,6 +100,30 @@ TEST_F(PushEngineTest, AppendsWhatHappens) {
   EXPECT_EQ(writable(1), "");
 }
 
+TEST_F(PushEngineTest, ShowsWhoComesIntoARoomOnAnEmptyPlace) {
+  Conversation& hall = sample::room(model, "hall@rooms.example.org", "");
+  EXPECT_THAT(open(hall.id), HasSubstr("<li class=\"new\" id=\"n0\"><i class=\"d\"></i></li>"));
+  writable(1);
+  model.set_occupant(hall, sample::occupant("a \"nurse\"</style>"));
+  const std::string came = change();
+  EXPECT_THAT(came, HasSubstr("#n0{display:list-item;--d:var(--online)}#n0::after{content:\"a \\22 nurse"));
+  EXPECT_THAT(came, Not(HasSubstr("</style>\"")));
+  EXPECT_THAT(came, Not(HasSubstr("last")));
+  Occupant nurse = sample::occupant("a \"nurse\"</style>");
+  nurse.show = Show::away;
+  model.set_occupant(hall, nurse);
+  EXPECT_THAT(writable(1), HasSubstr("#n0{display:list-item;--d:var(--away)}"));
+  model.remove_occupant(hall, nurse.nick);
+  EXPECT_THAT(writable(1), HasSubstr("#n0{display:none}"));
+  // No more than there are places: the next page has the others.
+  for (std::size_t i = 0; i < places_for_newcomers; ++i) model.set_occupant(hall, sample::occupant(std::to_string(i)));
+  const std::string many = writable(1);
+  EXPECT_THAT(many, HasSubstr("#n11{display:list-item"));
+  EXPECT_THAT(many, Not(HasSubstr("#n12")));
+  writable(1);
+  EXPECT_THAT(time(seconds(15)), HasSubstr("[1 last]"));
+}
+
 // Whoever reads further up loses the place with the page: what only rules or other pages show is no reason for that.
 TEST_F(PushEngineTest, ShowsTheOwnPresenceWithoutANewPage) {
   open(bob.id);
