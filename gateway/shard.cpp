@@ -54,9 +54,9 @@ Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
       index_(index),
       setup_(std::move(setup)),
       resolver_(io_, setup_->config.server),
-      body_reader_(setup_->config.limits.from_client, setup_->config.bosh.strict_text),
-      framing_reader_(setup_->config.limits.from_client),
-      codec_(static_cast<int>(setup_->config.compression.level)) {}
+      codec_(static_cast<int>(setup_->config.compression.level)) {
+  follow(setup_);
+}
 
 Shard::~Shard() = default;
 
@@ -129,9 +129,20 @@ void Shard::stop() {
 
 void Shard::reload(SetupPtr setup) {
   boost::asio::post(io_, [this, setup = std::move(setup)] {
-    setup_ = setup;
+    follow(setup);
     resolver_.reconfigure(setup_->config.server);
   });
+}
+
+// All or nothing, and the readers first: they refer to the limits of the setup that may go with the last of its
+// sessions.
+void Shard::follow(SetupPtr setup) {
+  const auto& limits = setup->config.limits.from_client;
+  auto body_reader = std::make_unique<bosh::BodyReader>(limits, setup->config.bosh.strict_text);
+  auto framing_reader = std::make_unique<xmpp::FramingReader>(limits);
+  body_reader_ = std::move(body_reader);
+  framing_reader_ = std::move(framing_reader);
+  setup_ = std::move(setup);
 }
 
 void Shard::move_here(Moved moved) {

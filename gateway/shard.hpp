@@ -114,8 +114,8 @@ class Shard {
   // Scratch, used within one step only.
   [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
   [[nodiscard]] std::string& head_buffer() { return head_buffer_; }
-  [[nodiscard]] bosh::BodyReader& body_reader() { return body_reader_; }
-  [[nodiscard]] xmpp::FramingReader& framing_reader() { return framing_reader_; }
+  [[nodiscard]] bosh::BodyReader& body_reader() { return *body_reader_; }
+  [[nodiscard]] xmpp::FramingReader& framing_reader() { return *framing_reader_; }
   // Made when the first is asked for: hundreds of kilobytes that a gateway without the chat does not need.
   [[nodiscard]] webclient::Pages& pages() {
     if (!pages_) pages_ = std::make_unique<webclient::Pages>();
@@ -181,6 +181,7 @@ class Shard {
   void arrived(Moved moved);
   void check_drained();
 
+  void follow(SetupPtr setup);
   ShardSet& set_;
   Common& common_;
   const unsigned index_;
@@ -192,8 +193,8 @@ class Shard {
   std::uint64_t buffered_ = 0;  // by sessions and connections, which take it back when they go: before them
   bool relieving_ = false;
   xmpp::ParserPool parser_pool_;
-  bosh::BodyReader body_reader_;
-  xmpp::FramingReader framing_reader_;
+  std::unique_ptr<bosh::BodyReader> body_reader_;  // of the limits of setup_, like the next
+  std::unique_ptr<xmpp::FramingReader> framing_reader_;
   Codec codec_;
   std::unique_ptr<webclient::Pages> pages_;
   xmpp::StreamEvents stream_events_;

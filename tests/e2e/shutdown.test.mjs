@@ -11,6 +11,7 @@ import { assert_terminated, from_server, message, texts_in } from './lib/probe.m
 import { exchange, HttpConnection, post } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { WebSocketClient } from './lib/websocket.mjs';
 
 async function bench(settings = {}, script = {}) {
   const server = await FakeServer.start({ on_element: answer_sasl, ...script });
@@ -143,6 +144,23 @@ describe('SIGHUP', () => {
     const held = await session.send();
     stream.send(from_server('still here'));
     assert.deepEqual(texts_in(await held.answer), ['still here']);
+    await postern.stop();
+    await server.stop();
+  });
+
+  it('what is read from then on is held to the new limits, with no session left of the old configuration', async () => {
+    const { server, postern, pair, domains } = await bench({ limits: { max_depth: 64 } });
+    const loaded = postern.child.line(/configuration loaded anew/);
+    await postern.reload({ server: { log_level: 'debug', threads: 1 }, listen: [{ address: `127.0.0.1:${postern.port}` }], domains,
+      limits: { max_depth: 8 } });
+    await loaded;
+    const deep = `<message xmlns='jabber:client'>${'<x>'.repeat(20)}${'</x>'.repeat(20)}</message>`;
+    const { session } = await pair();
+    assert_terminated(await session.ask({ payload: deep }), 'policy-violation');
+    const socket = await WebSocketClient.open(postern.port);
+    socket.send(deep);
+    assert.match(await socket.message(), /^<open /);
+    assert.match(await socket.message(), /<policy-violation /);
     await postern.stop();
     await server.stop();
   });
