@@ -130,16 +130,35 @@ void Prebind::delivered_all(xmpp::Instant, xmpp::Actions&) {}
 
 void Prebind::congested(bool, xmpp::Instant, xmpp::Actions&) {}
 
-Engine Prebind::hand_over(xmpp::Instant now, xmpp::Actions& out) {
+HandedOver Prebind::hand_over(xmpp::Instant now, xmpp::Actions& out) {
+  if (terms_.websocket) return to_websocket(now, out);
+  return to_bosh(now, out);
+}
+
+Engine Prebind::to_bosh(xmpp::Instant now, xmpp::Actions& out) {
   const std::string sid = terms_.identity.sid;
   Engine engine(*policy_, creation_for(*policy_), std::move(terms_.identity), now);
-  const std::uint64_t before = counted_ - early_.size();
-  engine.hand_over({terms_.first, before, terms_.lifetime, features_}, now, out);
+  engine.hand_over({terms_.first, used_up(), terms_.lifetime, features_}, now, out);
   for (const auto& early : early_) engine.deliver({early.bytes, early.kind, early.type}, now, out);
-  const std::string body = "{\"jid\":" + json_string(login_->bound()) + ",\"sid\":" + json_string(sid) +
-                           ",\"rid\":" + std::to_string(terms_.first) + "}\n";
-  out.list.emplace_back(xmpp::Reply{request_, 200, content_type, out.arena.store(body)});
+  answer("{\"jid\":" + json_string(login_->bound()) + ",\"sid\":" + json_string(sid) +
+             ",\"rid\":" + std::to_string(terms_.first) + "}\n",
+         out);
   return engine;
+}
+
+// The form that converse.js expects of its credentials_url.
+xmpp::WsEngine Prebind::to_websocket(xmpp::Instant now, xmpp::Actions& out) {
+  const auto& terms = *terms_.websocket;
+  xmpp::WsHandOver what{login_->bound(), features_, used_up(), std::chrono::seconds(terms_.lifetime)};
+  xmpp::WsEngine engine(*terms.policy, terms.domain, terms.random, std::move(what), now);
+  if (used_up() > 0) out.list.emplace_back(xmpp::AcknowledgedUpTo{used_up()});
+  for (const auto& early : early_) engine.deliver({early.bytes, early.kind, early.type}, now, out);
+  answer("{\"jid\":" + json_string(login_->bound()) + ",\"password\":" + json_string(terms.ticket) + "}\n", out);
+  return engine;
+}
+
+void Prebind::answer(std::string_view body, xmpp::Actions& out) const {
+  out.list.emplace_back(xmpp::Reply{request_, 200, content_type, out.arena.store(body)});
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

@@ -1,30 +1,44 @@
 // A session that a site's back end begins for its user (PROTOCOL E-51, Q-61): logs in with what the back end gave,
-// binds a resource and becomes a BOSH session, whose sid and first rid the back end hands to the browser. Contract:
-// xmpp/binding.hpp.
+// binds a resource and becomes a BOSH session, whose sid and first rid the back end hands to the browser, or one of
+// WebSocket, to which a one-time ticket admits. Contract: xmpp/binding.hpp.
 //
 //   OpenLink ─► features ─► SASL ─► bind ─► {jid, sid, rid} to the back end ─► Engine, handed over
+//                       │               └─► {jid, password}: the ticket ─────► xmpp::WsEngine, handed over
 //                       └── failed, gone or late: {error} ─► end
 //
 // It does not know who may ask, nor how often: that is the shell's. One session, one shard.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "bosh/engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/login.hpp"
+#include "xmpp/ws_engine.hpp"
 
 namespace bosh {
 
+struct WebSocketTerms {
+  const xmpp::WsPolicy* policy;  // must outlive the session
+  std::string_view domain;       // likewise
+  std::string ticket;            // what the browser shows; minted by the shell
+  std::uint64_t random;          // as in xmpp::WsIdentity
+};
+
 struct PrebindTerms {
   Identity identity;
-  Rid first = 1;               // what the browser begins with; minted by the shell
-  xmpp::Duration patience{};   // with the login
-  std::uint32_t lifetime = 0;  // seconds for the browser to come
+  Rid first = 1;                                           // what the browser begins with; minted by the shell
+  xmpp::Duration patience{};                               // with the login
+  std::uint32_t lifetime = 0;                              // seconds for the browser to come
+  std::optional<WebSocketTerms> websocket = std::nullopt;  // nothing: BOSH
 };
+
+using HandedOver = std::variant<Engine, xmpp::WsEngine>;
 
 class Prebind {
  public:
@@ -49,7 +63,7 @@ class Prebind {
 
   // The login is done: before anything else happens, the engine of hand_over() takes this one's place.
   [[nodiscard]] bool ready() const { return ready_; }
-  [[nodiscard]] Engine hand_over(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] HandedOver hand_over(xmpp::Instant now, xmpp::Actions& out);
 
  private:
   struct Early {  // what came for the browser before it was told that it is bound
@@ -61,6 +75,11 @@ class Prebind {
     std::uint16_t status;
     std::string_view error;  // of the answer, and for the log
   };
+  [[nodiscard]] Engine to_bosh(xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] xmpp::WsEngine to_websocket(xmpp::Instant now, xmpp::Actions& out);
+  // Of the server, not for the browser.
+  [[nodiscard]] std::uint64_t used_up() const { return counted_ - early_.size(); }
+  void answer(std::string_view body, xmpp::Actions& out) const;
   void refuse(const Refused& how, xmpp::EndReason reason, xmpp::Actions& out);
 
   const Policy* policy_;

@@ -14,6 +14,7 @@
 #include "gateway/shard.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/web_login.hpp"
+#include "gateway/ws_entry.hpp"
 #include "webclient/form.hpp"
 #include "xmpp/jid.hpp"
 
@@ -44,7 +45,7 @@ class PrebindEntry {
     if (form_.value("for") == "webchat") {
       begin_webchat();
     } else {
-      begin_bosh();
+      begin_session(form_.value("for") == "websocket");
     }
     form_.wipe();
   }
@@ -125,7 +126,9 @@ class PrebindEntry {
       }
     }
     const std::string_view wanted = form_.value("for");
-    if (wanted.empty() || wanted == "bosh" || (wanted == "webchat" && shard_.config().webchat.enabled)) return true;
+    if (wanted.empty() || wanted == "bosh") return true;
+    if (wanted == "webchat" && shard_.config().webchat.enabled) return true;
+    if (wanted == "websocket" && !shard_.config().paths.websocket.empty()) return true;
     refuse(400, "bad-request", "what it is for is unknown or not enabled");
     return false;
   }
@@ -147,7 +150,8 @@ class PrebindEntry {
     return false;
   }
 
-  void begin_bosh() {
+  // The answer comes from the session, when the server has let the user in or not.
+  void begin_session(bool websocket) {
     const Sid sid = shard_.mint_sid();
     std::string name = write_sid(sid);
     bosh::PrebindTerms terms;
@@ -155,6 +159,7 @@ class PrebindEntry {
     terms.first = first_rid();
     terms.patience = config_.login_timeout;
     terms.lifetime = static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(config_.lifetime).count());
+    if (websocket) terms.websocket = websocket_terms(name);
     bosh::Prebind engine(shard_.config().bosh, std::move(identity_), std::move(resource_), std::move(terms));
     xmpp::StreamRequest stream;
     if (domain_->stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
@@ -163,6 +168,13 @@ class PrebindEntry {
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::Prebind>(
         [&](bosh::Prebind& created, xmpp::Instant now, xmpp::Actions& out) { created.start(request_.id, now, out); });
+  }
+
+  // The session itself ends when nobody comes; the ticket only must not live for less.
+  [[nodiscard]] bosh::WebSocketTerms websocket_terms(const std::string& sid) const {
+    const auto now = steady_now();
+    std::string ticket = shard_.tickets().issue(sid, now + config_.login_timeout + config_.lifetime, now);
+    return {&shard_.config().websocket.policy, domain_->name, std::move(ticket), random_number()};
   }
 
   // The reader sees by himself whether the login works; until he comes, the session has only the life of the ticket.

@@ -1,6 +1,6 @@
 // Sessions that a site's back end begins for its user, on the private listener (PROTOCOL E-51, Q-61; docs/OPERATIONS.md
 // "Sessions that a site begins"): who may ask, how often, for whom; then the login as any other session's. A session of
-// BOSH is handed over by {jid, sid, rid}, one of the chat without scripts by a one-time ticket.
+// BOSH is handed over by {jid, sid, rid}, one of WebSocket or of the chat without scripts by a one-time ticket.
 #pragma once
 #include "gateway/http_connection.hpp"
 

@@ -95,7 +95,7 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   }
   if (path == "/.well-known/host-meta") return Endpoint::host_meta;
   if (path == "/.well-known/host-meta.json") return Endpoint::host_meta_json;
-  const auto is_one_of = [path](const std::vector<std::string>& paths) {
+  const auto is_one_of = [&path](const std::vector<std::string>& paths) {
     return std::find(paths.begin(), paths.end(), path) != paths.end();
   };
   const bool websocket = is_one_of(websocket_paths_);
@@ -103,6 +103,11 @@ Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) co
   if (is_one_of(bosh_paths_)) return Endpoint::bosh;
   if (is_one_of(poll_paths_)) return Endpoint::poll;
   if (websocket) return Endpoint::websocket;
+  constexpr std::string_view ticket = "/ticket";
+  if (prebind_ && path.ends_with(ticket)) {
+    path.remove_suffix(ticket.size());
+    if (is_one_of(websocket_paths_)) return Endpoint::ticket;
+  }
   return web_ ? Endpoint::web : Endpoint::none;
 }
 
@@ -140,8 +145,10 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
   if (endpoint == Endpoint::none) {
     return say(connection, request, 404, "There is nothing at this path.\n");
   }
-  if (endpoint == Endpoint::websocket) {
-    if (asks_for_websocket(request.head)) return serve_upgrade(shard, connection, request);
+  if (endpoint == Endpoint::websocket || endpoint == Endpoint::ticket) {
+    if (asks_for_websocket(request.head)) {
+      return serve_upgrade(shard, connection, request, endpoint == Endpoint::ticket);
+    }
     if (method == Method::get || method == Method::head) return serve_page(shard, connection, request);  // W-002
     return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
   }

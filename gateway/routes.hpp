@@ -35,6 +35,7 @@ class Routes {
     bosh,
     poll,
     websocket,
+    ticket,  // WebSocket for sessions that a back end has begun
     web,
     host_meta,
     host_meta_json,

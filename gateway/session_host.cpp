@@ -229,8 +229,8 @@ bool SessionHost::apply(xmpp::Instant now) {
 void SessionHost::change_binding(xmpp::Instant now) {
   auto* const prebind = std::get_if<bosh::Prebind>(&binding_);
   if (prebind == nullptr || !prebind->ready()) return;
-  bosh::Engine engine = prebind->hand_over(now, actions());
-  binding_ = std::move(engine);
+  auto handed = prebind->hand_over(now, actions());
+  std::visit([this](auto& engine) { binding_ = std::move(engine); }, handed);
 }
 
 void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {

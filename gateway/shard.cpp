@@ -150,6 +150,14 @@ void Shard::move_here(Moved moved) {
   boost::asio::post(io_, [this, shared] { arrived(std::move(*shared)); });
 }
 
+void Shard::move_here(MovedWebSocket moved) {
+  auto shared = std::make_shared<MovedWebSocket>(std::move(moved));
+  boost::asio::post(io_, [this, shared] {
+    AnyStream stream(shared->parts.descriptor, std::move(shared->parts.ssl));
+    add_connection<WsConnection>(std::move(stream), shared->peer).adopt(std::move(*shared));
+  });
+}
+
 void Shard::listen(std::unique_ptr<Listener> listener) {
   listeners_.push_back(std::move(listener));
 }
@@ -252,6 +260,10 @@ void Shard::move_home(unsigned shard, HttpConnection& connection, const Request&
       [&home = set_.shard(shard), head = request.head, body = std::string(request.body)](HttpConnection::Left left) {
         home.move_here(Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
       });
+}
+
+void Shard::move_websocket(unsigned shard, MovedWebSocket moved) {
+  set_.shard(shard).move_here(std::move(moved));
 }
 
 void Shard::arrived(Moved moved) {

@@ -91,6 +91,7 @@ class Shard {
   void drain(xmpp::Duration grace, std::function<void()> done);
   void stop();
   void move_here(Moved moved);
+  void move_here(MovedWebSocket moved);
   void listen(std::unique_ptr<Listener> listener);  // before start()
 
   // ---- in its own thread
@@ -163,6 +164,7 @@ class Shard {
   void connection_closed(const Peer& peer);
   // This request and what follows on its connection belong to the shard of their session.
   void move_home(unsigned shard, HttpConnection& connection, const Request& request);
+  void move_websocket(unsigned shard, MovedWebSocket moved);
   void erase_connection_later(ConnectionId id);
 
  private:
@@ -179,9 +181,9 @@ class Shard {
   void relieve();
   [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);
+  void follow(SetupPtr setup);
   void check_drained();
 
-  void follow(SetupPtr setup);
   ShardSet& set_;
   Common& common_;
   const unsigned index_;

@@ -7,6 +7,7 @@
 #include "gateway/clock.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/ws_entry.hpp"
+#include "gateway/ws_ticket.hpp"
 
 namespace gateway {
 
@@ -47,23 +48,57 @@ WsConnection::~WsConnection() {
   shard_.note_buffered(buffered_, 0);
 }
 
-void WsConnection::start(const WsHandshake& handshake, const Client& client, std::string unread) {
-  const auto step = shard_.step_of(id_);
+void WsConnection::begin(const Client& client, bool deflate) {
   client_ = std::make_unique<Client>(client);
-  deflate_ = handshake.deflate;
+  deflate_ = deflate;
   reader_ = FrameReader(shard_.config().limits.from_client.max_bytes, deflate_);
   stream_.want_read(true);
   if (!stream_.watch(shard_.poller(), *this)) return close();
-  set_deadline(shard_.config().limits.header_timeout);  // for the first <open/>
+  set_deadline(shard_.config().limits.header_timeout);  // for the first <open/>, or the ticket
+}
+
+void WsConnection::go_on(std::string unread) {
+  if (!closed_ && !unread.empty()) take(unread);
+  if (!closed_ && stream_.has_buffered()) on_readable();
+}
+
+void WsConnection::start(const WsHandshake& handshake, const Client& client, std::string unread, bool ticketed) {
+  const auto step = shard_.step_of(id_);
+  if (ticketed) door_ = std::make_unique<xmpp::TicketDoor>();
+  begin(client, handshake.deflate);
+  if (closed_) return;
   outbox_.add(handshake.response);
   write_soon();
-  if (!unread.empty()) take(unread);
-  if (!closed_ && stream_.has_buffered()) on_readable();
+  go_on(std::move(unread));
+}
+
+// ---- to another shard ----------------------------------------------------------------------------------------------
+
+// Between two messages, and with nothing unsent: a client that shows its ticket has read what it was told before. One
+// that has not is no client, and not waited for.
+void WsConnection::move(std::span<char> unread) {
+  if (!blocked_) flush();
+  if (write_failed_ || outbox_.pending() > 0) return close();
+  closed_ = true;  // as what it was
+  disarm();
+  const unsigned home = moving_->shard;
+  shard_.move_websocket(
+      home, MovedWebSocket{stream_.release(), peer_, *client_, *moving_, {unread.data(), unread.size()}, deflate_});
+  note_buffered();
+  shard_.erase_connection_later(id_);
+}
+
+void WsConnection::adopt(MovedWebSocket moved) {
+  const auto step = shard_.step_of(id_);
+  begin(moved.client, moved.deflate);
+  if (!closed_) attach_session(shard_, *this, moved.sid);
+  go_on(std::move(moved.unread));
 }
 
 void WsConnection::belongs_to(SessionId session) {
   session_ = session;
   client_.reset();
+  door_.reset();
   deadline_ = xmpp::never;  // the engine asks for signs of life
 }
 
@@ -121,11 +156,12 @@ void WsConnection::on_readable() {
 
 void WsConnection::take(std::span<char> bytes) {
   heard_ = false;
-  while (!closed_) {
+  while (!closed_ && !moving_) {
     const FrameReader::Event event = reader_.next(bytes);
     if (event.kind == FrameReader::Kind::more) break;
     on_event(event);
   }
+  if (moving_ && !closed_) return move(bytes);
   // A long message on a slow line is a sign of life, too.
   if (!closed_ && !closing_ && !heard_) enter([](auto&, auto, auto&) {});
   note_buffered();
@@ -169,7 +205,9 @@ void WsConnection::on_message(const FrameReader::Event& event) {
 
 void WsConnection::on_text(std::string_view text) {
   const auto message = shard_.framing_reader().read(text);
-  if (session_ == no_session) return open_session(shard_, *this, message);
+  if (session_ == no_session) {
+    return door_ ? serve_at_door(shard_, *this, message) : open_session(shard_, *this, message);
+  }
   enter([&](xmpp::WsEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
     if (const auto* fault = std::get_if<xmpp::Fault>(&message)) {
       engine.on_fault(*fault, now, out);

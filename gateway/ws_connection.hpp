@@ -18,9 +18,11 @@
 #include "gateway/http_connection.hpp"
 #include "gateway/ids.hpp"
 #include "gateway/outbox.hpp"
+#include "gateway/sid.hpp"
 #include "gateway/timers.hpp"
 #include "gateway/ws_frames.hpp"
 #include "gateway/ws_handshake.hpp"
+#include "xmpp/ticket_door.hpp"
 #include "xmpp/ws_engine.hpp"
 
 namespace gateway {
@@ -28,19 +30,36 @@ namespace gateway {
 class SessionHost;
 class Shard;
 
+// A connection on its way to the shard of the session whose ticket it has shown (ws_ticket.hpp).
+struct MovedWebSocket {
+  AnyStream::Parts parts;
+  Peer peer;
+  Client client;
+  Sid sid;
+  std::string unread;
+  bool deflate = false;
+};
+
 class WsConnection final : public Timed, private Watcher {
  public:
   WsConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
   ~WsConnection() override;
 
   // Answers the handshake and goes on with what was read behind it. `client`: who is behind the connection.
-  void start(const WsHandshake& handshake, const Client& client, std::string unread);
+  // `ticketed`: to a door().
+  void start(const WsHandshake& handshake, const Client& client, std::string unread, bool ticketed);
+  // Goes on with what another shard has read (see move_to).
+  void adopt(MovedWebSocket moved);
 
   // From now on its messages are for this session.
   void belongs_to(SessionId session);
   [[nodiscard]] xmpp::ConnectionRef ref() const { return make_connection_ref(id_); }
   // Until it belongs to a session.
   [[nodiscard]] const Client& client() const { return *client_; }
+  // What stands before the session of somebody else's making; null: nothing does.
+  [[nodiscard]] xmpp::TicketDoor* door() const { return door_.get(); }
+  // Instead of belonging to a session here: its home is another shard. What follows is read there.
+  void move_to(const Sid& sid) { moving_ = std::make_unique<Sid>(sid); }
 
   // What a binding asks for; see AnyConnection in shard.hpp.
   std::size_t push(std::string_view message);
@@ -61,6 +80,9 @@ class WsConnection final : public Timed, private Watcher {
   void on_ready(Ready ready) override;
   void on_round_end() override;
   void on_readable();
+  void begin(const Client& client, bool deflate);
+  void go_on(std::string unread);
+  void move(std::span<char> unread);
   void take(std::span<char> bytes);
   void on_event(const FrameReader::Event& event);
   void on_message(const FrameReader::Event& event);
@@ -83,7 +105,9 @@ class WsConnection final : public Timed, private Watcher {
   const ConnectionId id_;
   AnyStream stream_;
   Peer peer_;
-  std::unique_ptr<Client> client_;  // only until there is a session
+  std::unique_ptr<Client> client_;  // only until there is a session, like the next two
+  std::unique_ptr<xmpp::TicketDoor> door_;
+  std::unique_ptr<Sid> moving_;
   SessionId session_;
   FrameReader reader_;
   Outbox outbox_;

@@ -27,29 +27,8 @@ using Condition = xmpp::StreamCondition;
 
 constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 
-std::uint64_t random_number() {
-  std::uint64_t value = 0;
-  auto* const bytes = reinterpret_cast<unsigned char*>(&value);
-  if (RAND_bytes(bytes, sizeof value) != 1) throw std::runtime_error("no random numbers");
-  return value;
-}
-
 void log_refusal(const Client& client, std::string_view what) {
   spdlog::info("request of {} refused: {}", client.address.to_string(), what);
-}
-
-// W-022.
-void refuse(Shard& shard, WsConnection& connection, Condition condition, std::string_view why,
-            xmpp::Framing framing = xmpp::Framing::rfc7395) {
-  log_refusal(connection.client(), why);
-  const bool elsewhere = condition == Condition::system_shutdown;
-  const auto& policy = shard.config().websocket.policy;
-  const auto words = xmpp::refuse_open(
-      {}, random_number(), condition, elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{}, framing);
-  connection.push(words.open);
-  connection.push(words.error);
-  connection.push(words.close);
-  connection.finish(static_cast<std::uint16_t>(elsewhere ? xmpp::WsClose::going_away : xmpp::WsClose::normal));
 }
 
 xmpp::StreamRequest stream_request(const xmpp::OpenElement& open) {
@@ -62,30 +41,20 @@ xmpp::StreamRequest stream_request(const xmpp::OpenElement& open) {
 
 void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open, xmpp::Framing framing) {
   const Config& config = shard.config();
-  const auto no = [&](Condition condition, std::string_view why) {
-    refuse(shard, connection, condition, why, framing);
-  };
-  if (shard.draining()) return no(Condition::system_shutdown, "shutting down");
-  const std::string& to = open.to.empty() ? config.server.default_domain : open.to;
-  if (to.empty()) return no(Condition::improper_addressing, "no domain given");
-  const auto found = config.domains.find(to);
-  if (found.standing == Domains::Standing::removed) return no(Condition::host_gone, "domain no longer served");
-  if (found.standing == Domains::Standing::unknown) {
-    return no(Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
-  }
+  const Domain* const domain = served_domain(shard, connection, open.to, framing);
+  if (domain == nullptr) return;
   const Client client = connection.client();
   const auto full =
-      shard.admission().session_started(address_key(client.address), *found.domain, config.limits, steady_now());
-  if (!full.empty()) return no(Condition::policy_violation, full);
+      shard.admission().session_started(address_key(client.address), *domain, config.limits, steady_now());
+  if (!full.empty()) return refuse_stream(shard, connection, Condition::policy_violation, full, framing);
   const Sid sid = shard.mint_sid();
-  xmpp::WsEngine engine(config.websocket.policy, found.domain->name, {connection.ref(), random_number(), framing},
+  xmpp::WsEngine engine(config.websocket.policy, domain->name, {connection.ref(), random_number(), framing},
                         steady_now());
   xmpp::StreamRequest stream = stream_request(open);
-  if (found.domain->stream.management.enabled) stream.management = xmpp::Management::late;  // W-033, U-050
+  if (domain->stream.management.enabled) stream.management = xmpp::Management::late;  // W-033, U-050
   SessionHost& host = shard.create_session(
       sid.secret,
-      SessionStart{
-          *found.domain, write_sid(sid), std::move(engine), std::move(stream), {client.address, client.secure}});
+      SessionStart{*domain, write_sid(sid), std::move(engine), std::move(stream), {client.address, client.secure}});
   connection.belongs_to(host.id());
   host.enter<xmpp::WsEngine>(
       [](xmpp::WsEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.on_open(now, out); });
@@ -93,7 +62,42 @@ void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open,
 
 }  // namespace
 
-void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& request) {
+std::uint64_t random_number() {
+  std::uint64_t value = 0;
+  auto* const bytes = reinterpret_cast<unsigned char*>(&value);
+  if (RAND_bytes(bytes, sizeof value) != 1) throw std::runtime_error("no random numbers");
+  return value;
+}
+
+void refuse_stream(Shard& shard, WsConnection& connection, Condition condition, std::string_view why,
+                   xmpp::Framing framing) {
+  log_refusal(connection.client(), why);
+  const bool elsewhere = condition == Condition::system_shutdown;
+  const auto& policy = shard.config().websocket.policy;
+  const auto words = xmpp::refuse_open(
+      {}, random_number(), condition, elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{}, framing);
+  connection.push(words.open);
+  connection.push(words.error);
+  connection.push(words.close);
+  connection.finish(static_cast<std::uint16_t>(elsewhere ? xmpp::WsClose::going_away : xmpp::WsClose::normal));
+}
+
+const Domain* served_domain(Shard& shard, WsConnection& connection, const std::string& to, xmpp::Framing framing) {
+  const Config& config = shard.config();
+  const auto no = [&](Condition condition, std::string_view why) {
+    refuse_stream(shard, connection, condition, why, framing);
+    return nullptr;
+  };
+  if (shard.draining()) return no(Condition::system_shutdown, "shutting down");
+  const std::string& name = to.empty() ? config.server.default_domain : to;
+  if (name.empty()) return no(Condition::improper_addressing, "no domain given");
+  const auto found = config.domains.find(name);
+  if (found.standing == Domains::Standing::removed) return no(Condition::host_gone, "domain no longer served");
+  if (found.standing == Domains::Standing::served) return found.domain;
+  return no(Condition::host_unknown, "domain '" + safe_text(name) + "' is not served");
+}
+
+void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& request, bool ticketed) {
   const Client client = client_of(request, shard.config());
   auto answer = answer_handshake(request.head, shard.config().websocket);
   if (const auto* refusal = std::get_if<HandshakeRefusal>(&answer)) {
@@ -105,26 +109,28 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
     refused.fields = refusal->fields;
     return connection.answer(sequence_of(request.id), refused);
   }
-  connection.leave([&shard, client, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
-    // As a step of its own: where the upgrade was pipelined, it is a session's answer to the request before that lets
-    // the connection go, and what was read behind the upgrade may be the <open/> of another session.
-    auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
-    boost::asio::post(shard.io(), [&shard, client, handshake, kept] {
-      AnyStream stream(kept->parts.descriptor, std::move(kept->parts.ssl));
-      shard.add_connection<WsConnection>(std::move(stream), kept->peer)
-          .start(handshake, client, std::move(kept->unread));
-    });
-  });
+  connection.leave(
+      [&shard, client, ticketed, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
+        // As a step of its own: where the upgrade was pipelined, it is a session's answer to the request before that
+        // lets the connection go, and what was read behind the upgrade may be the <open/> of another session.
+        auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
+        boost::asio::post(shard.io(), [&shard, client, ticketed, handshake, kept] {
+          AnyStream stream(kept->parts.descriptor, std::move(kept->parts.ssl));
+          shard.add_connection<WsConnection>(std::move(stream), kept->peer)
+              .start(handshake, client, std::move(kept->unread), ticketed);
+        });
+      });
 }
 
 void open_session(Shard& shard, WsConnection& connection, const std::variant<xmpp::Framed, xmpp::Fault>& message) {
   if (const auto* fault = std::get_if<xmpp::Fault>(&message)) {
-    return refuse(shard, connection, xmpp::condition_of(fault->kind).value_or(Condition::bad_format), fault->text);
+    return refuse_stream(shard, connection, xmpp::condition_of(fault->kind).value_or(Condition::bad_format),
+                         fault->text);
   }
   const auto& framed = std::get<xmpp::Framed>(message);
   if (framed.framing == xmpp::Framing::draft && !shard.config().websocket.draft_framing) {
-    return refuse(shard, connection, Condition::bad_format,
-                  "the framing of before RFC 7395, not switched on");  // W-036
+    return refuse_stream(shard, connection, Condition::bad_format,
+                         "the framing of before RFC 7395, not switched on");  // W-036
   }
   switch (framed.kind) {
     case xmpp::Framed::Kind::nothing:
@@ -135,7 +141,7 @@ void open_session(Shard& shard, WsConnection& connection, const std::variant<xmp
       connection.push(xmpp::write_close({}, framed.framing));
       return connection.finish(static_cast<std::uint16_t>(xmpp::WsClose::normal));
     case xmpp::Framed::Kind::element:
-      return refuse(shard, connection, Condition::bad_format, "a first message that is not <open/>");  // W-023
+      return refuse_stream(shard, connection, Condition::bad_format, "a first message that is not <open/>");  // W-023
   }
 }
 

@@ -287,4 +287,15 @@ std::optional<SaslFailure> SaslClient::finish(std::string_view additional) {
   return state_->proven ? std::nullopt : std::optional(SaslFailure::server_not_genuine);
 }
 
+std::optional<Secret> read_plain_password(std::string_view response) {
+  auto message = decode(response);
+  if (!message) return std::nullopt;
+  const auto user = message->find('\0');
+  const auto password = user == std::string::npos ? user : message->find('\0', user + 1);
+  if (password == std::string::npos || password + 1 == message->size()) return std::nullopt;
+  Secret read(std::string_view(*message).substr(password + 1));
+  std::fill(message->begin(), message->end(), '\0');
+  return read;
+}
+
 }  // namespace xmpp

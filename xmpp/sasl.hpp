@@ -87,4 +87,7 @@ class SaslClient {
   std::unique_ptr<State> state_;
 };
 
+// The password out of the response of PLAIN (RFC 4616), in base64, where somebody logs in with us; nothing: it is none.
+[[nodiscard]] std::optional<Secret> read_plain_password(std::string_view response);
+
 }  // namespace xmpp

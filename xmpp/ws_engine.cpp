@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
+#include "xmpp/bounce.hpp"
 #include "xmpp/raw_element.hpp"
 #include "xmpp/stream_error.hpp"
 
@@ -16,12 +18,6 @@ constexpr std::uint64_t prove_every = 50;
 constexpr Duration prove_pace = std::chrono::milliseconds(250);
 // For the answer to the last question of all. A user who logs out must not get the last second's messages again.
 constexpr Duration last_proof = std::chrono::seconds(2);
-
-std::string made_up_id(std::uint64_t random) {
-  std::array<char, 16> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), random, 16).ptr;
-  return {digits.data(), end};
-}
 
 bool is_true(const std::optional<std::string>& value) {
   return value == "true" || value == "1";
@@ -75,6 +71,12 @@ std::string_view violation_text(WsClose code) {
 
 }  // namespace
 
+std::string made_up_id(std::uint64_t random) {
+  std::array<char, 16> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), random, 16).ptr;
+  return {digits.data(), end};
+}
+
 OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
                         std::string_view see_other_uri, Framing framing) {
   return {write_open({from, made_up_id(random), {}, {}, framing}), write_framed_error(condition),
@@ -88,6 +90,68 @@ WsEngine::WsEngine(const WsPolicy& policy, std::string_view domain, WsIdentity i
       may_ask_at_(now),
       taken_at_(now),
       ping_at_(policy.ping_interval == Duration::zero() ? never : now + policy.ping_interval) {}
+
+// ---- handed over ---------------------------------------------------------------------------------------------------
+
+WsEngine::WsEngine(const WsPolicy& policy, std::string_view domain, std::uint64_t random, WsHandOver what, Instant now)
+    : WsEngine(policy, domain, WsIdentity{{}, random}, now) {
+  handed_ = std::make_unique<Handed>();
+  handed_->bound = std::move(what.bound);
+  handed_->features = std::move(what.features);
+  delivered_ = acknowledged_ = asked_ = what.delivered;
+  proof_at_ = now + what.lifetime;
+  state_ = State::awaited;
+}
+
+void WsEngine::attach(ConnectionRef connection, Instant now, Actions& out) {
+  if (state_ != State::awaited) return;
+  identity_.connection = connection;
+  state_ = State::open;
+  proof_at_ = never;
+  ping_at_ = policy_->ping_interval == Duration::zero() ? never : now + policy_->ping_interval;
+  restart_due_ = true;
+  push("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", out);
+}
+
+void WsEngine::greet(Actions& out) {
+  push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}})), out);
+  push(out.arena.store(handed_->features), out);
+  had_features_ = true;
+}
+
+// The address that it has been bound to already, whatever resource it asks for. From here on it is a session like
+// others.
+bool WsEngine::answer_bind(const Stanza& iq, Instant now, Actions& out) {
+  const auto read = iq.kind == StanzaKind::iq && iq.type == StanzaType::set ? read_children(iq.bytes) : std::nullopt;
+  if (!read || read->list.size() != 1 || read->list.front().uri != ns::bind) return false;
+  std::string answer = "<iq xmlns='jabber:client' type='result' id='";
+  append_escaped(answer, attribute(read->root, "id").value_or(std::string()));
+  answer += "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>";
+  append_escaped(answer, handed_->bound);
+  push(out.arena.store(answer + "</jid></bind></iq>"), out);
+  const auto handed = std::move(handed_);
+  for (const auto& kept : handed->kept) deliver({out.arena.store(kept.bytes), kept.kind, kept.type}, now, out);
+  return true;
+}
+
+void WsEngine::keep(const Stanza& stanza, Actions& out) {
+  if (state_ == State::over || !stanza.counts()) return;
+  handed_->bytes += stanza.bytes.size();
+  handed_->kept.push_back({std::string(stanza.bytes), stanza.kind, stanza.type});
+  if (handed_->bytes <= policy_->queue_cap) return;
+  constexpr std::string_view text = "too much for a client that has not bound";
+  if (state_ == State::awaited) return finish(EndReason::policy, {}, text, out);  // no connection to close
+  give_up(EndReason::policy, text, out);
+}
+
+void WsEngine::give_back(EndReason reason, Actions& out) {
+  const auto handed = std::move(handed_);
+  if (server_is_gone(reason)) return;
+  auto number = delivered_;
+  for (const auto& kept : handed->kept) {
+    out.list.emplace_back(Undeliverable{++number, bounce({kept.bytes, kept.kind, kept.type}, out.arena)});
+  }
+}
 
 // ---- from the client -----------------------------------------------------------------------------------------------
 
@@ -109,7 +173,7 @@ void WsEngine::on_message(const Framed& message, Instant now, Actions& out) {
     case Framed::Kind::close:
       return leave(now, out);
     case Framed::Kind::element:
-      return forward(message.element, out);
+      return forward(message.element, now, out);
   }
 }
 
@@ -121,10 +185,12 @@ void WsEngine::restart(const OpenElement& open, Actions& out) {
         out);
   }
   restart_due_ = false;
+  if (handed_) return greet(out);
   out.list.emplace_back(RestartStream{out.arena.store(open.lang)});
 }
 
-void WsEngine::forward(const Stanza& element, Actions& out) {
+void WsEngine::forward(const Stanza& element, Instant now, Actions& out) {
+  if (handed_ && answer_bind(element, now, out)) return;
   switch (element.kind) {
     case StanzaKind::starttls:  // W-032: was not offered, and is between the gateway and the server
       return push("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", out);
@@ -176,6 +242,7 @@ void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out)
 }
 
 void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
+  if (handed_ && stanza.kind != StanzaKind::stream_error) return keep(stanza, out);
   if (!talking()) return;
   if (state_ == State::opening) opened({}, {}, out);  // W-022: an error instead of a header
   switch (stanza.kind) {
@@ -206,6 +273,7 @@ void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
 }
 
 void WsEngine::managed(Instant now, Actions& /*out*/) {
+  if (state_ == State::awaited) managed_ = true;
   if (!talking()) return;
   managed_ = true;
   if (delivered_ > asked_) proof_at_ = now;
@@ -232,6 +300,7 @@ void WsEngine::congested(bool is, Instant /*now*/, Actions& out) {
 void WsEngine::close(EndReason reason, std::string_view text, Instant /*now*/, Actions& out) {
   if (state_ == State::over) return;
   if (state_ == State::leaving) return finish(EndReason::client_terminated, {}, {}, out);
+  if (state_ == State::awaited) return finish(reason, {}, text, out);
   switch (reason) {
     case EndReason::server_closed:
       say_close({}, WsClose::normal, out);
@@ -288,6 +357,7 @@ void WsEngine::say_close(std::string_view see_other_uri, WsClose code, Actions& 
 void WsEngine::finish(EndReason reason, std::string_view condition, std::string_view text, Actions& out) {
   const bool left_open = reason == EndReason::client_lost || reason == EndReason::shutdown;
   state_ = State::over;
+  if (handed_) give_back(reason, out);
   out.list.emplace_back(EndSession{reason, condition, text, resumable_ && left_open});
   out.list.emplace_back(Forget{});
 }
@@ -320,12 +390,14 @@ Instant WsEngine::stall_deadline() const {
 
 Instant WsEngine::deadline() const {
   if (state_ == State::over) return never;
-  return state_ == State::leaving ? proof_at_ : std::min({ping_at_, proof_at_, stall_deadline()});
+  return state_ == State::leaving || state_ == State::awaited ? proof_at_
+                                                              : std::min({ping_at_, proof_at_, stall_deadline()});
 }
 
 void WsEngine::on_time(Instant now, Actions& out) {
   if (now < deadline()) return;
   if (state_ == State::leaving) return finish(EndReason::client_terminated, {}, {}, out);
+  if (state_ == State::awaited) return finish(EndReason::never_used, {}, "nobody came with its ticket", out);
   if (now >= stall_deadline()) return give_up(EndReason::client_lost, "the client reads nothing any more", out);
   if (now >= ping_at_) {
     if (misses_ >= policy_->max_missed_pings) return give_up(EndReason::client_lost, "no answer to pings", out);

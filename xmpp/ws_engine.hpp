@@ -6,6 +6,10 @@
 //                 <success/> then <open/> │                           │
 //                             (W-029)     └─<close/>─► leaving ─proof─┘
 //
+// A session that a site's back end has begun (E-51) is `awaited` first; attach() brings its connection, which has shown
+// its ticket (ticket_door.hpp). The client then restarts and binds as after any login, and is answered from what is
+// known.
+//
 // It knows elements and time. It deliberately does not know frames, masks and control codes beyond their number (that
 // is the connection's business), nor what a <message/> says. XEP-0198 of the client passes through (W-033); the engine
 // only watches whether a stream may be resumed, since that decides how it ends (W-027).
@@ -14,8 +18,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "xmpp/binding.hpp"
 #include "xmpp/fault.hpp"
@@ -58,6 +64,14 @@ struct WsIdentity {
   Framing framing = Framing::rfc7395;
 };
 
+// What a session that somebody else has begun for the client is handed over with (E-51).
+struct WsHandOver {
+  std::string bound;            // full JID
+  std::string features;         // of the stream after the login
+  std::uint64_t delivered = 0;  // stanzas of the server that count and are not for the client
+  Duration lifetime{};          // for the client to come
+};
+
 // For the one log line of a session's end.
 struct WsCounters {
   std::uint64_t to_server = 0, to_client = 0;  // elements forwarded
@@ -70,10 +84,19 @@ struct OpenRefusal {
 [[nodiscard]] OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
                                       std::string_view see_other_uri, Framing framing);
 
+// An id of a stream where the server gives none.
+[[nodiscard]] std::string made_up_id(std::uint64_t random);
+
 class WsEngine {
  public:
   // `policy` and `domain` must outlive the engine.
   WsEngine(const WsPolicy& policy, std::string_view domain, WsIdentity identity, Instant now);
+
+  // A session that stands, without a connection yet.
+  WsEngine(const WsPolicy& policy, std::string_view domain, std::uint64_t random, WsHandOver what, Instant now);
+  [[nodiscard]] bool is_awaited() const { return state_ == State::awaited; }
+  // The client has come, and may.
+  void attach(ConnectionRef connection, Instant now, Actions& out);
 
   // The first <open/>, for a domain that is served.
   void on_open(Instant now, Actions& out);
@@ -106,6 +129,7 @@ class WsEngine {
   enum class State : std::uint8_t {
     opening,
     open,
+    awaited,  // begun by somebody else, its client has not come yet
     leaving,  // both have said <close/>, and what the client has received is not proven yet
     over
   };
@@ -116,7 +140,22 @@ class WsEngine {
     std::string_view text;
     WsClose code;
   };
-  void forward(const Stanza& element, Actions& out);
+  // Until the client has bound: what it is told then.
+  struct Handed {
+    struct Kept {
+      std::string bytes;
+      StanzaKind kind;
+      StanzaType type;
+    };
+    std::string bound, features;
+    std::vector<Kept> kept;
+    std::size_t bytes = 0;
+  };
+  void forward(const Stanza& element, Instant now, Actions& out);
+  void greet(Actions& out);
+  bool answer_bind(const Stanza& iq, Instant now, Actions& out);
+  void keep(const Stanza& stanza, Actions& out);
+  void give_back(EndReason reason, Actions& out);
   void restart(const OpenElement& open, Actions& out);
   void note_management(const Stanza& stanza);
   void push(std::string_view bytes, Actions& out) const;
@@ -138,11 +177,12 @@ class WsEngine {
   std::uint64_t acknowledged_ = 0;  // of them, provably received
   std::uint64_t asked_ = 0;         // of them, those before the last ping
   Instant may_ask_at_;              // not before, for the sake of proofs
-  Instant proof_at_ = never;        // when the next ping is due for their sake; leaving: when to wait no longer
+  Instant proof_at_ = never;        // when the next ping is due for their sake; leaving, awaited: the end of waiting
   std::size_t unsent_ = 0;
   Instant taken_at_;  // when the client last took something, while unsent_ is above 0
   Instant ping_at_;
   std::uint32_t misses_ = 0;  // pings since the client was last heard
+  std::unique_ptr<Handed> handed_;
   State state_ = State::opening;
   bool restart_due_ : 1 = false;  // SASL has succeeded, the client's <open/> is due
   bool had_features_ : 1 = false;

@@ -1,5 +1,6 @@
 // Sessions that a site's back end begins for its users (E-51, Q-61), on real servers: a browser that is handed {jid, sid, rid}
-// goes on with Strophe.js, the chat without scripts opens with a ticket; and what the wrong, the late and the second get.
+// goes on with Strophe.js, one with a ticket logs in with it over WebSocket or opens the chat without scripts; and what the
+// wrong, the late and the second get.
 // converse.js with its prebind_url is in converse.test.mjs.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -14,6 +15,9 @@ import { start_postern } from './lib/postern.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { libraries, StropheNode } from './lib/strophe.mjs';
+import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
+import { WebSocketSession } from './lib/websocket_session.mjs';
+import { ns } from './lib/xml.mjs';
 
 const lifetime = 2;
 
@@ -31,8 +35,8 @@ for (const kind of servers) {
       world.server = await kind.start({ tls: await authority.good('postern.test', 'guests.postern.test'), guests: true });
       world.site = new BackEnd();
       const domain = { server: `127.0.0.1:${world.server.c2s_port}`, tls: 'starttls', ca_file: world.server.tls.trust };
-      world.postern = await start_postern({ threads: 2, ...world.site.settings({ lifetime }), webchat: { enabled: true },
-        bosh: { inactivity: 5 },
+      world.postern = await start_postern({ threads: 2, ...world.site.settings({ lifetime, logins_per_minute_per_account: 0 }), webchat: { enabled: true },
+        bosh: { inactivity: 5 }, websocket: { origins: ['https://site.example'] },
         domains: [{ name: 'postern.test', ...domain }, { name: 'guests.postern.test', ...domain }] });
       world.api = world.postern.listeners[1].port;
       world.buddy = await Buddy.connect(world.server, 'bob');
@@ -49,6 +53,18 @@ for (const kind of servers) {
       return body;
     }
 
+    async function chats(tab, jid) {
+      await tab.call('presence', {});
+      await world.buddy.event('presence', (event) => event.from === jid && !event.type);
+      await tab.call('message', world.buddy.jid, 'handed over');
+      await world.buddy.event('message', (event) => event.from === jid && event.body === 'handed over');
+      world.buddy.message(jid, 'and back');
+      await tab.event('message', (event) => event.body === 'and back');
+      await tab.call('disconnect');
+      await tab.status('disconnected');
+      await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable');
+    }
+
     for (const library of Object.keys(libraries)) {
       it(`a password: ${library} attaches and chats`, async () => {
         const handed = await begun(alice());
@@ -56,18 +72,67 @@ for (const kind of servers) {
         const tab = await StropheNode.open({ url: world.postern.url, library });
         await tab.call('attach', tab.url, handed);
         await tab.status('attached');
-        await tab.call('presence', {});
-        await world.buddy.event('presence', (event) => event.from === handed.jid && !event.type);
-        await tab.call('message', world.buddy.jid, `handed over to ${library}`);
-        await world.buddy.event('message', (event) => event.body === `handed over to ${library}`);
-        world.buddy.message(handed.jid, 'and back');
-        await tab.event('message', (event) => event.body === 'and back');
-        await tab.call('disconnect');
-        await tab.status('disconnected');
-        await world.buddy.event('presence', (event) => event.from === handed.jid && event.type === 'unavailable');
+        await chats(tab, handed.jid);
         await tab.close();
       });
     }
+
+    const at_the_door = '/xmpp-websocket/ticket';
+    const ticket = (more) => begun(alice({ for: 'websocket', ...more }));
+    const bring = (password, options = {}) =>
+      WebSocketSession.log_in(world.postern.port, { user: 'alice', password }, { path: at_the_door, ...options });
+    async function turned_away(password) {
+      const socket = await WebSocketClient.open(world.postern.port, { path: at_the_door });
+      socket.send(open_element());
+      for (const wanted of [/^<open /, /<mechanism>PLAIN<\/mechanism><\/mechanisms><\/stream:features>$/]) assert.match(await socket.message(), wanted);
+      socket.send(`<auth xmlns='${ns.sasl}' mechanism='PLAIN'>${Buffer.from(`\0alice\0${password}`).toString('base64')}</auth>`);
+      assert.match(await socket.message(), /^<failure [^>]*><not-authorized\/><\/failure>$/);
+      assert.equal(await socket.message(), close_element);
+    }
+
+    for (const library of Object.keys(libraries)) {
+      it(`a ticket: ${library} logs in with it over WebSocket and chats`, async () => {
+        const { jid, password } = await ticket();
+        assert.deepEqual([jid, password.length], ['alice@postern.test/site', 32]);
+        const tab = await StropheNode.open({ url: `${world.postern.websocket_url}/ticket`, library });
+        await tab.connect(jid, password);
+        assert.equal((await tab.status('connected')).jid, jid);
+        await chats(tab, jid);
+        await tab.close();
+      });
+    }
+
+    it('a ticket finds its session from every thread, with what came before its browser', async () => {
+      const moved = async (n) => {
+        const { jid, password } = await ticket({ user: `alice@postern.test/${n}` });
+        world.buddy.message(jid, `early ${n}`);
+        const session = await bring(password);
+        assert.equal(session.jid, jid);
+        await session.hear(`early ${n}`);
+        await session.log_out();
+      };
+      await Promise.all(Array.from({ length: 8 }, (_, n) => moved(n)));
+    });
+
+    it('a ticket is good for one, and for seconds', async () => {
+      const { password } = await ticket();
+      const session = await bring(password);
+      await turned_away(password);
+      session.socket.send("<presence xmlns='jabber:client'/>");
+      await session.until('presence');
+      await session.log_out();
+      const late = await ticket();
+      world.buddy.message(late.jid, 'nobody came', { id: 'late-ticket' });
+      await world.postern.child.line(/nobody came with its ticket/, 20_000, world.postern.child.lines.length);
+      await turned_away(late.password);
+      await turned_away('0123456789abcdef0123456789abcdef');
+    });
+
+    it('a ticket is for the site, and over HTTPS unless that is waived', async () => {
+      await assert.rejects(WebSocketClient.open(world.postern.port, { path: at_the_door, fields: { Origin: 'https://evil.example' } }), /403/);
+      const { password } = await ticket({ secure: '1' });
+      await turned_away(password);
+    });
 
     it('nobody: an anonymous guest', async () => {
       const handed = await begun({ how: 'anonymous', domain: 'guests.postern.test', secure: '0' });
@@ -177,6 +242,7 @@ describe('prebind, by hand', () => {
       [{ ...alice, how: 'certificate' }, 400, 'bad-request'],
       [{ ...alice, address: 'localhost' }, 400, 'bad-request'],
       [{ ...alice, for: 'webchat' }, 400, 'bad-request'],
+      [{ ...alice, for: 'magic' }, 400, 'bad-request'],
     ]) assert.deepEqual(await begin(fields), expected, JSON.stringify(fields));
     const text = await exchange(world.api, post('/prebind', '{}', { fields: { Authorization: `Bearer ${world.site.token}` } }));
     assert.equal(text.status, 400);
@@ -206,6 +272,9 @@ describe('prebind, by hand', () => {
     assert.equal((await world.site.begin(world.postern.port, alice)).status, 404);
     const off = await start_postern({ threads: 1, listen: [{ address: '127.0.0.1:0', private: true }], domains: world.domains });
     assert.equal((await world.site.begin(off.port, alice)).status, 404);
+    const shut = await start_postern({ threads: 1, domains: world.domains });
+    await assert.rejects(WebSocketClient.open(shut.port, { path: '/xmpp-websocket/ticket' }), /404/);
+    await shut.stop();
     await off.stop();
   });
 });

@@ -118,7 +118,7 @@ class Run {
         engine_ ? engine_->close(lost, {}, now_, actions_) : prebind_->close(lost, {}, now_, actions_);
       }
       if (prebind_ && prebind_->ready()) {
-        engine_ = prebind_->hand_over(now_, actions_);
+        engine_ = std::get<bosh::Engine>(prebind_->hand_over(now_, actions_));
         prebind_.reset();
       }
       collect();

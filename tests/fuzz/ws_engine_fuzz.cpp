@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "xmpp/ticket_door.hpp"
 #include "xmpp/ws_engine.hpp"
 
 namespace {
@@ -24,11 +25,8 @@ void require(bool holds) {
 
 class Run {
  public:
-  explicit Run(std::string_view script)
-      : reader_(limits_),
-        engine_(policy_, "example.org",
-                {connection, 42, script.starts_with("draft") ? xmpp::Framing::draft : xmpp::Framing::rfc7395}, now_) {
-    engine_.on_open(now_, out_);
+  explicit Run(std::string_view script) : reader_(limits_), engine_(make(script)) {
+    if (!engine_.is_awaited()) engine_.on_open(now_, out_);
     check();
     while (!script.empty()) {
       const auto line = script.substr(0, script.find('\n'));
@@ -46,6 +44,14 @@ class Run {
   std::string log;
 
  private:
+  xmpp::WsEngine make(std::string_view script) const {
+    if (script.starts_with("handed")) {
+      return {policy_, "example.org", 42, {"a@example.org/b", "<features/>", 2, std::chrono::seconds(30)}, now_};
+    }
+    const auto framing = script.starts_with("draft") ? xmpp::Framing::draft : xmpp::Framing::rfc7395;
+    return {policy_, "example.org", {connection, 42, framing}, now_};
+  }
+
   void happen(char what, std::string_view rest) {
     const auto number = static_cast<std::uint8_t>(rest.empty() ? 0 : rest[0]);
     switch (what) {
@@ -59,6 +65,8 @@ class Run {
         return engine_.delivered_all(now_, out_);
       case 'e':
         return engine_.close(static_cast<EndReason>(number % 13), "because", now_, out_);
+      case 'h':
+        return engine_.attach(connection, now_, out_);
       case 'l':
         return engine_.on_lost(connection, now_, out_);
       case 'v':
@@ -86,6 +94,8 @@ class Run {
   void client(std::string_view message) {
     engine_.on_heard();
     const auto read = reader_.read(message);
+    const auto step = door_.on_message(read);
+    require(step.ticket.empty() == (step.kind != xmpp::TicketDoor::Kind::ticket));
     if (const auto* fault = std::get_if<xmpp::Fault>(&read)) {
       engine_.on_fault(*fault, now_, out_);
     } else {
@@ -100,7 +110,7 @@ class Run {
         require(!ended_ && !closing_ && push->connection == connection && !push->bytes.empty());
         log.append(push->bytes);
       } else if (const auto* close = std::get_if<xmpp::CloseConnection>(&action)) {
-        require(!closing_);
+        require(!closing_ && close->connection == connection);
         closing_ = true;
         log += std::to_string(close->code);
       } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
@@ -125,6 +135,7 @@ class Run {
   xmpp::WsPolicy policy_;
   xmpp::FramingReader reader_;
   xmpp::WsEngine engine_;
+  xmpp::TicketDoor door_;
   xmpp::Actions out_;
   std::uint64_t acknowledged_ = 0;
   bool ended_ = false, closing_ = false, forgotten_ = false;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include "bosh/body.hpp"
 
@@ -67,7 +68,7 @@ class Talk {
   }
   std::string hand_over() {
     EXPECT_TRUE(prebind->ready());
-    engine = prebind->hand_over(now, actions);
+    engine = std::get<Engine>(prebind->hand_over(now, actions));
     prebind.reset();
     return out();
   }
@@ -278,6 +279,28 @@ TEST(PrebindTest, WhatComesDuringTheBindIsForTheBrowser) {
   talk.hand_over();
   talk.end_of_read();
   EXPECT_TRUE(talk.ask(1000).find("id='early'") != std::string::npos);
+}
+
+TEST(PrebindTest, HandsOverToWebSocket) {  // the rest is in ws_handed_test.cpp
+  const xmpp::WsPolicy policy;
+  Talk talk;
+  talk.prebind.emplace(
+      talk.policy, identity(xmpp::SaslKind::password), "web",
+      PrebindTerms{{"sid1", "example.org"}, 1000, 15s, 30, WebSocketTerms{&policy, "example.org", "t1", 7}});
+  talk.prebind->start(Talk::api, talk.now, talk.actions);
+  talk.prebind->secured({true, {}});
+  talk.prebind->opened({"s1", "example.org", "1.0", {}}, talk.now, talk.actions);
+  talk.hear(StanzaKind::features, mechanisms("PLAIN"));
+  talk.hear(StanzaKind::sasl_success, "<success xmlns='" SASL "'/>");
+  talk.hear(StanzaKind::features, bind_features);
+  talk.hear(StanzaKind::message, "<message xmlns='jabber:client' id='early'/>");
+  talk.hear(StanzaKind::iq, bound, StanzaType::result);
+  ASSERT_TRUE(talk.prebind->ready());
+  auto engine = std::get<xmpp::WsEngine>(talk.prebind->hand_over(talk.now, talk.actions));
+  EXPECT_EQ(talk.out(), "acknowledged 1\nreply 7 200 {\"jid\":\"alice@example.org/web\",\"password\":\"t1\"}\n\n");
+  EXPECT_TRUE(engine.is_awaited());
+  engine.on_time(talk.now + 30s, talk.actions);
+  EXPECT_EQ(talk.out(), "undeliverable 2\nend \nforget\n") << "what came during the bind was kept for the browser";
 }
 
 TEST(PrebindTest, JsonIsEscaped) {

@@ -142,6 +142,7 @@ class Conversation {
     if (std::holds_alternative<xmpp::PauseServer>(action)) return "pause server";
     if (std::holds_alternative<xmpp::ResumeServer>(action)) return "resume server";
     if (const auto* a = std::get_if<xmpp::AcknowledgedUpTo>(&action)) return "acked " + std::to_string(a->stanzas);
+    if (const auto* a = std::get_if<xmpp::Undeliverable>(&action)) return "undeliverable " + std::to_string(a->number);
     if (const auto* a = std::get_if<xmpp::EndSession>(&action)) {
       return "end " + std::to_string(static_cast<int>(a->reason)) + (a->resumable ? " resumable" : "");
     }
