@@ -25,6 +25,8 @@ listen:
     access: all
     starttls: true
     starttls_required: ${s.plaintext ? 'false' : 'true'}
+    tls_verify: ${s.verify_clients ? 'true' : 'false'}
+    cafile: "${s.tls.trust}"
   - port: ${s.direct_tls_port}
     ip: "127.0.0.1"
     module: ejabberd_c2s

@@ -48,6 +48,7 @@ VirtualHost "${s.domain}"
 ${s.guests ? `VirtualHost "${s.guests}"\n  authentication = "anonymous"` : ''}
 Component "${s.muc}" "muc"
   restrict_room_creation = false
+${s.more ?? ''}
 `;
 
 export class Prosody extends Server {

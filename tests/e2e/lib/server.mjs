@@ -10,10 +10,11 @@ const default_users = [
 
 export class Server {
   // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port. guests: a second
-  // host, guests.<domain>, where anybody logs in anonymously. archive: it keeps messages (XEP-0313).
-  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, guests = false, archive = false }) {
+  // host, guests.<domain>, where anybody logs in anonymously. archive: it keeps messages (XEP-0313). more: for the end of Prosody's
+  // configuration. verify_clients: ejabberd asks for certificates of clients and lets them in by those (SASL EXTERNAL).
+  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, guests = false, ...options }) {
     const self = new this();
-    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, archive, guests: guests ? `guests.${name}` : null });
+    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, guests: guests ? `guests.${name}` : null, ...options });
     await self.prepare();
     await self.launch();
     return self;

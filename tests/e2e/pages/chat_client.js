@@ -24,6 +24,7 @@ export class ChatClient {
   }
 
   on_status(status, condition) {
+    if (!this.connection) return; // forgotten
     const name = this.status_name(status);
     if (name === 'connected' || name === 'attached') this.add_handlers();
     const resumed = name === 'connected' && this.connection.hasResumed?.();
