@@ -81,6 +81,7 @@ struct Domain {
   // As browsers see them from outside, for discovery (D-003); empty: not announced.
   std::string bosh_url;
   std::string websocket_url;
+  std::vector<std::string> upload_origins;                   // where files may go beside the domain's own https
   std::uint32_t max_sessions = no_limit;                     // B-203
   std::uint32_t max_connecting = no_limit;                   // sessions whose stream is not yet negotiated (U-008)
   xmpp::Duration connect_timeout = std::chrono::seconds(5);  // of one address, TCP and TLS
@@ -172,6 +173,7 @@ struct WebchatConfig {
   bool enabled = false;
   std::uint32_t logins_per_minute_per_address = 30;
   std::uint32_t logins_per_minute_per_account = 10;
+  std::uint64_t max_file_bytes = 100 * 1024 * 1024;  // 0: no files
 };
 
 // Sessions that a site's back end begins for its users.

@@ -76,6 +76,7 @@ void visit(Visitor& v, Domain& c) {
   v.flag("guests", c.guests);
   v.text("bosh_url", c.bosh_url);
   v.text("websocket_url", c.websocket_url);
+  v.texts("upload_origins", c.upload_origins);
   v.count("max_sessions", c.max_sessions);
   v.count("max_connecting", c.max_connecting);
   v.time("connect_timeout", c.connect_timeout, milliseconds(100), minutes(1));
@@ -101,6 +102,7 @@ void visit(Visitor& v, WebchatConfig& c) {
   v.flag("enabled", c.enabled);
   v.count("logins_per_minute_per_address", c.logins_per_minute_per_address);
   v.count("logins_per_minute_per_account", c.logins_per_minute_per_account);
+  v.bytes("max_file_bytes", c.max_file_bytes, 0, std::uint64_t{1024} * 1024 * mib);
 }
 
 template <class Visitor>

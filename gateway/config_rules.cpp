@@ -16,6 +16,7 @@
 
 #include "gateway/file_body.hpp"
 #include "gateway/tls.hpp"
+#include "webclient/text.hpp"
 #include "xmpp/jid.hpp"
 
 namespace gateway::rules {
@@ -210,6 +211,14 @@ void finish(Domain& domain, const LimitsConfig& limits, const Place& place) {
   if (domain.expected_name.empty()) domain.expected_name = domain.ascii_name;
   if (domain.static_server()) {
     if (domain.port == 0) domain.port = domain.tls == xmpp::TlsMode::direct ? 5223 : 5222;
+  }
+  for (auto& origin : domain.upload_origins) {
+    const bool web = origin.starts_with("https://") || origin.starts_with("http://");
+    if (!web || !is_origin(origin) || !parse_host_port(origin.substr(origin.find("://") + 3))) {
+      fail(place("upload_origins"), quote(origin) + " is not the origin of a web server",
+           "write it as https://upload.example.org or http://127.0.0.1:5280");
+    }
+    origin = webclient::origin_of(origin);
   }
   check_plaintext(domain, place);
   check_certificates(domain, place);

@@ -1,5 +1,5 @@
 // What must hold between options, and the values that follow from others. Knows nothing of TOML: where a value stands
-// in the file is asked from the caller. Internal to the config_*.cpp files.
+// in the file is asked from the caller. Internal to the config_*.cpp files, but for reading a host and its port.
 #pragma once
 #include <cstdint>
 #include <functional>

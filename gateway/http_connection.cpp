@@ -17,6 +17,8 @@ namespace {
 
 // How long a peer may take to read our last answer and close, once we have closed our side.
 constexpr xmpp::Duration drain_time = std::chrono::seconds(2);
+// The same, where most of a large body is still to come: browsers look at the answer only behind it.
+constexpr xmpp::Duration discard_time = std::chrono::seconds(60);
 constexpr std::string_view http_version = "HTTP/1.1 ";  // every answer begins with it
 // What is read of a file at a time, and how often before the shard turns to its other connections.
 constexpr std::size_t file_piece = 64 * 1024;
@@ -44,8 +46,9 @@ void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::
   stream_.want_read(true);
   if (!stream_.watch(shard_.poller(), *this)) return close();
   const auto step = shard_.step_of(id_);
+  unparsed_ = left_over;  // where it goes along, should the socket be handed on at once
   accept_request(head, body);
-  if (!closed_ && !left_over.empty()) take(left_over);
+  if (!closed_ && !unparsed_.empty()) take(std::exchange(unparsed_, {}));
   if (!closed_ && stream_.has_buffered()) on_readable();
 }
 
@@ -139,7 +142,9 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
         close();  // H-011: the head of the line is not being answered, and still more comes
         break;
       }
-      parser_ = std::make_unique<RequestParser>(limits.max_header_bytes, limits.from_client.max_bytes);
+      parser_ = std::make_unique<RequestParser>(
+          limits.max_header_bytes, limits.from_client.max_bytes,
+          [this](std::string_view target) { return shard_.routes().streams_body(target); });
       got_header_ = false;
       set_deadline(limits.header_timeout);
     }
@@ -162,6 +167,7 @@ std::size_t HttpConnection::parse(std::string_view bytes) {
         const std::array<std::string_view, 1> parts{continue_response};
         after_write(outbox_.write(stream_, parts));
       }
+      if (head.streamed) request_complete();
     }
     break;
   }
@@ -178,11 +184,12 @@ void HttpConnection::request_complete() {
 void HttpConnection::accept_request(const RequestHead& head, std::string_view body) {
   Waiting& entry = waiting_.emplace_back();
   entry.http10 = head.http10;
-  entry.keep_alive = head.keep_alive;
+  entry.keep_alive = head.keep_alive && !head.streamed;
   entry.head_only = head.method == Method::head;
   entry.accepted = choose_coding(head.accept_encoding);
   if (shard_.routes().cors().depends_on_origin()) entry.origin = head.origin;
   if (!head.keep_alive) last_request_ = true;
+  streamed_ = head.streamed;
   arm_deadline();
   const auto sequence = static_cast<std::uint32_t>(first_ + waiting_.size() - 1) & sequence_mask;
   shard_.routes().serve(shard_, *this, Request{make_request_id(id_, sequence), head, body, peer_});
@@ -409,7 +416,7 @@ void HttpConnection::drain() {
   if (half_closed_) return close();  // everything was read long ago
   draining_ = true;
   stream_.shutdown_write();
-  set_deadline(drain_time);
+  set_deadline(streamed_ ? discard_time : drain_time);
 }
 
 void HttpConnection::close() {

@@ -155,6 +155,7 @@ class HttpConnection final : public Timed, private Watcher {
   bool blocked_ = false;  // an answer waits for the peer to read
   bool parsing_ = false;
   bool got_header_ = false;     // of the request being read
+  bool streamed_ = false;       // the body of a request is not read here: more of it may come after the answer
   bool last_request_ = false;   // the answer to the newest request ends the connection
   bool last_answered_ = false;  // and it has been given
   bool half_closed_ = false;    // the peer will send nothing more, but may be listening (E-35)

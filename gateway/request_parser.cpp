@@ -4,6 +4,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <functional>
+#include <utility>
 
 namespace gateway {
 
@@ -72,8 +73,8 @@ void note_unnumbered(RequestHead& head, std::string_view name, std::string_view 
 
 }  // namespace
 
-RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes)
-    : max_header_bytes_(max_header_bytes) {
+RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes, StreamedBody streamed)
+    : max_header_bytes_(max_header_bytes), streamed_(std::move(streamed)) {
   eager(true);
   header_limit(max_header_bytes);
   if (max_body_bytes == 0) {
@@ -127,6 +128,8 @@ void RequestParser::on_request_impl(http::verb method, string_view_t, string_vie
   }
   head_.target = target;
   head_.http10 = version == 10;
+  head_.streamed = head_.method == Method::post && streamed_ && streamed_(head_.target);
+  if (head_.streamed) body_limit(boost::none);
 }
 
 // Beast unfolds continuation lines (RFC 9112 5.2). Proxies do not agree about them, so they are refused: what a proxy
@@ -177,6 +180,7 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
       break;
     case http::field::content_type:
       head_.foreign_charset = names_foreign_charset(value);
+      if (head_.streamed) head_.content_type = value;
       head_.form = iequals(trimmed(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
       break;
     case http::field::expect:
@@ -217,6 +221,7 @@ UpgradeFields& RequestParser::upgrade_fields() {
 
 void RequestParser::on_header_impl(error_code& error) {
   head_.keep_alive = keep_alive();
+  if (head_.streamed && !chunked() && content_length()) head_.length = *content_length();
   if (head_.upgrade) head_.upgrade->asked = upgrade();
   if (!head_.http10 && !has_host_) error = http::error::bad_field;  // RFC 9112 3.2
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include <boost/beast/http/basic_parser.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,15 +44,23 @@ struct RequestHead {
   std::string cookie, accept_language, sec_fetch_site;
   std::string authorization;  // of a site's back end
   bool form = false;          // the body is application/x-www-form-urlencoded
+  // The body is not collected here (see StreamedBody): its type, and its length where the header says it.
+  bool streamed = false;
+  std::string content_type;
+  std::optional<std::uint64_t> length;
   // All fields of the name, joined with ", " in their order. They mean nothing unless the peer is a trusted proxy.
   std::string x_forwarded_for, x_forwarded_proto, rfc7239_forwarded;
   std::optional<UpgradeFields> upgrade;  // if there is an Upgrade or Sec-WebSocket-* field
   Conditions conditions;
 };
 
+// Whether whoever serves a POST to this target reads its body by himself, as it comes: it is not limited here, and the
+// request counts as read with its header.
+using StreamedBody = std::function<bool(std::string_view target)>;
+
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-  RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes);
+  RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes, StreamedBody streamed = {});
 
   // Consumes bytes of `input`; sets `error` to need_more while the request is incomplete. Call keep_body() before the
   // buffer behind `input` goes away.
@@ -86,6 +95,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
 
   RequestHead head_;
   const std::size_t max_header_bytes_;
+  const StreamedBody streamed_;   // empty: no such body
   std::size_t header_bytes_ = 0;  // used up, of a header that is not complete
   std::string_view input_;        // of the present call
   bool has_host_ = false, has_transfer_encoding_ = false;

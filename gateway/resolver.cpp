@@ -23,6 +23,7 @@ namespace {
 constexpr std::uint16_t xmpp_port = 5222;
 constexpr std::uint16_t direct_port = 5223;
 constexpr std::uint16_t https_port = 443;
+constexpr std::uint16_t first_free_port = 1024;
 
 // What a zone may make us do; more would be its owner's tool against others.
 constexpr std::size_t max_targets = 16;
@@ -403,6 +404,31 @@ Resolver::Lookup Resolver::resolve_redirect(const Domain& domain, std::string_vi
   if (!name) return refuse("not a host name");
   const Question question = port != 0 ? Question::host : Question::service;
   return state_->ask({question, *name}, std::move(wanted), std::move(callback));
+}
+
+Resolver::Lookup Resolver::resolve_host(const Domain& domain, const Host& host, Callback callback) {
+  if (!state_) return Lookup::none;
+  const auto refuse = [&](std::string text) {
+    Resolution result;
+    result.failure = safe_text(host.name) + ": " + std::move(text);
+    callback(std::move(result));
+    return Lookup::none;
+  };
+  Wanted wanted{host.port, xmpp::TlsMode::direct, state_->policy_for(domain)};
+  wanted.policy.plaintext_loopback_only = false;  // of XMPP
+  if (host.listed) {
+    wanted.policy.private_addresses = true;
+    wanted.policy.refused.clear();
+  } else if (host.port != https_port && host.port < first_free_port) {
+    return refuse("port " + std::to_string(host.port) + " is not one for files");
+  }
+  if (const auto address = literal(host.name)) {
+    callback(literal_resolution(*address, host.port, wanted.tls, wanted.policy));
+    return Lookup::none;
+  }
+  const auto name = xmpp::domain_to_ascii(host.name);
+  if (!name) return refuse("not a host name");
+  return state_->ask({host.listed ? Question::search : Question::host, *name}, std::move(wanted), std::move(callback));
 }
 
 void Resolver::cancel(Lookup lookup) {

@@ -46,6 +46,15 @@ class Resolver {
   // ports are restricted to those of XMPP and HTTPS (U-007). Port 0: SRV of that host, then A/AAAA.
   [[nodiscard]] Lookup resolve_redirect(const Domain& domain, std::string_view host, std::uint16_t port,
                                         Callback callback);
+  // Where a server wants a file (XEP-0363): the addresses of the host alone. `listed`: the operator has named this very
+  // place, so it may be anywhere; otherwise the policy is that of DNS results, and ports below 1024 are not for it but
+  // for 443 (U-007).
+  struct Host {
+    std::string_view name;
+    std::uint16_t port = 0;
+    bool listed = false;
+  };
+  [[nodiscard]] Lookup resolve_host(const Domain& domain, const Host& host, Callback callback);
   void cancel(Lookup lookup);
 
   // A new configuration, or a system whose DNS servers may be others now: forgets what it knows and asks anew what is

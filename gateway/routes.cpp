@@ -11,6 +11,7 @@
 #include "gateway/prebind_entry.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_entry.hpp"
+#include "gateway/web_upload.hpp"
 #include "gateway/ws_entry.hpp"
 #include "gateway/ws_handshake.hpp"
 
@@ -83,6 +84,16 @@ Routes::Routes(const Config& config)
       cors_(config.cors),
       host_meta_(config),
       static_files_(config.statics) {}
+
+bool Routes::streams_body(std::string_view target) const {
+  std::string_view path = path_of(target);
+  if (!web_ || !brings_file(path)) return false;
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);  // H-018
+  const auto has = [path](const std::vector<std::string>& paths) {
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  };
+  return !has(bosh_paths_) && !has(poll_paths_);
+}
 
 Routes::Endpoint Routes::find(const RequestHead& head, bool private_listener) const {
   std::string_view path = path_of(head.target);

@@ -27,6 +27,8 @@ class Routes {
   void refuse(Shard& shard, HttpConnection& connection, const Request& request, Refusal refusal) const;
 
   [[nodiscard]] const Cors& cors() const { return cors_; }
+  // Whoever serves a POST to this target reads its body by himself (see StreamedBody).
+  [[nodiscard]] bool streams_body(std::string_view target) const;
 
  private:
   // A path may be for both BOSH and WebSocket: only who asks for an upgrade wants the second.

@@ -90,6 +90,8 @@ class SessionHost final : public Timed, private LinkOwner {
   // Nothing is left to answer or to close.
   [[nodiscard]] bool released() const { return forgotten_ && !link_; }
   [[nodiscard]] SessionId id() const { return id_; }
+  [[nodiscard]] const SetupPtr& setup() const { return setup_; }
+  [[nodiscard]] const Domain& domain() const { return domain_; }
   void set_id(SessionId id) { id_ = id; }
 
  private:

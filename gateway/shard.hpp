@@ -29,6 +29,7 @@
 #include "gateway/step.hpp"
 #include "gateway/tickets.hpp"
 #include "gateway/timers.hpp"
+#include "gateway/upload_connection.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/ws_connection.hpp"
 #include "webclient/pages.hpp"
@@ -71,7 +72,7 @@ struct Moved {
 // and, where the binding asks for signs of life, ping(token).
 // An HttpConnection becomes another kind by HttpConnection::leave() and add_connection<Kind>().
 using AnyConnection = std::variant<std::monostate, std::unique_ptr<HttpConnection>, std::unique_ptr<WsConnection>,
-                                   std::unique_ptr<PushConnection>>;
+                                   std::unique_ptr<PushConnection>, std::unique_ptr<UploadConnection>>;
 
 class Shard {
  public:

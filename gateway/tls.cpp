@@ -89,16 +89,26 @@ void load_key_pair(SSL_CTX* context, const std::string& certificate, const std::
 
 // ---- why a certificate was refused: kept with the SSL, as nothing else outlives the failed handshake
 
+int new_text_index() {
+  return SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, [](void*, void* text, CRYPTO_EX_DATA*, int, long, void*) {
+    delete static_cast<std::string*>(text);
+  });
+}
+
 int failure_index() {
-  static const int index = SSL_get_ex_new_index(
-      0, nullptr, nullptr, nullptr,
-      [](void*, void* text, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::string*>(text); });
+  static const int index = new_text_index();
   return index;
 }
 
-void note_failure(SSL* ssl, std::string text) {
-  delete static_cast<std::string*>(SSL_get_ex_data(ssl, failure_index()));
-  SSL_set_ex_data(ssl, failure_index(), new std::string(std::move(text)));
+// The host for which a certificate must be good, where that is not the domain.
+int host_index() {
+  static const int index = new_text_index();
+  return index;
+}
+
+void note_text(SSL* ssl, int index, std::string text) {
+  delete static_cast<std::string*>(SSL_get_ex_data(ssl, index));
+  SSL_set_ex_data(ssl, index, new std::string(std::move(text)));
 }
 
 std::string date_of(const ASN1_TIME* time) {
@@ -152,10 +162,11 @@ struct ClientTls::Check {
     X509* const certificate = X509_STORE_CTX_get0_cert(outer);
     const auto refuse = [&](int code, std::string text) {
       X509_STORE_CTX_set_error(outer, code);
-      note_failure(ssl, std::move(text));
+      note_text(ssl, failure_index(), std::move(text));
       return 0;
     };
-    if (check.check_certificate) {
+    const auto* const host = static_cast<const std::string*>(SSL_get_ex_data(ssl, host_index()));
+    if (check.check_certificate || host != nullptr) {
       // In a context of our own: the SSL keeps the chain of `outer`, for as long as it lives.
       const std::unique_ptr<X509_STORE_CTX, StoreContextFree> chain(X509_STORE_CTX_new());
       if (!chain || X509_STORE_CTX_init(chain.get(), SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl)), certificate,
@@ -166,13 +177,18 @@ struct ClientTls::Check {
       if (X509_verify_cert(chain.get()) != 1) {
         return refuse(X509_STORE_CTX_get_error(chain.get()), chain_failure(chain.get()));
       }
-      const CertificateNames names = names_of(certificate);
-      if (!certificate_matches(names, check.expected_name, check.allow_common_name)) {
+      CertificateNames names = names_of(certificate);
+      if (host != nullptr) {  // names of XMPP services say nothing about a web server
+        names.srv.clear();
+        names.xmpp.clear();
+      }
+      const std::string& expected = host != nullptr ? *host : check.expected_name;
+      if (!certificate_matches(names, expected, check.allow_common_name && host == nullptr)) {
         return refuse(X509_V_ERR_HOSTNAME_MISMATCH,
-                      "the certificate is for " + describe(names) + ", not for " + check.expected_name);
+                      "the certificate is for " + describe(names) + ", not for " + expected);
       }
     }
-    if (!check.pins.empty() &&
+    if (host == nullptr && !check.pins.empty() &&
         std::find(check.pins.begin(), check.pins.end(), public_key_pin(certificate)) == check.pins.end()) {
       return refuse(X509_V_ERR_APPLICATION_VERIFICATION, "the key of the certificate is none of the pinned ones");
     }
@@ -214,15 +230,33 @@ ClientTls::ClientTls(const Domain& domain) : context_(make_context(TLS_client_me
 
 ClientTls::~ClientTls() = default;
 
-SslPtr ClientTls::create(bool direct) const {
+SslPtr ClientTls::create_to(const std::string& name) const {
   SslPtr ssl(SSL_new(context_.get()));
   if (!ssl) return ssl;
   SSL_set_connect_state(ssl.get());
-  if (!check_->ascii_name.empty()) {
+  if (!name.empty()) {
     // What the macro SSL_set_tlsext_host_name does, which casts const away in the style of C.
-    void* const name = const_cast<char*>(check_->ascii_name.c_str());
-    if (SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) != 1) return {};
+    void* const text = const_cast<char*>(name.c_str());
+    if (SSL_ctrl(ssl.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, text) != 1) return {};
   }
+  return ssl;
+}
+
+SslPtr ClientTls::create_for_host(const std::string& host) const {
+  boost::system::error_code not_literal;
+  boost::asio::ip::make_address(host, not_literal);
+  SslPtr ssl = create_to(not_literal ? host : std::string());
+  if (!ssl) return ssl;
+  note_text(ssl.get(), host_index(), host);
+  SSL_certs_clear(ssl.get());
+  constexpr std::array<unsigned char, 9> alpn = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  if (SSL_set_alpn_protos(ssl.get(), alpn.data(), alpn.size()) != 0) return {};
+  return ssl;
+}
+
+SslPtr ClientTls::create(bool direct) const {
+  SslPtr ssl = create_to(check_->ascii_name);
+  if (!ssl) return ssl;
   constexpr std::array<unsigned char, 12> alpn = {11, 'x', 'm', 'p', 'p', '-', 'c', 'l', 'i', 'e', 'n', 't'};
   if (direct && SSL_set_alpn_protos(ssl.get(), alpn.data(), alpn.size()) != 0) return {};
   return ssl;

@@ -45,8 +45,13 @@ class ClientTls {
 
   // In client role, SNI set; ALPN for direct TLS only (XEP-0368). Null when out of memory. The ClientTls outlives it.
   [[nodiscard]] SslPtr create(bool direct) const;
+  // The same for a web server that the domain's server has named: its certificate must be good for `host`, by the
+  // domain's authorities; pins and the client's certificate are for XMPP only.
+  [[nodiscard]] SslPtr create_for_host(const std::string& host) const;
 
  private:
+  [[nodiscard]] SslPtr create_to(const std::string& name) const;
+
   struct Check;
   std::unique_ptr<const Check> check_;
   SslContextPtr context_;

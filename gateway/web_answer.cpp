@@ -1,14 +1,15 @@
 #include "gateway/web_answer.hpp"
 
+#include <algorithm>
+
 #include "gateway/shard.hpp"
 
 namespace gateway {
 
 namespace {
 
-constexpr std::string_view html_type = "text/html; charset=utf-8";
+constexpr std::string_view base_mark = "/s/";
 constexpr std::string_view common_fields =
-    "Referrer-Policy: same-origin\r\n"  // no-referrer would make browsers send "Origin: null" with forms
     "Cross-Origin-Opener-Policy: same-origin\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
 constexpr std::string_view whole_policy =
@@ -19,6 +20,13 @@ constexpr std::string_view framed_policy =
     "Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'self'; base-uri 'none'\r\nX-Frame-Options: SAMEORIGIN\r\n";
 
+// no-referrer makes browsers send "Origin: null" with forms, so it is only for pages whose address is the secret: not
+// even the log of a proxy of ours is to see it in a referrer.
+std::string shared_fields(std::string_view base) {
+  const std::string_view policy = base.empty() ? "same-origin" : "no-referrer";
+  return std::string("Referrer-Policy: ").append(policy).append("\r\n").append(common_fields);
+}
+
 }  // namespace
 
 const webclient::Catalogue& Visit::texts() const {
@@ -28,19 +36,37 @@ const webclient::Catalogue& Visit::texts() const {
   return webclient::choose_language(request.head.accept_language);
 }
 
+std::string base_of(std::string_view sid) {
+  return std::string(base_mark).append(sid);
+}
+
+std::string_view split_base(std::string_view path) {
+  if (!path.starts_with(base_mark)) return {};
+  return path.substr(0, std::min(path.find_first_of("/?", base_mark.size()), path.size()));
+}
+
+bool hides_origin(const Visit& visit) {
+  const auto& site = visit.request.head.sec_fetch_site;
+  return visit.engine != nullptr && !visit.base.empty() && visit.request.head.origin == "null" &&
+         (site.empty() || site == "same-origin");
+}
+
 std::string Visit::asked(std::string_view name) const {
   const auto read = webclient::read_form(query);
   const auto* fields = std::get_if<webclient::Form>(&read);
   return fields == nullptr ? std::string() : std::string(fields->value(name));
 }
 
+std::string page_fields(PageKind kind, std::string_view base) {
+  return shared_fields(base).append(kind == PageKind::whole ? whole_policy : framed_policy);
+}
+
 void answer_page(Visit& visit, std::string_view page, PageKind kind, std::uint16_t status,
                  std::string_view more_fields) {
-  std::string fields(common_fields);
-  fields.append(kind == PageKind::whole ? whole_policy : framed_policy).append(more_fields);
+  const std::string fields = page_fields(kind, visit.base).append(more_fields);
   Answer answer;
   answer.status = status;
-  answer.content_type = html_type;
+  answer.content_type = page_type;
   answer.body = page;
   answer.fields = fields;
   visit.connection.answer(sequence_of(visit.request.id), answer);
@@ -48,7 +74,8 @@ void answer_page(Visit& visit, std::string_view page, PageKind kind, std::uint16
 
 void redirect(Visit& visit, std::string_view location, std::string_view more_fields) {
   std::string fields = "Location: ";
-  fields.append(location).append("\r\n").append(common_fields).append(framed_policy).append(more_fields);
+  fields.append(visit.base).append(location).append("\r\n");
+  fields.append(page_fields(PageKind::framed, visit.base)).append(more_fields);
   Answer answer;
   answer.status = 303;
   answer.content_type = "text/plain; charset=utf-8";
@@ -61,27 +88,31 @@ void answer_error(Visit& visit, std::uint16_t status, std::string_view key) {
   webclient::NoticePage notice;
   notice.title = texts.text("error.title");
   notice.message = texts.text(key);
-  notice.link = "/app/";
+  notice.link = visit.base + "/app/";
   notice.link_text = texts.text("nav.back");
   notice.target = "_top";
   notice.alert = true;
   answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::framed, status);
 }
 
-void answer_expired(Visit& visit, PageKind kind) {
-  const auto& texts = visit.texts();
+std::string expired_page(Shard& shard, const webclient::Catalogue& texts, std::string_view why) {
   webclient::NoticePage notice;
   notice.title = texts.text("app.name");
-  notice.message = texts.text("login.expired");
+  notice.message = why;
   notice.link = "/login";
   notice.link_text = texts.text("login.again");
   notice.target = "_top";
-  answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
+  return shard.pages().notice(notice, texts);
 }
 
-std::string stream_head(std::string_view nonce, std::string_view self) {
+void answer_expired(Visit& visit, PageKind kind) {
+  const auto& texts = visit.texts();
+  answer_page(visit, expired_page(visit.shard, texts, texts.text("login.expired")), kind);
+}
+
+std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base) {
   std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
-  out.append(html_type);
+  out.append(page_type);
   // Refresh waits for the end of the response, so it is the way back after a cut; it names the page, because one whose
   // address has a fragment (#end) would only scroll. No length and no chunks: where a connection ends without the last
   // chunk, Chromium never loads anew.
@@ -89,7 +120,7 @@ std::string stream_head(std::string_view nonce, std::string_view self) {
   out +=
       "\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
       "X-Content-Type-Options: nosniff\r\n";
-  out.append(common_fields);
+  out.append(shared_fields(base));
   out += "Content-Security-Policy: default-src 'none'; style-src 'self' 'nonce-";
   out.append(nonce);
   out +=

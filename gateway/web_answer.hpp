@@ -21,7 +21,9 @@ struct Visit {
   HttpConnection& connection;
   const Request& request;
   Client client;
-  std::string path;             // decoded of nothing: ours need no escapes; without query
+  // "/s/SID" where the session is named by the path and not by a cookie: it stands before every path of ours.
+  std::string base;
+  std::string path;             // behind the base; decoded of nothing: ours need no escapes; without query
   std::string_view query;       // without '?'
   webclient::Form form;         // of a POST
   SessionHost* host = nullptr;  // null: nobody is logged in
@@ -32,21 +34,36 @@ struct Visit {
   [[nodiscard]] std::string asked(std::string_view name) const;
 };
 
+// "/s/SID", for the pages of a session without cookie.
+[[nodiscard]] std::string base_of(std::string_view sid);
+// The same at the beginning of a path; empty when there is none.
+[[nodiscard]] std::string_view split_base(std::string_view path);
+// A POST whose page hides where it is, so that the browser names no origin. Whoever knows the path is the reader, and
+// the form has a token all the same.
+[[nodiscard]] bool hides_origin(const Visit& visit);
+
 enum class PageKind : std::uint8_t {
   whole,   // in no frame
   framed,  // in a frame of ours
 };
 
+inline constexpr std::string_view page_type = "text/html; charset=utf-8";
+
+// The header fields that make a page safe. `base`: as that of a Visit.
+[[nodiscard]] std::string page_fields(PageKind kind, std::string_view base);
+
 void answer_page(Visit& visit, std::string_view page, PageKind kind = PageKind::whole, std::uint16_t status = 200,
                  std::string_view more_fields = {});
-// POST/redirect/GET: `location` is one of our own paths.
+// POST/redirect/GET: `location` is one of our own paths, behind the base.
 void redirect(Visit& visit, std::string_view location, std::string_view more_fields = {});
 // A page that says one thing, by its keys in the catalogue.
 void answer_error(Visit& visit, std::uint16_t status, std::string_view key);
 // "You are not logged in any more", for a page or for what stands in a frame.
 void answer_expired(Visit& visit, PageKind kind);
+// The same with another reason.
+[[nodiscard]] std::string expired_page(Shard& shard, const webclient::Catalogue& texts, std::string_view why);
 
 // The head of an endless page, complete.
-[[nodiscard]] std::string stream_head(std::string_view nonce, std::string_view self);
+[[nodiscard]] std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base);
 
 }  // namespace gateway

@@ -13,6 +13,7 @@
 #include "gateway/web_answer.hpp"
 #include "gateway/web_forms.hpp"
 #include "gateway/web_login.hpp"
+#include "gateway/web_upload.hpp"
 
 namespace gateway {
 
@@ -101,7 +102,7 @@ void serve_moved(Visit& visit, std::string_view item) {
   webclient::NoticePage notice;
   notice.title = texts.text("app.name");
   notice.message = texts.text("stream.moved");
-  notice.link = "/app/" + std::string(item);
+  notice.link = visit.base + "/app/" + std::string(item);
   notice.link_text = texts.text("stream.resume");
   notice.target = "_top";
   answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::framed);
@@ -119,14 +120,15 @@ void serve_stream(Visit& visit, std::string_view item) {
   wish.window = window;
   wish.page.nonce = random_token();
   wish.page.backlog = backlog_of(visit, webclient::first_backlog);
-  wish.page.self = "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
+  wish.page.self = visit.base + "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
   const bool older = wish.page.backlog > webclient::first_backlog;
   Shard& shard = visit.shard;
   const SessionId session = visit.host->id();
-  visit.connection.leave([&shard, session, older, wish = std::move(wish)](HttpConnection::Left left) mutable {
+  visit.connection.leave([&shard, session, older, base = visit.base,
+                          wish = std::move(wish)](HttpConnection::Left left) mutable {
     auto& stream =
         shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
-    stream.start(stream_head(wish.page.nonce, wish.page.address()), session);
+    stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
     SessionHost* const host = shard.sessions().find(session);
     if (host == nullptr) return stream.finish(0);
     wish.connection = stream.ref();
@@ -207,6 +209,7 @@ void get(Visit& visit, const PathParts& where) {
   if (where.page == "stream") return serve_stream(visit, where.item);
   if (where.page == "plain") return serve_plain(visit, where.item);
   if (where.page == "compose" && row != nullptr) return serve_compose(visit, *row);
+  if (where.page == "file" && row != nullptr) return show_file_form(visit, *row);
   if (where.page == "private") return serve_private(visit, where.item, where.rest);
   if (where.page == "settings") return answer_page(visit, pages.settings(view, ""));
   if (where.page == "contact" && where.item == "add")
@@ -236,8 +239,13 @@ void post(Visit& visit, const PathParts& where) {
 
 // False: the request is on its way to the shard of its session.
 bool find_session(Visit& visit) {
-  const auto cookie = session_cookie(visit.request.head.cookie, visit.client.secure);
-  const auto sid = cookie ? read_sid(*cookie) : std::nullopt;
+  std::optional<std::string_view> name;
+  if (visit.base.empty()) {
+    name = session_cookie(visit.request.head.cookie, visit.client.secure);
+  } else {
+    name = std::string_view(visit.base).substr(visit.base.rfind('/') + 1);
+  }
+  const auto sid = name ? read_sid(*name) : std::nullopt;
   if (!sid || sid->shard >= visit.shard.count()) return true;
   if (sid->shard != visit.shard.index()) {
     visit.shard.move_home(sid->shard, visit.connection, visit.request);
@@ -245,14 +253,17 @@ bool find_session(Visit& visit) {
   }
   SessionHost* const host = visit.shard.sessions().find(sid->secret);
   if (host == nullptr || (host->secure() && !visit.client.secure)) return true;
-  visit.engine = host->as<WebEngine>();
-  if (visit.engine != nullptr) visit.host = host;
+  auto* const engine = host->as<WebEngine>();
+  // The name of a session that has a cookie must not be of use in a link, nor the other way round.
+  if (engine == nullptr || engine->reader().base != visit.base) return true;
+  visit.engine = engine;
+  visit.host = host;
   return true;
 }
 
 // Null after an answer.
 bool read_form(Visit& visit) {
-  if (!is_from_here(visit.request.head, visit.client.secure)) {
+  if (!is_from_here(visit.request.head, visit.client.secure) && !hides_origin(visit)) {
     answer_error(visit, 403, "error.forbidden");
     return false;
   }
@@ -267,7 +278,7 @@ bool read_form(Visit& visit) {
 }
 
 bool is_framed(const PathParts& where) {
-  return where.page == "stream" || where.page == "compose";
+  return where.page == "stream" || where.page == "compose" || where.page == "file" || where.page == "upload";
 }
 
 void serve_reader(Visit& visit, const PathParts& where, bool is_post) {
@@ -295,11 +306,14 @@ void serve_web(Shard& shard, HttpConnection& connection, const Request& request)
               connection,
               request,
               client_of(request, shard.config()),
+              std::string(split_base(target)),
               std::string(target.substr(0, question)),
               target.substr(std::min(question + 1, target.size())),
               {},
               nullptr,
               nullptr};
+  visit.path.erase(0, visit.base.size());
+  if (visit.path.empty()) visit.path = "/";
   while (visit.path.size() > 1 && visit.path.ends_with('/')) visit.path.pop_back();  // H-018
   if (!visit.path.starts_with('/')) return answer_error(visit, 404, "error.not_found");
   const PathParts where = take_apart(visit.path);
@@ -309,7 +323,13 @@ void serve_web(Shard& shard, HttpConnection& connection, const Request& request)
   if (where.page == "assets" && !is_post) return serve_asset(visit, where.item);
   if (where.page == "login" && method == Method::get && !visit.asked("ticket").empty()) return redeem_ticket(visit);
   if (!find_session(visit)) return;
+  if (is_post && where.page == "upload") {
+    const auto id = id_of<ConversationId>(where.item, 'c');
+    return serve_upload(visit, id && visit.engine != nullptr ? visit.engine->model().find(*id) : nullptr);
+  }
   if (is_post && !read_form(visit)) return;
+  if (visit.engine == nullptr) visit.base.clear();  // what is shown then are pages for everybody
+  if (where.page == "login" && !visit.base.empty()) return answer_error(visit, 404, "error.not_found");
   if (where.page == "login") return is_post ? log_in(visit) : show_login(visit, "");
   if (where.page == "app" && !is_post) return serve_app(visit, where.item);
   if (!where.page.empty()) return serve_reader(visit, where, is_post);

@@ -108,6 +108,8 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
   client.seed = random_token();
   client.software = "postern";
   client.software_version = version;
+  client.files = shard.config().webchat.max_file_bytes > 0;
+  client.plain_upload_origins = login.domain->upload_origins;
   webclient::WebSettings settings;
   settings.reader.texts = login.texts;
   settings.reader.static_pages = login.static_pages;
@@ -121,6 +123,7 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
 }  // namespace
 
 void show_login(Visit& visit, const std::string& message, std::uint16_t status) {
+  visit.base.clear();  // its form is for everybody, and must not hide where it comes from
   const auto& config = visit.shard.config();
   webclient::LoginPage page;
   page.message = message;
@@ -222,7 +225,8 @@ void redeem_ticket(Visit& visit) {
 void log_out(Visit& visit) {
   visit.host->enter<webclient::WebEngine>(
       [](webclient::WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.log_out(now, out); });
-  redirect(visit, "/login?out=1", forget_cookie(visit.client.secure));
+  const bool has_cookie = std::exchange(visit.base, {}).empty();
+  redirect(visit, "/login?out=1", has_cookie ? forget_cookie(visit.client.secure) : std::string());
 }
 
 bool answered_for_state(Visit& visit, PageKind kind) {
@@ -234,8 +238,9 @@ bool answered_for_state(Visit& visit, PageKind kind) {
     notice.title = texts.text("login.title");
     notice.message = texts.text("login.wait");
     // A frame asks for itself again, the page around it for the whole.
-    const std::string frame = visit.path + (visit.query.empty() ? "" : "?" + std::string(visit.query));
-    notice.link = kind == PageKind::framed ? frame : visit.engine->reader().static_pages ? "/plain/" : "/app/";
+    const std::string frame = visit.base + visit.path + (visit.query.empty() ? "" : "?" + std::string(visit.query));
+    notice.link =
+        kind == PageKind::framed ? frame : visit.base + (visit.engine->reader().static_pages ? "/plain/" : "/app/");
     notice.link_text = texts.text("login.wait_again");
     notice.wait = 1;
     answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
@@ -245,7 +250,7 @@ bool answered_for_state(Visit& visit, PageKind kind) {
   std::string why(webclient::words(visit.texts(), account.problem));
   if (why.empty()) why = visit.texts().text("login.expired");
   if (kind == PageKind::framed) {
-    answer_expired(visit, kind);
+    answer_page(visit, expired_page(visit.shard, visit.texts(), why), kind);
   } else {
     show_login(visit, why);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "webclient/chat_model.hpp"
 #include "xmpp/binding.hpp"
@@ -19,7 +20,8 @@ struct ClientSettings {
   std::string seed;      // random text of the shell (128 bits or more): ids of stanzas, jitter
   std::string software;  // name and version, for who asks (XEP-0092)
   std::string software_version;
-  bool plain_uploads = false;  // upload slots may be http:// (servers on loopback)
+  bool files = true;                              // are offered, where the server takes them
+  std::vector<std::string> plain_upload_origins;  // "http://host:port" where files may go though it is not https
   Bounds bounds;
   xmpp::Duration login_timeout = std::chrono::seconds(30);   // from link to bound or resumed
   xmpp::Duration answer_timeout = std::chrono::seconds(60);  // of an iq, of joining a room

@@ -207,6 +207,15 @@ void set_form(Values& values, const ComposePage& page, const View& view, const C
   values.text("token", view.token(copy(path) + id)).flag("lines", page.lines);
   values.text("label", view.reader.texts->fill("compose.label", {{"name", to.title()}}));
   if (page.edit) values.text("edit", name_of(*page.edit));
+  values.flag("files", view.model.account().upload);
+}
+
+// "5 MB": what a limit is good for. Nobody counts bytes.
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 4> units{"B", "kB", "MB", "GB"};
+  std::size_t unit = 0;
+  for (; bytes >= 1024 && unit + 1 < units.size(); bytes /= 1024) ++unit;
+  return std::to_string(bytes) + "\u00a0" + copy(units.at(unit));
 }
 
 std::vector<Values> language_values(const Catalogue& chosen) {
@@ -287,6 +296,19 @@ std::string Pages::compose(const ComposePage& page, const View& view, const Conv
   Values values = base_values(view.reader, copy(view.reader.texts->text("compose.frame")));
   set_form(values, page, view, to, "/compose/");
   return templates_.render("compose", *view.reader.texts, values);
+}
+
+std::string Pages::file(const FilePage& page, const View& view, const Conversation& to) {
+  const Catalogue& texts = *view.reader.texts;
+  const std::string id = name_of(to.id);
+  Values values = base_values(view.reader, texts.fill("file.title", {{"name", to.title()}}));
+  values.text("id", id)
+      .text("message", page.message)
+      .text("once", page.once)
+      .text("token", view.token("/upload/" + id));
+  values.flag("framed", !view.reader.static_pages);
+  if (page.limit > 0) values.text("limit", texts.fill("file.limit", {{"size", size_text(page.limit)}}));
+  return templates_.render("file", texts, values);
 }
 
 std::string Pages::plain_list(const View& view) {

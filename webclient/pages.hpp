@@ -52,6 +52,12 @@ struct ComposePage {
 // How many messages a page shows of a conversation, unless its reader asks for older ones.
 inline constexpr std::size_t first_backlog = 50;
 
+struct FilePage {
+  std::string message;  // why the last one was not sent
+  std::string once;
+  std::uint64_t limit = 0;  // bytes; 0: none known
+};
+
 struct StreamPage {
   std::string nonce;
   std::string self;  // path and query of the stream, without the number of messages
@@ -72,6 +78,9 @@ class Pages {
   // The beginning of an endless page, all there is to show included; `shown` is null for the list.
   [[nodiscard]] std::string stream(const StreamPage& page, const View& view, const Conversation* shown);
   [[nodiscard]] std::string compose(const ComposePage& page, const View& view, const Conversation& to);
+
+  // The form for a file, in the frame of compose() or by itself.
+  [[nodiscard]] std::string file(const FilePage& page, const View& view, const Conversation& to);
 
   [[nodiscard]] std::string plain_list(const View& view);
   [[nodiscard]] std::string plain(const ComposePage& page, std::size_t backlog, const View& view,

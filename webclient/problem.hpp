@@ -67,9 +67,11 @@ enum class Problem : std::uint8_t {
   undefined_condition,
   unexpected_request,
   // ---- files
+  no_file,
   file_too_large,
   file_empty,
   upload_failed,
+  upload_unreachable,  // the place that the server has named for it
   // ---- why one is no longer in a room
   room_kicked,
   room_banned,

@@ -8,7 +8,7 @@ namespace webclient {
 namespace {
 
 // In the order of the enumeration.
-constexpr std::array<std::string_view, 65> keys{
+constexpr std::array<std::string_view, 67> keys{
     "",
     "problem.no_such_conversation",
     "problem.no_such_message",
@@ -66,9 +66,11 @@ constexpr std::array<std::string_view, 65> keys{
     "problem.subscription_required",
     "problem.undefined_condition",
     "problem.unexpected_request",
+    "problem.no_file",
     "problem.file_too_large",
     "problem.file_empty",
     "problem.upload_failed",
+    "problem.upload_unreachable",
     "problem.room_kicked",
     "problem.room_banned",
     "problem.room_destroyed",

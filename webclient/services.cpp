@@ -1,5 +1,6 @@
 #include "webclient/services.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -58,6 +59,20 @@ bool is_allowed_header(std::string_view name) {
   return false;
 }
 
+// What others see of a name: no directories, no hidden file, nothing invisible.
+std::string file_label(std::string_view name, std::size_t max_bytes) {
+  std::string label = clean_label(name.substr(name.find_last_of("/\\") + 1), max_bytes);
+  label.erase(0, label.find_first_not_of(". "));
+  return label.empty() ? "file" : label;
+}
+
+Problem refusal_of(xmpp::ElementView iq) {
+  if (iq.attribute("type") != "error") return Problem::upload_failed;
+  // XEP-0363 5.1: beside a condition that says less.
+  if (iq.child("error", xmpp::ns::client).child("file-too-large", ns::upload)) return Problem::file_too_large;
+  return problem_of(iq);
+}
+
 }  // namespace
 
 Services::Services(ChatModel& model, Wire& wire, const Self& self, const ClientSettings& settings, Chats& chats)
@@ -104,7 +119,7 @@ void Services::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
 
 void Services::take_features(std::string_view address, xmpp::ElementView query) {
   auto account = model_.account();
-  if (has_feature(query, ns::upload) && (upload_service_.empty() || upload_service_ == address)) {
+  if (settings_.files && has_feature(query, ns::upload) && (upload_service_.empty() || upload_service_ == address)) {
     upload_service_ = address;
     account.upload = true;
     account.upload_limit = upload_limit(query);
@@ -129,13 +144,12 @@ void Services::on_no_answer(const Asked& asked) {
 UploadStart Services::start_upload(const Conversation& to, const File& file, Turn& turn) {
   const auto& account = model_.account();
   if (!account.upload) return {Problem::not_supported, {}};
-  if (file.size == 0) return {Problem::file_empty, {}};
+  if (file.size == 0) return {file.name.empty() ? Problem::no_file : Problem::file_empty, {}};
   if (account.upload_limit != 0 && file.size > account.upload_limit) return {Problem::file_too_large, {}};
   if (to.room && to.room->state != RoomState::joined) return {Problem::not_joined, {}};
   Upload upload;
   upload.conversation = to.id;
-  upload.name = clean_label(file.name.substr(file.name.find_last_of("/\\") + 1), model_.bounds().label);
-  if (upload.name.empty()) upload.name = "file";
+  upload.name = file_label(file.name, model_.bounds().label);
   upload.type = clean_label(file.type, model_.bounds().label);
   upload.size = file.size;
   const auto* added = model_.add_upload(std::move(upload));
@@ -159,12 +173,14 @@ void Services::on_slot(const Asked& asked, xmpp::ElementView iq) {
   const auto put_url = web_url(put.attribute("url"), max_url);
   const auto get_url = web_url(slot.child("get", ns::upload).attribute("url"), max_url);
   const auto is_safe = [&](const std::optional<std::string>& url) {
-    return url && (settings_.plain_uploads || url->starts_with("https://"));
+    if (!url || url->starts_with("https://")) return url.has_value();
+    const auto& plain = settings_.plain_upload_origins;
+    return std::find(plain.begin(), plain.end(), origin_of(*url)) != plain.end();
   };
   const bool good = iq.attribute("type") == "result" && is_safe(put_url) && is_safe(get_url);
   if (!good) {
     upload->state = UploadState::failed;
-    upload->problem = iq.attribute("type") == "error" ? problem_of(iq) : Problem::upload_failed;
+    upload->problem = refusal_of(iq);
     return model_.note(EventKind::upload_changed, upload->conversation, asked.item);
   }
   for (auto at = put.first_child(); at && upload->headers.size() < 8; at = at.next()) {

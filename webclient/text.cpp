@@ -64,6 +64,18 @@ std::size_t characters(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+std::string origin_of(std::string_view url) {
+  const auto scheme_end = url.find("://");
+  if (scheme_end == std::string_view::npos) return {};
+  std::string out(url.substr(0, url.find_first_of("/?#", scheme_end + 3)));
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  const std::string_view usual = out.starts_with("https://") ? ":443" : ":80";
+  if (out.ends_with(usual)) out.resize(out.size() - usual.size());
+  return out;
+}
+
 std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes) return std::nullopt;
   std::string url(text);

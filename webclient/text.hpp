@@ -25,5 +25,7 @@ struct CleanText {
 
 // The text if it is an http or https URL without white space, quotes, angle brackets and user information.
 [[nodiscard]] std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes);
+// Its scheme, host and port, in lower case and without a port that the scheme means anyway.
+[[nodiscard]] std::string origin_of(std::string_view url);
 
 }  // namespace webclient

@@ -37,7 +37,7 @@ void WebEngine::log_out(xmpp::Instant now, xmpp::Actions& out) {
 
 void WebEngine::on_time(xmpp::Instant now, xmpp::Actions& out) {
   if (client_->deadline() <= now) client_->on_time(now, out);
-  if (!client_->ended() && push_.size() == 0 && now >= last_use_ + settings_.linger) {
+  if (!client_->ended() && is_left_alone() && now >= last_use_ + settings_.linger) {
     client_->close(xmpp::EndReason::inactivity, "no window is open", now, out);
   }
   if (ended_at_ != xmpp::never && now >= ended_at_ + epilogue && !forgotten_) {
@@ -51,7 +51,7 @@ xmpp::Instant WebEngine::deadline() const {
   if (forgotten_) return xmpp::never;
   if (ended_at_ != xmpp::never) return std::min(ended_at_ + epilogue, push_.deadline(model().journal()));
   xmpp::Instant at = std::min(client_->deadline(), push_.deadline(model().journal()));
-  if (push_.size() == 0) at = std::min(at, last_use_ + settings_.linger);
+  if (is_left_alone()) at = std::min(at, last_use_ + settings_.linger);
   return at;
 }
 
@@ -68,6 +68,11 @@ void WebEngine::on_arrived(xmpp::ConnectionRef connection, xmpp::Instant now, xm
 
 void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions&) {
   push_.on_gone(connection);
+  std::erase_if(files_, [&](const FileOnItsWay& file) {
+    if (file.connection != connection) return false;
+    (void)client_->dismiss_upload(file.id);
+    return true;
+  });
   last_use_ = now;
 }
 
@@ -97,6 +102,7 @@ void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
   }
   push_.on_change(view(), now, chunks_);
   hand_out(out);
+  wake_files(out);
   if (ends) client_->forget();
   if (push_.is_up_to_date(model().journal())) seen({client_->mark(), {}}, now, out);
 }
@@ -107,6 +113,37 @@ void WebEngine::hand_out(xmpp::Actions& out) {
     if (chunk.last) out.list.emplace_back(xmpp::CloseConnection{chunk.connection, 0});
   }
   chunks_.clear();
+}
+
+UploadStart WebEngine::begin_file(ConversationId to, const Services::File& file, xmpp::ConnectionRef connection,
+                                  xmpp::Instant now, xmpp::Actions& out) {
+  used(now, out);
+  const UploadStart start = client_->start_upload(to, file, now, out);
+  if (start.problem == Problem::none) files_.push_back({start.id, connection});
+  show(now, out);
+  return start;
+}
+
+Problem WebEngine::end_file(UploadId id, Problem trouble, xmpp::Instant now, xmpp::Actions& out) {
+  last_use_ = now;
+  std::erase_if(files_, [&](const FileOnItsWay& file) { return file.id == id; });
+  Problem problem = client_->finish_upload(id, trouble == Problem::none, now, out);
+  if (problem != Problem::none) {
+    if (trouble != Problem::none) problem = trouble;
+    (void)client_->dismiss_upload(id);  // the page that brought the file says what has become of it
+  }
+  show(now, out);
+  return problem;
+}
+
+void WebEngine::wake_files(xmpp::Actions& out) {
+  for (auto& file : files_) {
+    const Upload* const upload = model().find(file.id);
+    const bool decided = upload == nullptr || upload->state != UploadState::asking || client_->ended();
+    if (!file.waiting || !decided) continue;
+    file.waiting = false;
+    out.list.emplace_back(xmpp::ResumeClient{file.connection});
+  }
 }
 
 bool WebEngine::take_once(std::string_view once) {

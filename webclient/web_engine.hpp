@@ -63,6 +63,12 @@ class WebEngine {
   // To be called after commands, which may have changed the model.
   void show(xmpp::Instant now, xmpp::Actions& out);
   void log_out(xmpp::Instant now, xmpp::Actions& out);
+  // A file on its way to the conversation; `connection` brings it, and is told to go on (ResumeClient) as soon as
+  // model() says where to put it, or that it goes nowhere. Until end_file(), or the end of the connection.
+  UploadStart begin_file(ConversationId to, const Services::File& file, xmpp::ConnectionRef connection,
+                         xmpp::Instant now, xmpp::Actions& out);
+  // The shell has put it there, and its link is sent; or could not, for a reason of its own.
+  Problem end_file(UploadId id, Problem trouble, xmpp::Instant now, xmpp::Actions& out);
   // False: this form has been sent before.
   [[nodiscard]] bool take_once(std::string_view once);
 
@@ -74,12 +80,21 @@ class WebEngine {
   [[nodiscard]] bool is_displaced(std::string_view window) const { return push_.is_displaced(window); }
 
  private:
+  struct FileOnItsWay {
+    UploadId id{};
+    xmpp::ConnectionRef connection{};
+    bool waiting = true;  // for a place to put it
+  };
+
   void hand_out(xmpp::Actions& out);
   struct Shown {
     Wire::Mark mark;
     ConversationId conversation{};
   };
   void seen(const Shown& shown, xmpp::Instant now, xmpp::Actions& out);
+  void wake_files(xmpp::Actions& out);
+  // Nobody looks and nothing is on its way.
+  [[nodiscard]] bool is_left_alone() const { return push_.size() == 0 && files_.empty(); }
 
   std::unique_ptr<Client> client_;
   PushEngine push_;
@@ -88,6 +103,7 @@ class WebEngine {
   std::vector<Chunk> chunks_;  // of one step
   std::deque<std::string> sent_forms_;
   std::optional<Shown> page_;  // what the static page shows that was written last
+  std::vector<FileOnItsWay> files_;
   xmpp::Instant last_use_, ended_at_ = xmpp::never;
   bool forgotten_ = false;
 };

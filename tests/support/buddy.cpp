@@ -144,6 +144,10 @@ int Client::on_message(xmpp_conn_t*, xmpp_stanza_t* stanza, void* self) {
   if (xmpp_stanza_get_child_by_name(stanza, "subject") != nullptr) {
     line.add("subject", client.child_text(stanza, "subject"));
   }
+  // A file (XEP-0066): what clients that show files look for.
+  if (xmpp_stanza_t* oob = xmpp_stanza_get_child_by_ns(stanza, "jabber:x:oob"); oob != nullptr) {
+    line.add("oob", client.child_text(oob, "url"));
+  }
   print(line.add("delayed", xmpp_stanza_get_child_by_ns(stanza, "urn:xmpp:delay") != nullptr ? "yes" : "no"));
   return 1;
 }

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   write("compose.html", pages.compose({}, view, bob));
   write("compose_correct.html", pages.compose(correction, view, bob));
   write("compose_lines.html", pages.compose(lines, view, bob));
+  write("compose_file.html", pages.file({"", "o", 5 << 20}, view, bob));
   write("contact_add.html", pages.contact_add(view, "", "", "", ""));
   write("contact.html", pages.contact(view, bob, ""));
   write("contact_asks.html", pages.contact(view, grace, ""));
@@ -116,6 +117,7 @@ int main(int argc, char** argv) {
   write("settings.html", pages.settings(view, ""));
   reader.static_pages = true;
   write("plain.html", pages.plain({}, 30, view, bob));
+  write("file.html", pages.file({std::string(words(*reader.texts, Problem::file_too_large)), "o", 5 << 20}, view, bob));
   write("plain_room.html", pages.plain({}, 30, view, room));
   write("plain_list.html", pages.plain_list(view));
   write(pages.templates().stylesheet().c_str(), std::string(embedded("assets/chat.css")));

@@ -48,7 +48,7 @@ listen:
       /http-bind: mod_bosh
       /xmpp-websocket: ejabberd_http_ws
       /api: mod_http_api
-disable_sasl_mechanisms: ["digest-md5", "X-OAUTH2"]
+${s.files ? '      /upload: mod_http_upload\n' : ''}disable_sasl_mechanisms: ["digest-md5", "X-OAUTH2"]
 auth_password_format: scram
 acl:
   loopback: { ip: ["127.0.0.0/8"] }
@@ -63,7 +63,13 @@ modules:
   mod_carboncopy: {}
   mod_client_state: {}
   mod_disco: {}
-  mod_http_api: {}
+${s.files ? `  mod_http_upload:
+    host: "files.${s.domain}"
+    put_url: "${s.upload_origin}/upload"
+    docroot: "${s.dir}/files"
+    max_size: ${s.files}
+    access: all
+` : ''}  mod_http_api: {}
   mod_last: {}
   ${s.archive ? 'mod_mam: { default: always }' : ''}
   mod_muc: { host: "${s.muc}" }
@@ -100,6 +106,7 @@ export class Ejabberd extends Server {
     this.direct_tls_port = await free_port();
     this.proxied_port = await free_port(); // expects a PROXY header
     this.http_port = await free_port();
+    await this.place_upload_wire('http', this.http_port);
     await this.use_certificate(this.tls);
     writeFileSync(join(this.dir, 'ejabberd.yml'), config(this));
     this.filled = false;

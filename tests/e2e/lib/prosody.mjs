@@ -29,7 +29,9 @@ c2s_ports = { ${s.c2s_port} }
 c2s_direct_tls_ports = { ${s.direct_tls_port} }
 http_ports = { ${s.http_port} }
 http_interfaces = { "127.0.0.1" }
-https_ports = {}
+https_ports = { ${s.files ? s.https_port : ''} }
+https_interfaces = { "127.0.0.1" }
+https_ssl = { certificate = "${s.tls.certificate}", key = "${s.tls.key}" }
 http_default_host = "${s.domain}"
 consider_bosh_secure = true
 consider_websocket_secure = true
@@ -48,6 +50,12 @@ VirtualHost "${s.domain}"
 ${s.guests ? `VirtualHost "${s.guests}"\n  authentication = "anonymous"` : ''}
 Component "${s.muc}" "muc"
   restrict_room_creation = false
+${s.files ? `Component "files.${s.domain}" "http_file_share"
+  http_host = "localhost"
+  http_external_url = "${s.upload_origin}/"
+  http_file_share_size_limit = ${s.files}
+  http_file_share_allowed_file_types = { "text/*", "application/octet-stream" }
+` : ''}
 ${s.more ?? ''}
 `;
 
@@ -59,6 +67,8 @@ export class Prosody extends Server {
     this.c2s_port = await free_port();
     this.direct_tls_port = await free_port();
     this.http_port = await free_port();
+    this.https_port = await free_port();
+    await this.place_upload_wire('https', this.https_port);
     writeFileSync(join(this.dir, 'prosody.cfg.lua'), config(this));
     const host = join(this.dir, 'data', file_name(this.domain));
     mkdirSync(join(host, 'accounts'), { recursive: true });

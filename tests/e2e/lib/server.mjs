@@ -1,5 +1,7 @@
 // What tests need to know of an XMPP server, whichever it is: a domain, ports, accounts; start, stop, restart, kill.
 // alice and bob are buddies of each other; carol knows nobody.
+import { Wire } from './wire.mjs';
+
 export const domain = 'postern.test';
 
 const default_users = [
@@ -11,7 +13,8 @@ const default_users = [
 export class Server {
   // tls: {certificate, key, trust} (certs.mjs). plaintext: also allow login without encryption on the c2s port. guests: a second
   // host, guests.<domain>, where anybody logs in anonymously. archive: it keeps messages (XEP-0313). more: for the end of Prosody's
-  // configuration. verify_clients: ejabberd asks for certificates of clients and lets them in by those (SASL EXTERNAL).
+  // configuration. verify_clients: ejabberd asks for certificates of clients and lets them in by those (SASL EXTERNAL). files: the
+  // size up to which files can be uploaded (XEP-0363), at upload_origin, through upload_wire (wire.mjs); nothing: not at all.
   static async start({ tls, plaintext = false, domain: name = domain, users = default_users, guests = false, ...options }) {
     const self = new this();
     Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, guests: guests ? `guests.${name}` : null, ...options });
@@ -35,6 +38,13 @@ export class Server {
 
   password(user) {
     return this.users.find((entry) => entry.name === user).password;
+  }
+
+  // Between everybody and the upload service at this port. localhost is what the certificate is for.
+  async place_upload_wire(scheme, port) {
+    if (!this.files) return;
+    this.upload_wire = await Wire.to(port);
+    this.upload_origin = `${scheme}://localhost:${this.upload_wire.port}`;
   }
 
   async stop() {

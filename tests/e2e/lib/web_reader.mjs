@@ -70,17 +70,19 @@ export class Reader {
 
   // ---- what people do
 
-  async log_in(user, password, { mode } = {}) {
+  // cookie: none, for a session that the path names.
+  async log_in(user, password, { mode, cookie } = {}) {
     await this.go('/');
     await this.fill('page', '#user', user);
     await this.fill('page', '#password', password);
     if (mode) await this.choose('page', '#mode', mode);
+    if (cookie) await this.choose('page', '#cookie', cookie);
     await this.click('page', 'button[value=password]');
   }
 
   async open_chat(name) {
     await this.click('stream', '.rows li a', name);
-    await until(async () => /^\/app\/c\d+$/.test(await this.path()), wait, `the conversation with ${name} opens`);
+    await until(async () => /^(\/s\/[^/]+)?\/app\/c\d+$/.test(await this.path()), wait, `the conversation with ${name} opens`);
     await this.see('compose', '#t');
   }
 
@@ -91,6 +93,18 @@ export class Reader {
   async write(text) {
     await this.fill('compose', '#t', text);
     await this.press('Enter');
+  }
+
+  // Chooses a file. The server may still be asked whether it takes any, which a page says that is loaded afterwards.
+  async attach(path) {
+    await until(async () => {
+      if ((await this.in('compose').locator('.attach').count()) > 0) return true;
+      await this.page.reload({ waitUntil: 'commit' });
+      await this.see('compose', '#t');
+      return false;
+    }, wait, 'files are offered');
+    await this.click('compose', '.attach');
+    await this.find('compose', '#t[type=file]').setInputFiles(path);
   }
 
   // What a rule shows, since it is in no document.

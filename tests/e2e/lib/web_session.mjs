@@ -7,6 +7,22 @@ import { deadline, until } from './wait.mjs';
 
 const unescape = (text) => text.replace(/&(amp|lt|gt|quot|#39);/g, (_, name) => ({ amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" })[name]);
 
+export const boundary = '----WebKitFormBoundaryx7Gd';
+
+// What comes before the bytes of the file, and what behind.
+export function multipart_around(fields, { name, type }) {
+  const parts = Object.entries(fields).map(([key, value]) =>
+    `--${boundary}\r\nContent-Disposition: form-data; name="${key}"\r\n\r\n${value}\r\n`);
+  const quoted = name.replace(/"/g, '%22');
+  return [`${parts.join('')}--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${quoted}"\r\n` +
+    `Content-Type: ${type}\r\n\r\n`, `\r\n--${boundary}--\r\n`];
+}
+
+function multipart(fields, { name, type, content }) {
+  const [before, behind] = multipart_around(fields, { name, type });
+  return Buffer.concat([Buffer.from(before), Buffer.from(content), Buffer.from(behind)]);
+}
+
 // One answer, whole. from: the source address.
 export function ask(url, { method = 'GET', headers = {}, body, from } = {}) {
   const secure = url.startsWith('https');
@@ -27,14 +43,18 @@ export function ask(url, { method = 'GET', headers = {}, body, from } = {}) {
 
 export class WebSession {
   constructor(origin, { from } = {}) {
-    Object.assign(this, { origin, from, cookie: '' });
+    Object.assign(this, { origin, site: origin, base: '', from, cookie: '' });
   }
 
   // Whatever comes of it is in `answer`.
-  static async log_in(origin, user, password, { from, how = 'password', mode = 'live', linger = '10' } = {}) {
+  static async log_in(origin, user, password, { from, how = 'password', mode = 'live', linger = '10', cookie = 'yes' } = {}) {
     const self = new WebSession(origin, { from });
     const { token } = await self.fields('/login');
-    self.answer = await self.post('/login', { token, user, password, how, mode, linger });
+    self.answer = await self.post('/login', { token, user, password, how, mode, linger, cookie });
+    // Every path of such a session lies below its own, which is told by the first of them.
+    self.base = /^\/s\/[^/]+/.exec(self.answer.headers.location ?? '')?.[0] ?? '';
+    self.origin = origin + self.base;
+    self.site = origin;
     return self;
   }
 
@@ -49,6 +69,11 @@ export class WebSession {
     return { ...(this.cookie ? { cookie: this.cookie } : {}), connection: 'close' };
   }
 
+  // What browsers add to a form; where no page may tell its address, that is all they say.
+  get from_here() {
+    return { origin: this.base ? 'null' : this.site };
+  }
+
   async get(path, headers = {}) {
     return ask(this.origin + path, { headers: { ...this.headers, ...headers }, from: this.from });
   }
@@ -57,7 +82,7 @@ export class WebSession {
   async post(path, fields, headers = {}) {
     const answer = await ask(this.origin + path, {
       method: 'POST', from: this.from, body: new URLSearchParams(fields).toString(),
-      headers: { ...this.headers, origin: this.origin, 'content-type': 'application/x-www-form-urlencoded', ...headers },
+      headers: { ...this.headers, ...this.from_here, 'content-type': 'application/x-www-form-urlencoded', ...headers },
     });
     const set = answer.headers['set-cookie']?.[0];
     if (set) this.cookie = set.split(';')[0];
@@ -68,7 +93,7 @@ export class WebSession {
   async fields(path, action = path) {
     const { text } = await this.get(path);
     const forms = text.split('<form ').slice(1).map((form) => form.split('</form>')[0]);
-    const form = forms.find((one) => unescape(/action="([^"?#]*)/.exec(one)?.[1] ?? '') === action.split(/[?#]/)[0]);
+    const form = forms.find((one) => unescape(/action="([^"?#]*)/.exec(one)?.[1] ?? '') === this.base + action.split(/[?#]/)[0]);
     if (!form) throw new Error(`no form for ${action} at ${path}: ${text.slice(0, 2000)}`);
     return Object.fromEntries([...form.matchAll(/<input[^>]*>/g)].map(([input]) =>
       [/name="([^"]*)"/.exec(input)?.[1], unescape(/value="([^"]*)"/.exec(input)?.[1] ?? '')]));
@@ -94,6 +119,18 @@ export class WebSession {
 
   async send(id, text) {
     return this.post(`/compose/${id}`, { ...(await this.fields(`/compose/${id}`)), text });
+  }
+
+  // The form for a file, and that form with a file in it, as browsers write it.
+  file_form(id) {
+    return this.fields(`/file/${id}`, `/upload/${id}`);
+  }
+
+  async send_file(id, content, { form, name = 'note.txt', type = 'text/plain', headers = {} } = {}) {
+    const { token, once } = form ?? (await this.file_form(id));
+    const body = multipart({ token, once }, { name, type, content });
+    return ask(`${this.origin}/upload/${id}`, { method: 'POST', from: this.from, body,
+      headers: { ...this.headers, ...this.from_here, 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers } });
   }
 
   stream(path) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/beast/http/error.hpp>
+#include <memory>
 #include <string>
 
 namespace gateway {
@@ -39,6 +40,33 @@ Outcome parse(RequestParser& parser, const std::string& bytes, std::size_t cut) 
   outcome.done = parser.is_done();
   outcome.body = parser.body();
   return outcome;
+}
+
+// Whoever reads the body by himself is told its length, and no limit is kept here.
+TEST(RequestParser, LeavesAStreamedBodyAlone) {
+  const StreamedBody streamed = [](std::string_view target) { return target.starts_with("/upload/"); };
+  const auto read = [&](const std::string& start, const std::string& fields) {
+    auto parser = std::make_unique<RequestParser>(header_limit, body_limit, streamed);
+    const std::string bytes =
+        start + " HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=X\r\n" + fields + "\r\n\r\nabc";
+    boost::system::error_code error;
+    parser->parse(bytes, error);
+    parser->keep_body();
+    EXPECT_EQ(parser->is_header_done(), !error || error == http::error::need_more) << start << ' ' << error.message();
+    return parser;
+  };
+  auto parser = read("POST /upload/c1", "Content-Length: 5000000000");
+  EXPECT_TRUE(parser->head().streamed);
+  EXPECT_EQ(parser->head().length, 5'000'000'000u);
+  EXPECT_EQ(parser->head().content_type, "multipart/form-data; boundary=X");
+  EXPECT_EQ(parser->body(), "abc");
+  parser = read("POST /upload/c1", "Transfer-Encoding: chunked");
+  EXPECT_TRUE(parser->head().streamed);
+  EXPECT_FALSE(parser->head().length);
+  parser = read("POST /login", "Content-Length: 5000000000");
+  EXPECT_FALSE(parser->is_header_done());
+  parser = read("PUT /upload/c1", "Content-Length: 50");
+  EXPECT_FALSE(parser->head().streamed);
 }
 
 TEST(RequestParser, TakesWhatItNeedsWhereverItIsCut) {

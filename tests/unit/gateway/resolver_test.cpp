@@ -367,6 +367,36 @@ TEST_F(ResolverTest, Redirects) {  // U-016, U-007
   }
 }
 
+TEST_F(ResolverTest, HostsForFiles) {  // U-007
+  dns.add_a("files.example.org", "93.184.216.9");
+  dns.add_a("inside.example.org", "10.0.0.9");
+  const auto ask = [&](const char* name, std::uint16_t port, bool listed = false) {
+    return wait([&](auto callback) {
+      return resolver().resolve_host(domain, Resolver::Host{name, port, listed}, std::move(callback));
+    });
+  };
+  EXPECT_EQ(text_of(ask("files.example.org", 443)), "files.example.org=93.184.216.9#443d ");
+  EXPECT_EQ(text_of(ask("files.example.org", 5281)), "files.example.org=93.184.216.9#5281d ");
+  EXPECT_EQ(text_of(ask("93.184.216.9", 443)), "93.184.216.9=93.184.216.9#443d ");
+  const struct {
+    std::string host;
+    std::uint16_t port;
+    std::string text;
+  } refused[] = {
+      {"files.example.org", 25, "port 25"},     {"inside.example.org", 443, "private"}, {"127.0.0.1", 5280, "loopback"},
+      {"::ffff:169.254.169.254", 443, "local"}, {"localhost", 5280, "loopback"},        {"bad host", 443, "not a host"},
+  };
+  for (const auto& row : refused) {
+    const auto found = ask(row.host.c_str(), row.port);
+    EXPECT_EQ(text_of(found), "") << row.host;
+    EXPECT_NE(found.failure.find(row.text), std::string::npos) << found.failure;
+  }
+  server.refused_networks = {*Network::parse("10.0.0.0/8")};
+  resolver_.reset();
+  EXPECT_EQ(text_of(ask("inside.example.org", 80, true)), "inside.example.org=10.0.0.9#80d ");
+  EXPECT_EQ(text_of(ask("127.0.0.1", 5280, true)), "127.0.0.1=127.0.0.1#5280d ");
+}
+
 TEST_F(ResolverTest, AZoneCannotMakeUsAskWithoutEnd) {
   for (int i = 0; i < 20; ++i) {
     const std::string host = "h" + std::to_string(i) + ".example.org";

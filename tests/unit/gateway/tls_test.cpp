@@ -210,6 +210,26 @@ TEST_F(Tls, SniAndAlpnTowardsTheServer) {  // U-003
   EXPECT_EQ(offered, "");
 }
 
+TEST_F(Tls, WebServersAreJudgedByTheirHost) {
+  domain.pins = {"sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="};  // of XMPP only
+  domain.check_certificate = false;                                        // likewise
+  const ClientTls client(domain);
+  const auto refusal_of = [&](const char* names, const char* host) {
+    const ServerTls server = server_with(make_identity({.names = names}, &authority));
+    const Pair pair(client.create_for_host(host), server.create());
+    EXPECT_EQ(pair.done(), pair.client_failure.empty());
+    return pair.client_failure;
+  };
+  EXPECT_EQ(refusal_of("DNS:files.example.net", "files.example.net"), "");
+  EXPECT_EQ(refusal_of("DNS:*.example.net", "files.example.net"), "");
+  EXPECT_EQ(refusal_of("IP:192.0.2.1", "192.0.2.1"), "");
+  EXPECT_NE(refusal_of("DNS:example.org", "files.example.net"), "");
+  EXPECT_NE(refusal_of("otherName:1.3.6.1.5.5.7.8.7;IA5STRING:_xmpp-client.files.example.net", "files.example.net"),
+            "");
+  const ServerTls server = server_with(make_identity({.names = "DNS:files.example.net"}));
+  EXPECT_FALSE(Pair(client.create_for_host("files.example.net"), server.create()).done());
+}
+
 TEST_F(Tls, AddressesAreNoServerNames) {
   domain.name = domain.ascii_name = domain.expected_name = "[::1]";
   const ServerTls server = server_with(make_identity({.names = "IP:::1"}, &authority));

@@ -49,6 +49,7 @@ class PagesTest : public testing::Test {
         {"stream", pages.stream(stream, view, &person)},
         {"stream room", pages.stream(stream, view, &room)},
         {"compose", pages.compose(compose, view, person)},
+        {"file", pages.file({"m", "o", 1000}, view, person)},
         {"plain list", pages.plain_list(view)},
         {"plain", pages.plain(compose, 30, view, person)},
         {"plain room", pages.plain(compose, 30, view, room)},
@@ -164,6 +165,25 @@ TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
       EXPECT_TRUE(own) << name << ": " << target;
     }
   }
+}
+
+TEST_F(PagesTest, OfferFilesWhereTheServerTakesThem) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  EXPECT_THAT(pages.compose({}, view, bob), Not(HasSubstr("/file/")));
+  Account account = model.account();
+  account.upload = true;
+  model.set_account(std::move(account), EventKind::own_changed);
+  EXPECT_THAT(pages.compose({}, view, bob), HasSubstr("href=\"/file/c1#t\""));
+  EXPECT_THAT(pages.plain({}, 30, view, bob), HasSubstr("href=\"/file/c1\""));
+  const std::pair<std::uint64_t, const char*> sizes[] = {
+      {1, ">At most 1\u00a0B.<"}, {2047, ">At most 1\u00a0kB.<"}, {100 << 20, ">At most 100\u00a0MB.<"}};
+  for (const auto& [limit, text] : sizes) EXPECT_THAT(pages.file({"", "o", limit}, view, bob), HasSubstr(text));
+  EXPECT_THAT(pages.file({"", "o", 0}, view, bob), Not(HasSubstr("At most")));
+  const std::string framed = pages.file({"", "o", 0}, view, bob);
+  EXPECT_THAT(framed, HasSubstr("enctype=\"multipart/form-data\""));
+  // The file comes last: its size is reckoned from the length of the whole.
+  EXPECT_LT(framed.find("name=\"token\""), framed.find("type=\"file\""));
+  EXPECT_LT(framed.find("name=\"once\""), framed.find("type=\"file\""));
 }
 
 TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {

@@ -8,6 +8,7 @@
 #include "tests/unit/webclient/play.hpp"
 #include "webclient/features.hpp"
 #include "webclient/stamp.hpp"
+#include "webclient/text.hpp"
 
 namespace {
 
@@ -235,6 +236,10 @@ TEST_F(UploadTest, ASlotThenTheLink) {
 
 TEST_F(UploadTest, WhatCannotBeSent) {
   EXPECT_EQ(start(0).problem, Problem::file_empty);
+  const auto none = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.start_upload(romeo().id, {"", "application/octet-stream", 0}, now, out).problem, Problem::no_file);
+  });
+  EXPECT_EQ(none, "");
   EXPECT_EQ(start(1001).problem, Problem::file_too_large);
   for (std::size_t i = 0; i < play.model().bounds().uploads; ++i) EXPECT_EQ(start().problem, Problem::none);
   EXPECT_EQ(start().problem, Problem::too_many);
@@ -249,11 +254,52 @@ TEST_F(UploadTest, SlotsThatAreNotToBeTrusted) {
   }
 }
 
+// Plain http only to the very origin that the configuration names.
+TEST(Upload, PlainOnlyWhereItIsAllowed) {
+  ClientSettings settings;
+  EXPECT_TRUE(settings.files);
+  EXPECT_TRUE(settings.plain_upload_origins.empty());
+  EXPECT_EQ(origin_of("http://LocalHost:5280/upload/x?y#z"), "http://localhost:5280");
+  EXPECT_EQ(origin_of("http://localhost:5280?x"), "http://localhost:5280");
+  EXPECT_EQ(origin_of("https://[::1]:8443"), "https://[::1]:8443");
+  EXPECT_EQ(origin_of("https://files.example.org:443/x"), "https://files.example.org");
+  EXPECT_EQ(origin_of("http://files.example.org:80"), "http://files.example.org");
+  EXPECT_EQ(origin_of("http://files.example.org:443"), "http://files.example.org:443");
+  EXPECT_EQ(origin_of("nonsense"), "");
+}
+
+TEST_F(UploadTest, ANameIsOnlyAName) {
+  const std::pair<const char*, const char*> table[] = {{"../../etc/passwd", "passwd"},
+                                                       {"..", "file"},
+                                                       {".htaccess", "htaccess"},
+                                                       {"", "file"},
+                                                       {"/", "file"},
+                                                       {"a\xe2\x80\xae"
+                                                        "fdp.exe",
+                                                        "afdp.exe"},
+                                                       {"a\r\nb.txt", "a b.txt"},
+                                                       {" . x", "x"}};
+  for (const auto& [name, expected] : table) {
+    play.does([&](Client& client, auto now, auto& out) {
+      const auto started = client.start_upload(romeo().id, {name, "", 5}, now, out);
+      ASSERT_EQ(started.problem, Problem::none);
+      EXPECT_EQ(client.model().find(started.id)->name, expected) << name;
+      client.dismiss_upload(started.id);
+    });
+  }
+}
+
 TEST_F(UploadTest, AFailureIsShown) {
   const auto started = start();
   play.hears("<iq type='error' from='files.example.org' id='" + play.id_of("urn:xmpp:http:upload:0") +
              "'><error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
   EXPECT_EQ(play.model().find(started.id)->problem, Problem::not_acceptable);
+  const auto large = start();
+  play.hears(
+      "<iq type='error' from='files.example.org' id='" + play.id_of("urn:xmpp:http:upload:0") +
+      "'><error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+      "<file-too-large xmlns='urn:xmpp:http:upload:0'><max-file-size>4</max-file-size></file-too-large></error></iq>");
+  EXPECT_EQ(play.model().find(large.id)->problem, Problem::file_too_large);
   const auto second = start();
   slot("https://files.example.org/p", "https://files.example.org/g");
   play.does([&](Client& client, auto now, auto& out) {

@@ -7,6 +7,8 @@
 #include <memory>
 #include <variant>
 
+#include "tests/unit/webclient/play.hpp"
+
 namespace webclient {
 namespace {
 
@@ -122,6 +124,121 @@ TEST_F(WebEngineTest, LoadsItsPagesAnewInAnotherLanguage) {
   engine->set_reader(std::move(reader), now, out);
   EXPECT_THAT(collect(), HasSubstr("close "));
   EXPECT_THAT(open(2), HasSubstr("dir=\"rtl\""));
+}
+
+// ---- files: the connection that brings one is told when it is known where to put it. XEP-0363.
+
+class WebFilesTest : public testing::Test {
+ protected:
+  WebFilesTest() {
+    play.logs_in();
+    play.answers("disco#items",
+                 "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='files.example.org'/></query>",
+                 "example.org");
+    play.answers("to=\"files.example.org\"",
+                 "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:http:upload:0'/></query>",
+                 "files.example.org");
+    play.hears(
+        "<iq type='set' id='p'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net' subscription='both'/>"
+        "</query></iq>");
+    romeo = play.row("romeo@example.net").id;
+    WebSettings settings;
+    settings.reader.texts = &catalogue("en");
+    settings.linger = minutes(1);
+    settings.token = [](std::string_view) { return std::string("token"); };
+    engine = std::make_unique<WebEngine>(std::move(play.client), PushPolicy{}, pages, std::move(settings), play.now);
+    splitter.feed(tests::stream_header, events);
+    events.clear();
+  }
+  UploadStart begin() {
+    return engine->begin_file(romeo, {"a.txt", "text/plain", 5}, xmpp::ConnectionRef{7}, play.now, out);
+  }
+  // What the step asks for: whose connection goes on, and the stanzas.
+  std::string collect() {
+    std::string all;
+    for (const auto& action : out.list) {
+      if (const auto* go_on = std::get_if<xmpp::ResumeClient>(&action)) {
+        all += "go on " + std::to_string(static_cast<std::uint64_t>(go_on->connection)) + " ";
+      }
+      if (const auto* sent = std::get_if<xmpp::ToServer>(&action)) all += sent->bytes;
+    }
+    out.clear();
+    return all;
+  }
+  std::string slot(const std::string& asked) {
+    const auto id = asked.find(" id=\"");
+    EXPECT_NE(id, std::string::npos) << asked;
+    splitter.feed("<iq type='result' from='files.example.org' id='" +
+                      asked.substr(id + 5, asked.find('"', id + 5) - id - 5) +
+                      "'><slot xmlns='urn:xmpp:http:upload:0'><put url='https://files.example.org/p'/>"
+                      "<get url='https://files.example.org/g'/></slot></iq>",
+                  events);
+    for (const auto& event : events.list) {
+      if (const auto* stanza = std::get_if<xmpp::Stanza>(&event)) engine->deliver(*stanza, play.now, out);
+    }
+    events.clear();
+    engine->delivered_all(play.now, out);
+    return collect();
+  }
+
+  Pages pages;
+  tests::Play play;
+  xmpp::Limits limits;
+  xmpp::ParserPool pool;
+  xmpp::StreamSplitter splitter{pool, limits};
+  xmpp::StreamEvents events;
+  xmpp::Actions out;
+  ConversationId romeo{};
+  std::unique_ptr<WebEngine> engine;
+};
+
+TEST_F(WebFilesTest, GoOnWhenTheServerHasNamedAPlace) {
+  const auto begun = begin();
+  ASSERT_EQ(begun.problem, Problem::none);
+  const std::string asked = collect();
+  EXPECT_THAT(asked, testing::Not(HasSubstr("go on")));
+  EXPECT_EQ(slot(asked), "go on 7 ");
+  EXPECT_EQ(engine->model().find(begun.id)->state, UploadState::ready);
+  engine->delivered_all(play.now, out);
+  EXPECT_EQ(collect(), "");  // told once
+  EXPECT_EQ(engine->end_file(begun.id, Problem::none, play.now, out), Problem::none);
+  EXPECT_THAT(collect(), HasSubstr("<body>https://files.example.org/g</body>"));
+  EXPECT_EQ(engine->model().find(begun.id), nullptr);
+}
+
+TEST_F(WebFilesTest, GoOnWhenTheSessionEnds) {
+  begin();
+  collect();
+  engine->log_out(play.now, out);
+  EXPECT_THAT(collect(), HasSubstr("go on 7"));
+}
+
+TEST_F(WebFilesTest, SayWhyTheyWereNotSent) {
+  const auto begun = begin();
+  slot(collect());
+  EXPECT_EQ(engine->end_file(begun.id, Problem::file_too_large, play.now, out), Problem::file_too_large);
+  EXPECT_EQ(collect(), "");
+  EXPECT_EQ(engine->model().find(begun.id), nullptr);
+}
+
+TEST_F(WebFilesTest, AreForgottenWithTheirConnection) {
+  const auto begun = begin();
+  const std::string asked = collect();
+  engine->on_lost(xmpp::ConnectionRef{7}, play.now, out);
+  EXPECT_EQ(engine->model().find(begun.id), nullptr);
+  EXPECT_EQ(slot(asked), "");
+}
+
+TEST_F(WebFilesTest, KeepTheSession) {
+  const auto begun = begin();
+  slot(collect());
+  play.now += minutes(2);
+  engine->on_time(play.now, out);
+  EXPECT_FALSE(engine->client().ended());
+  (void)engine->end_file(begun.id, Problem::none, play.now, out);
+  play.now += minutes(2);
+  engine->on_time(play.now, out);
+  EXPECT_TRUE(engine->client().ended());
 }
 
 }  // namespace
