@@ -174,6 +174,7 @@ struct WebchatConfig {
   std::uint32_t logins_per_minute_per_address = 30;
   std::uint32_t logins_per_minute_per_account = 10;
   std::uint64_t max_file_bytes = 100 * 1024 * 1024;  // 0: no files
+  bool session_in_path = true;                       // readers may do without a cookie
 };
 
 // Sessions that a site's back end begins for its users.

@@ -103,6 +103,7 @@ void visit(Visitor& v, WebchatConfig& c) {
   v.count("logins_per_minute_per_address", c.logins_per_minute_per_address);
   v.count("logins_per_minute_per_account", c.logins_per_minute_per_account);
   v.bytes("max_file_bytes", c.max_file_bytes, 0, std::uint64_t{1024} * 1024 * mib);
+  v.flag("session_in_path", c.session_in_path);
 }
 
 template <class Visitor>

@@ -46,6 +46,10 @@ std::uint32_t linger_of(const Visit& visit) {
   return webclient::is_offered_linger(minutes) ? minutes : 10;
 }
 
+bool wants_no_cookie(const Visit& visit) {
+  return visit.shard.config().webchat.session_in_path && visit.form.value("cookie") == "none";
+}
+
 struct Account {
   const Domain* domain = nullptr;
   std::string user;     // as it was typed: SASL prepares it in its own way
@@ -113,6 +117,7 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
   webclient::WebSettings settings;
   settings.reader.texts = login.texts;
   settings.reader.static_pages = login.static_pages;
+  if (login.in_path) settings.reader.base = base_of(sid);
   settings.linger = login.linger;
   settings.token = [key = token_for(shard.web_key(), sid)](std::string_view form) { return token_for(key, form); };
   return webclient::WebEngine(
@@ -123,6 +128,7 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
 }  // namespace
 
 void show_login(Visit& visit, const std::string& message, std::uint16_t status) {
+  const bool had_no_cookie = !visit.base.empty();
   visit.base.clear();  // its form is for everybody, and must not hide where it comes from
   const auto& config = visit.shard.config();
   webclient::LoginPage page;
@@ -137,6 +143,8 @@ void show_login(Visit& visit, const std::string& message, std::uint16_t status) 
   page.guests = has_guests(config);
   page.linger_minutes = linger_of(visit);
   page.static_pages = visit.form.value("mode") == "static";
+  page.offers_no_cookie = visit.shard.config().webchat.session_in_path;
+  page.no_cookie = wants_no_cookie(visit) || had_no_cookie;
   answer_page(visit, visit.shard.pages().login(page, visit.texts()), PageKind::whole, status);
 }
 
@@ -166,12 +174,14 @@ void log_in(Visit& visit) {
   login.identity.secret = xmpp::Secret(visit.form.value("password"));
   login.texts = &visit.texts();
   login.static_pages = visit.form.value("mode") == "static";
+  login.in_path = wants_no_cookie(visit);
   login.linger = std::chrono::minutes(linger_of(visit));
   login.origin = {visit.client.address, visit.client.secure};
   visit.form.wipe();
-  const bool static_pages = login.static_pages;
+  const bool static_pages = login.static_pages, in_path = login.in_path;
   const std::string sid = begin_web_session(visit.shard, std::move(login));
-  redirect(visit, static_pages ? "/plain/" : "/app/", set_cookie(sid, visit.client.secure));
+  if (in_path) visit.base = base_of(sid);
+  redirect(visit, static_pages ? "/plain/" : "/app/", in_path ? std::string() : set_cookie(sid, visit.client.secure));
 }
 
 // A new id for every login: one that somebody else has put into the browser is worth nothing.

@@ -27,6 +27,7 @@ struct WebLogin {
   std::string resource;  // empty: the client's own choice
   const webclient::Catalogue* texts = nullptr;
   bool static_pages = false;
+  bool in_path = false;  // the session is named by the path of its pages, without a cookie
   xmpp::Duration linger{};
   SessionOrigin origin;
 };

@@ -236,7 +236,8 @@ std::string Pages::login(const LoginPage& page, const Catalogue& texts) {
   values.text("title", copy(texts.text("login.title"))).text("message", page.message);
   values.text("message_kind", page.is_error ? "error" : "lead").text("user", page.user).text("token", page.token);
   values.text("hint", copy(texts.text(page.one_domain ? "login.user_hint" : "login.address_hint")));
-  values.flag("guests", page.guests).flag("static", page.static_pages);
+  values.flag("guests", page.guests).flag("static", page.static_pages).flag("no_cookie", page.no_cookie);
+  values.flag("offers_no_cookie", page.offers_no_cookie);
   std::vector<Values> choices;
   for (const auto minutes : lingers) {
     const std::string count = std::to_string(minutes);

@@ -31,6 +31,8 @@ struct LoginPage {
   bool guests = false;
   std::uint32_t linger_minutes = 10;
   bool static_pages = false;
+  bool offers_no_cookie = false;  // the path may name the session instead
+  bool no_cookie = false;         // and is chosen to
 };
 
 struct NoticePage {

@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
     std::ofstream(where / name, std::ios::binary) << content;
   };
   LoginPage login;
-  login.guests = true;
+  login.guests = login.offers_no_cookie = true;
   login.message = std::string(words(*reader.texts, Problem::wrong_password));
   const StreamPage stream{"N", "/stream/c1?w=x", 50};
   ComposePage correction;
