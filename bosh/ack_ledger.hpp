@@ -48,6 +48,8 @@ class AckLedger {
 
   // Elements handed out that XEP-0198 counts, and how many of them are proven.
   std::uint64_t hand_out(std::uint32_t counted) { return handed_out_ += counted; }
+  // They will be handed out again.
+  void take_back(std::uint64_t counted) { handed_out_ -= counted; }
   [[nodiscard]] std::uint64_t handed_out() const { return handed_out_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
   // True if that is news.

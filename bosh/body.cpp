@@ -80,6 +80,16 @@ void read_plain(const Attribute& a, Body& body, bool& rid_seen) {
   }
 }
 
+void read_push(const Attribute& a, Body& body) {
+  if (a.name == "ask") {
+    body.push_ask = is_true(a.value);
+  } else if (a.name == "end") {
+    body.push_end = is_true(a.value);
+  } else if (a.name == "seen") {
+    body.push_seen = number<std::uint64_t>(a.value);
+  }
+}
+
 void read_attribute(const Attribute& a, Body& body, bool& rid_seen) {
   // B-005: by namespace, or by the literal name where the prefix is declared nowhere.
   const bool of_xbosh = a.ns == xmpp::ns::xbosh || (a.ns.empty() && a.prefix == "xmpp");
@@ -90,6 +100,8 @@ void read_attribute(const Attribute& a, Body& body, bool& rid_seen) {
     body.has_version = true;
   } else if (of_xml && a.name == "lang") {
     body.lang = a.value;
+  } else if (a.ns == push_namespace) {
+    read_push(a, body);
   } else if (a.ns.empty() && a.prefix.empty()) {
     read_plain(a, body, rid_seen);
   }

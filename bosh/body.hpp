@@ -17,6 +17,9 @@ namespace bosh {
 using Rid = std::uint64_t;
 inline constexpr Rid max_rid = (Rid{1} << 53) - 1;  // B-120
 
+// Of the attributes that ask for and go with push streams: an extension of ours.
+inline constexpr std::string_view push_namespace = "urn:x-postern:push";
+
 enum class BodyType : std::uint8_t { none, terminate, error, other };  // 'terminal' counts as terminate (B-193)
 
 // An absent attribute is a null optional; a present but empty one is an empty view.
@@ -29,6 +32,8 @@ struct Body {
   bool bad_number = false;                        // wait or hold is no integer (B-026)
   bool bad_pause = false, bad_ack = false;        // likewise (B-084)
   BodyType type = BodyType::none;
+  std::optional<std::uint64_t> push_seen;               // V-005; also absent if it is no number
+  bool push_ask = false, push_end = false;              // V-001, V-008
   bool restart = false;                                 // xmpp:restart='true' or '1'
   bool has_version = false;                             // xmpp:version present
   const std::vector<xmpp::Stanza>* payloads = nullptr;  // never null after read()

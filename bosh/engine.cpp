@@ -48,6 +48,7 @@ void Engine::on_create(xmpp::RequestId request, const Body& body, xmpp::Instant 
   ledger_ = AckLedger(body.rid, window_.requests(), client_acks_);
   out.list.emplace_back(xmpp::OpenLink{});
   push({request, now, fingerprint(body.raw), 0, true}, nullptr);
+  if (push_) push_->tell = body.push_ask;
   take_payload(body, now, out);
   settle(now, out);
 }
@@ -126,7 +127,7 @@ bool Engine::is_pause(const Body& body) const {
 void Engine::process(const Incoming& incoming, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   const Rid rid = window_.expected();
   const bool leaves = body.type == BodyType::terminate || is_pause(body);
-  const bool empty = body.empty() && !leaves && !body.restart && !body.newkey;  // B-114
+  const bool empty = body.empty() && !leaves && !body.restart && !body.newkey && !is_push_news(body);  // B-114
   const bool keyed = keys_.keyed();
   const bool accepted = keys_.accept(body.key, body.newkey);
   if (accepted) note_acks(rid, body, empty, now, out);
@@ -136,7 +137,7 @@ void Engine::process(const Incoming& incoming, const Body& body, xmpp::Instant n
     return end_with({EndReason::protocol_fault, Condition::item_not_found, "key missing or wrong"}, Told::culprit, rid,
                     now, out);
 
-  const auto verdict = pacing_.arrived({empty, leaves, window_.held_alive()}, now);
+  const auto verdict = pacing_.arrived({empty, leaves, window_.held_alive(), pushing()}, now);
   if (verdict == Pacing::Verdict::abuse)
     return end_with({EndReason::policy, Condition::policy_violation, "too many or too frequent requests"},
                     Told::culprit, rid, now, out);
@@ -166,14 +167,14 @@ void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now,
   const AckLedger::Arrival arrival{
       rid,           body.ack,
       body.bad_ack,  given_up || needless,
-      last_answered, ledger_.handed_out() - ledger_.received() <= policy_->max_in_doubt,
+      last_answered, answered_elements() <= ledger_.received() + policy_->max_in_doubt,
   };
   const Rid before = ledger_.proven();
   ledger_.arrived(arrival);
   if (client_acks_ && ledger_.proven() != before && ledger_.proven() == last_answered)
     ledger_.round_trip(now - window_.at(last_answered).at);
-  if (ledger_.received_up_to(window_.delivered_up_to(ledger_.proven())))
-    out.list.emplace_back(xmpp::AcknowledgedUpTo{ledger_.received()});
+  if (pushing() && body.push_seen) push_->events->seen(*body.push_seen);
+  prove(out);
 
   const auto missing = ledger_.missing(arrival);
   if (!missing || window_.place(*missing, false) != RidWindow::Place::answered) return;
@@ -184,6 +185,8 @@ void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now,
 }
 
 void Engine::take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+  if (push_ && body.push_ask) push_->tell = true;
+  if (body.push_end) leave_stream(now, out);
   const bool restart = body.restart && body.type != BodyType::terminate;
   if (restart) ask_restart(rid, body, now, out);
   take_payload(body, now, out);
@@ -294,7 +297,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
 // ---- time
 
 void Engine::note_idle(xmpp::Instant now) {
-  if (idle_since_ == xmpp::never && !window_.any_alive()) idle_since_ = now;
+  if (idle_since_ == xmpp::never && !window_.any_alive() && !reading()) idle_since_ = now;
 }
 
 xmpp::Duration Engine::patience() const {
@@ -331,10 +334,11 @@ xmpp::Instant Engine::deadline() const {
   if (tombstone_) return tombstone_->forget_at;
   xmpp::Instant at = gap_deadline();
   if (idle_since_ != xmpp::never) return std::min(at, idle_since_ + patience());
+  if (reading()) at = std::min(at, stream_deadline());
   if (window_.held() == 0) return at;
   at = std::min({at, pacing_.held_until(window_.earliest_arrival()), restart_.implied_at(policy_->implied_restart)});
   if (greeting_) at = std::min(at, creation_bound());
-  if (!queue_.empty()) at = std::min(at, flush_at_);
+  if (!queue_.empty() && !pushing()) at = std::min(at, flush_at_);
   if (surplus_releasable()) at = std::min(at, pacing_.surplus_at());
   return at;
 }

@@ -1,5 +1,6 @@
 // The BOSH engine: XEP-0124 and the BOSH side of XEP-0206 for one session, as a pure state machine (PROTOCOL 0.2 and
-// all B- and X- rules but B-180...B-187). The contract is in xmpp/binding.hpp.
+// all B- and X- rules but B-180...B-187). The contract is in xmpp/binding.hpp. Where it was offered a client may read
+// the session by a push stream instead (V- rules of docs/PROTOCOLS.md); its requests are answered at once then.
 //
 // It composes: RidWindow (order, repeats, gaps), AckLedger (who has what), KeyChain, Pacing (hold, wait, overactivity).
 // It deliberately does not know HTTP, sockets, TLS, other sessions or how to reach the server.
@@ -16,6 +17,7 @@
 #include "bosh/body.hpp"
 #include "bosh/client_queue.hpp"
 #include "bosh/condition.hpp"
+#include "bosh/event_stream.hpp"
 #include "bosh/key_chain.hpp"
 #include "bosh/pacing.hpp"
 #include "bosh/policy.hpp"
@@ -66,7 +68,8 @@ struct Identity {
 
 // For the one log line of a session's end, and for metrics later.
 struct Counters {
-  std::uint64_t requests = 0, repeats = 0, to_server = 0, to_client = 0;  // the last two: elements forwarded
+  std::uint64_t requests = 0, to_server = 0, to_client = 0;  // the last two: elements forwarded
+  std::uint32_t repeats = 0;
   std::uint32_t altered_repeats = 0;  // repeats whose bytes were others than the first time (B-145)
 };
 
@@ -90,6 +93,15 @@ class Engine {
   void on_create(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   // Instead of it: the stream stands, is logged in and bound, and the client is told sid and rid by other ways.
   void hand_over(const HandOver& what, xmpp::Instant now, xmpp::Actions& out);
+  // Before on_create(): the client may read by a push stream. `token`: of the address where, minted by the shell.
+  void offer_stream(std::string token);
+  // Empty: there is no stream to be read (any more).
+  [[nodiscard]] std::string_view stream_token() const;
+  // Somebody who has the token comes to read.
+  void on_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out);
+  void on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now, xmpp::Actions& out);
+  void on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out);
+
   // Every later request of this sid.
   void on_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   // The connection of an unanswered request is gone (rule 8 of PROTOCOL 0.2). Unknown ids are ignored. For a request
@@ -110,11 +122,12 @@ class Engine {
   // S-004: all requests of a session have the syntax of its first one; the shell sees to that.
   [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
   // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
-  [[nodiscard]] std::size_t held_bytes() const { return queue_.bytes() + window_.held_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   struct Greeting;   // what only the creation answer says; gone once it is given
   struct Tombstone;  // exists once the session is over
+  struct Push;       // exists where push streams are offered
 
   // ---- engine.cpp: the life of a request
   struct Incoming {
@@ -161,6 +174,18 @@ class Engine {
   [[nodiscard]] std::string stream_attributes();
   void resolve_dead(xmpp::Instant now);
   void after_answer(xmpp::Instant now, xmpp::Actions& out);
+  void resume_server(xmpp::Actions& out);
+
+  // ---- engine_push.cpp: the session as a stream
+  [[nodiscard]] bool pushing() const;  // what is for the client goes to a stream, whether somebody reads it or not
+  [[nodiscard]] bool reading() const;  // somebody does
+  [[nodiscard]] bool is_push_news(const Body& body) const;
+  [[nodiscard]] std::uint64_t answered_elements() const;
+  void prove(xmpp::Actions& out);
+  void leave_stream(xmpp::Instant now, xmpp::Actions& out);
+  void give_events(xmpp::Instant now, xmpp::Actions& out);
+  void send_events(std::string_view bytes, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] xmpp::Instant stream_deadline() const;
 
   // ---- engine_end.cpp: the end, and the time after it
   struct Ending {
@@ -173,6 +198,7 @@ class Engine {
     everyone,  // the gap timer: all of them (B-124)
     nobody,    // the client is gone (XEP-0124 10)
   };
+  void end_stream(const Ending& ending, xmpp::Instant now, xmpp::Actions& out);  // in engine_push.cpp
   void end_with(const Ending& ending, Told who, Rid culprit, xmpp::Instant now, xmpp::Actions& out);
   void end_by_request(const Ending& ending, xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
   void end_by_client(xmpp::Instant now, xmpp::Actions& out);
@@ -204,6 +230,7 @@ class Engine {
   std::unique_ptr<ScriptStream> script_;             // null: pure syntax
   std::unique_ptr<Greeting> greeting_;
   std::unique_ptr<Tombstone> tombstone_;
+  std::unique_ptr<Push> push_;  // null: no push streams
   Counters counters_;
   xmpp::Instant idle_since_ = xmpp::never;  // no request is held on a living connection
   xmpp::Instant flush_at_ = xmpp::never;    // what waits for the client is due (B-066)

@@ -53,6 +53,7 @@ void Engine::end_by_server(const Ending& ending, std::string_view stream_error, 
   open_tombstone(ending, now);
   tombstone_->told = false;
   tombstone_->stream_error = stream_error;
+  end_stream(ending, now, out);
   tell(now, out);
   // Ahead of a gap, with nobody behind it: the first of them is the oldest.
   for (const Future& future : window_.futures()) {
@@ -116,7 +117,7 @@ std::string Engine::last_words() {
 void Engine::finish_oldest(xmpp::Instant now, xmpp::Actions& out) {
   Exchange& exchange = window_.oldest();
   if (exchange.alive) reply_again(exchange.request, exchange, out);
-  exchange.delivered = ledger_.handed_out();
+  exchange.delivered = answered_elements();
   exchange.at = now;
   window_.oldest_is_answered();
   window_.trim(client_acks_, ledger_.proven());
@@ -129,6 +130,7 @@ void Engine::end_with(const Ending& ending, Told teller, Rid culprit, xmpp::Inst
   open_tombstone(ending, now);
   tombstone_->told = true;
   tombstone_->vanished = teller == Told::nobody;
+  end_stream(ending, now, out);
   while (window_.held() > 0) {
     Exchange& exchange = window_.oldest();
     exchange.terminal = true;
@@ -152,6 +154,7 @@ void Engine::end_by_request(const Ending& ending, xmpp::RequestId request, Rid r
   bounce_queue(out);
   open_tombstone(ending, now);
   tombstone_->told = true;
+  end_stream(ending, now, out);
   bool open = true;
   const auto answer_it = [&] {
     if (open) reply_terminal(request, ending.condition, out);
@@ -175,7 +178,8 @@ void Engine::end_by_request(const Ending& ending, xmpp::RequestId request, Rid r
 void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
   const Ending ending{EndReason::client_terminated, Condition::none, "terminate"};
   while (window_.held() > 1 && !window_.oldest().alive) resolve_dead(now);
-  const ClientQueue::Batch batch = queue_.empty() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
+  const ClientQueue::Batch batch =
+      queue_.empty() || pushing() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
   Exchange& oldest = window_.oldest();
   oldest.terminal = true;
   if (batch.entries > 0) {
@@ -190,6 +194,7 @@ void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
   bounce_queue(out);
   open_tombstone(ending, now);
   tombstone_->told = true;
+  end_stream(ending, now, out);
   while (window_.held() > 0) finish_oldest(now, out);
   for (const Future& future : window_.futures())
     if (future.alive) reply(future.request, 200, empty_body, out);

@@ -139,7 +139,7 @@ void Engine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Action
 }
 
 void Engine::check_queue(xmpp::Instant now, xmpp::Actions& out) {
-  if (window_.any_alive()) {
+  if (window_.any_alive() || reading()) {
     flush_at_ = now;
     settle(now, out);
   }
@@ -167,7 +167,8 @@ void Engine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
 // The end of every input: what is due now is done now.
 void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
   if (tombstone_) return;
-  if (window_.any_alive() && restart_.implied_at(policy_->implied_restart) <= now) send_header({}, out);
+  if ((window_.any_alive() || reading()) && restart_.implied_at(policy_->implied_restart) <= now) send_header({}, out);
+  if (reading()) give_events(now, out);
   while (window_.held() > 0) {
     if (!window_.oldest().alive) {
       if (window_.held() == 1) break;
@@ -183,8 +184,10 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
 
 bool Engine::due(xmpp::Instant now) const {
   if (greeting_) return creation_due(now);
+  if (pushing() && !congested_) return true;  // V-004
   if (window_.first_held() < release_below_ || report_ != 0 || authid_ || tell_version_) return true;
-  if (!queue_.empty() && flush_at_ <= now) return true;
+  if (push_ && push_->tell) return true;
+  if (!queue_.empty() && flush_at_ <= now && !pushing()) return true;
   if (pacing_.held_until(window_.earliest_arrival()) <= now) return true;
   return surplus_releasable() && pacing_.surplus_at() <= now;
 }
@@ -211,11 +214,12 @@ void Engine::answer_oldest(xmpp::Instant now, xmpp::Actions& out) {
   const Rid rid = window_.first_held();
   Exchange& exchange = window_.oldest();
   const ClientQueue::Batch batch =
-      exchange.pause || queue_.empty() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
+      exchange.pause || queue_.empty() || pushing() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
   const bool with_payload = batch.entries > 0;
   if (batch.sasl_success) restart_.success_handed_out(now);
   counters_.to_client += batch.entries;
-  exchange.delivered = ledger_.hand_out(batch.counted);
+  ledger_.hand_out(batch.counted);
+  exchange.delivered = answered_elements();
   exchange.answer = make_answer(batch, rid, now);
   reply_again(exchange.request, exchange, out);
   exchange.at = now;
@@ -227,7 +231,7 @@ void Engine::answer_oldest(xmpp::Instant now, xmpp::Actions& out) {
 std::string Engine::make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now) {
   Head head;
   std::string attributes;
-  if (greeting_ || authid_ || tell_version_) attributes = stream_attributes();
+  if (greeting_ || authid_ || tell_version_ || (push_ && push_->tell)) attributes = stream_attributes();
   head.attributes = attributes;
   head.declare_stream = batch.features || greeting_ != nullptr;
   if (server_acks_ && (greeting_ || window_.expected() - 1 != rid)) head.ack = window_.expected() - 1;  // B-081, B-082
@@ -267,13 +271,18 @@ std::string Engine::stream_attributes() {
   if (greeting_) append_attribute(text, "xmpp:restartlogic", "true");
   if (version || greeting_) append_attribute(text, "xmlns:xmpp", "urn:xmpp:xbosh");
   tell_version_ = false;
+  if (push_ && push_->tell) {
+    append_attribute(text, "xmlns:push", push_namespace);
+    append_attribute(text, "push:stream", push_->token);
+    push_->tell = false;
+  }
   return text;
 }
 
 // Rule 8: its connection died, and a newer request shows that it will not come again for its answer.
 void Engine::resolve_dead(xmpp::Instant now) {
   Exchange& exchange = window_.oldest();
-  exchange.delivered = ledger_.handed_out();
+  exchange.delivered = answered_elements();
   exchange.at = now;
   window_.oldest_is_answered();
   pacing_.no_longer(window_.held());
@@ -285,11 +294,14 @@ void Engine::after_answer(xmpp::Instant now, xmpp::Actions& out) {
   window_.trim(client_acks_, ledger_.proven());
   window_.drop_text_above(policy_->max_cached_bytes);
   if (queue_.empty()) flush_at_ = xmpp::never;
-  if (server_paused_ && queue_.bytes() <= policy_->queue_low) {
-    server_paused_ = false;
-    out.list.emplace_back(xmpp::ResumeServer{});
-  }
+  resume_server(out);
   note_idle(now);
+}
+
+void Engine::resume_server(xmpp::Actions& out) {
+  if (!server_paused_ || queue_.bytes() > policy_->queue_low) return;
+  server_paused_ = false;
+  out.list.emplace_back(xmpp::ResumeServer{});
 }
 
 }  // namespace bosh

@@ -1,11 +1,14 @@
-// The two parts of an Engine that exist only in a phase of its life; private to the engine's source files.
+// The parts of an Engine that exist only in a phase of its life, or only if the policy wants them; private to the
+// engine's source files.
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "bosh/engine.hpp"
+#include "bosh/event_stream.hpp"
 
 namespace bosh {
 
@@ -26,6 +29,14 @@ struct Engine::Tombstone {
   bool told;      // the client has the condition, or is not to have it
   bool vanished;  // ended by inactivity: late requests see no session at all (XEP-0124 10)
   std::string stream_error;
+};
+
+// Where push streams are offered.
+struct Engine::Push {
+  std::string token;
+  bool tell = false;                  // the client has asked for the token
+  std::uint64_t next = 1;             // number of the next event, while `events` is not there
+  std::optional<EventStream> events;  // there: the client reads a stream, or is about to come back to it
 };
 
 // Not cryptographic: it tells a retransmission from something else under the same rid (B-145), and where that matters

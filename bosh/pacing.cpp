@@ -42,8 +42,8 @@ Pacing::Verdict Pacing::arrived(const Arrival& arrival, xmpp::Instant now) {
 bool Pacing::too_frequent(const Arrival& arrival, xmpp::Instant now) const {
   // B-103: polling=0 is "as fast as it likes".
   if (!arrival.empty || policy_->polling == 0 || now - previous_at_ >= seconds(policy_->polling)) return false;
-  if (polling()) return previous_empty_ && !answered_with_payload_;  // B-102
-  return arrival.unanswered == requests_;                            // B-113
+  if (polling() || arrival.streaming) return previous_empty_ && !answered_with_payload_;  // B-102
+  return arrival.unanswered == requests_;                                                 // B-113
 }
 
 bool Pacing::spend(xmpp::Instant now) {

@@ -29,6 +29,7 @@ class Pacing {
     bool empty;              // no payload, and nothing else that B-114 names
     bool exempt;             // pause or terminate
     std::size_t unanswered;  // requests not answered, this one included
+    bool streaming = false;  // requests are answered at once because the client reads by other ways (V-004)
   };
   // A new request, in rid order (B-102, B-110, B-113).
   [[nodiscard]] Verdict arrived(const Arrival& arrival, xmpp::Instant now);

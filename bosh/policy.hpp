@@ -12,6 +12,15 @@ namespace bosh {
 
 enum class LegacyErrors : std::uint8_t { automatic, always, never };  // B-171
 
+// Push streams (docs/PROTOCOLS.md, V-001 ... V-009).
+struct PushPolicy {
+  bool enabled = false;
+  xmpp::Duration keep_alive = std::chrono::seconds(15);
+  xmpp::Duration max_stream_time = std::chrono::minutes(5);  // of one connection: who comes back is alive
+  std::size_t max_stream_bytes = 1024 * 1024;                // likewise: what browsers keep of an endless answer
+  std::size_t max_unproven_bytes = 128 * 1024;               // given and not shown to have arrived
+};
+
 struct Policy {
   std::uint32_t default_wait = 60;  // seconds; what an absent `wait` means, before the clamp
   std::uint32_t max_wait = 55;      // seconds
@@ -41,6 +50,7 @@ struct Policy {
   bool local_session = true;         // answer the session iq of RFC 3921 where the server no longer knows it
   LegacyErrors legacy_errors = LegacyErrors::automatic;
   std::vector<std::string> content_types = {"text/xml", "application/xml", "text/plain"};  // B-034
+  PushPolicy push;
   bool script_syntax = false;       // XEP-0252, for who asks by GET
   bool offer_gzip_requests = true;  // accept='deflate,gzip' in the creation answer (H-008)
 };

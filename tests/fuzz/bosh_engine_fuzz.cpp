@@ -6,8 +6,6 @@
 //   open requests and bytes kept are bounded; after on_time() the deadline lies ahead; after the end there is silence.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
@@ -18,39 +16,19 @@
 
 #include "bosh/engine.hpp"
 #include "bosh/response.hpp"
+#include "tests/fuzz/steps.hpp"
 
 namespace {
 
 using bosh::Rid;
+using fuzz::Input;
+using fuzz::trace;
 using xmpp::RequestId;
 using xmpp::StanzaKind;
 
 [[noreturn]] void complain(const char* what, std::string_view more = {}) {
-  std::fprintf(stderr, "%s: %.*s\n", what, static_cast<int>(more.size()), more.data());
-  std::abort();
+  fuzz::complain(what, more);
 }
-
-// POSTERN_FUZZ_TRACE=1 shows what happened, for whoever looks at a finding.
-const bool tracing = std::getenv("POSTERN_FUZZ_TRACE") != nullptr;
-
-void trace(const char* what, std::uint64_t number, std::string_view more = {}) {
-  if (tracing)
-    std::fprintf(stderr, "%s %llu %.*s\n", what, static_cast<unsigned long long>(number), static_cast<int>(more.size()),
-                 more.data());
-}
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
-  [[nodiscard]] bool more() const { return at_ < size_; }
-  std::uint8_t byte() { return at_ < size_ ? data_[at_++] : std::uint8_t{0}; }
-  unsigned below(unsigned n) { return byte() % n; }
-  bool flag() { return (byte() & 1) != 0; }
-
- private:
-  const std::uint8_t* data_;
-  std::size_t size_, at_ = 0;
-};
 
 // The numbers behind a mark in a text, in their order.
 std::vector<std::uint64_t> serials(std::string_view text, std::string_view mark) {

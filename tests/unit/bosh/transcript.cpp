@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <sstream>
 
 #include "bosh/key_chain.hpp"
 #include "bosh/response.hpp"
@@ -106,7 +107,8 @@ std::vector<std::string> Transcript::play(std::string_view script) {
 }
 
 bool Transcript::is_input(std::string_view line) {
-  for (const std::string_view start : {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING"})
+  for (const std::string_view start :
+       {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING", "STREAM", "UNSENT", "LOST"})
     if (line.starts_with(start)) return true;
   return false;
 }
@@ -142,6 +144,8 @@ std::vector<std::string> Transcript::input(std::string_view line) {
     advance(trimmed(line.substr(3)));
   } else if (line.starts_with("CLOSE")) {
     engine_->close(reason_of(trimmed(line.substr(5))), "test", now_, actions_);
+  } else if (line.starts_with("STREAM") || line.starts_with("UNSENT") || line.starts_with("LOST")) {
+    reader(line);
   } else if (line.starts_with("CONGESTED")) {
     engine_->congested(true, now_, actions_);
   } else {
@@ -160,6 +164,7 @@ void Transcript::request(std::string_view line) {
     document = rest;
   } else {
     document = "<body rid='" + rid + "' xmlns='http://jabber.org/protocol/httpbind' xmlns:xmpp='urn:xmpp:xbosh'";
+    if (policy.push.enabled) document += " xmlns:push='urn:x-postern:push'";
     if (engine_) document += " sid='s'";
     if (rest.starts_with("[")) {
       document.append(" ").append(rest.substr(1, rest.find(']') - 1));
@@ -190,7 +195,27 @@ void Transcript::create(xmpp::RequestId id, const Body& body) {
   engine_.emplace(
       policy, std::get<Creation>(read),
       Identity{"the-sid", "example.org", script_ ? std::make_unique<ScriptStream>(pool_, limits_) : nullptr}, now_);
+  if (policy.push.enabled) engine_->offer_stream("token");
   engine_->on_create(id, body, now_, actions_);
+}
+
+void Transcript::reader(std::string_view line) {
+  std::istringstream words{std::string(line)};
+  std::string what, name;
+  std::uint64_t number = 0;
+  words >> what >> name;
+  const bool numbered = !(words >> number).fail();
+  if (what == "STREAM") readers_[name] = static_cast<xmpp::ConnectionRef>(readers_.size() + 1);
+  const xmpp::ConnectionRef ref = readers_[name];
+  if (what == "STREAM") {
+    StreamWish wish{ref, EventFormat::sse, "nonce", std::nullopt};
+    if (numbered) wish.last = number;
+    engine_->on_stream(wish, now_, actions_);
+  } else if (what == "UNSENT") {
+    engine_->on_unsent(ref, number, now_, actions_);
+  } else {
+    engine_->on_lost(ref, now_, actions_);
+  }
 }
 
 void Transcript::from_server(std::string_view text, bool more) {
@@ -232,7 +257,12 @@ std::string Transcript::label(xmpp::RequestId id) const {
 std::string Transcript::render(const xmpp::Reply& reply) const {
   std::string line = "G>" + label(reply.request) + " ";
   if (reply.status != 200) line += std::to_string(reply.status) + " ";
-  const std::string body = script_ ? from_script(reply) : std::string(reply.body);
+  return line + shape(script_ ? from_script(reply) : std::string(reply.body));
+}
+
+std::string Transcript::shape(std::string_view text) {
+  const std::string body(text);
+  std::string line;
   if (body == empty_body) return line + "empty";
   if (!body.starts_with("<body")) return line + "NO BODY " + body;
   const auto end = body.find('>');
@@ -247,6 +277,28 @@ std::string Transcript::render(const xmpp::Reply& reply) const {
     payload.erase(payload.size() - 7);
   }
   return line + attributes + (attributes.empty() || payload.empty() ? "" : " ") + payload;
+}
+
+std::string Transcript::label(xmpp::ConnectionRef ref) const {
+  for (const auto& [name, known] : readers_)
+    if (known == ref) return name;
+  return "?";
+}
+
+// As a browser reads it: comments are dropped, data and id belong to an event that ends with an empty line.
+void Transcript::render(const xmpp::Push& push, std::vector<std::string>& lines) const {
+  std::string id, name, data;
+  std::istringstream in{std::string(push.bytes)};
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("id: ")) id = line.substr(4);
+    if (line.starts_with("event: ")) name = line.substr(7);
+    if (line.starts_with("data: ")) data += (data.empty() ? "" : "\n") + line.substr(6);
+    if (!line.empty() || data.empty()) continue;
+    lines.push_back("E>" + label(push.connection) + " " + (name.empty() ? id + " " + shape(data) : name));
+    name.clear();
+    data.clear();
+  }
+  EXPECT_TRUE(data.empty()) << "an event that does not end: " << push.bytes;
 }
 
 // What xmpp::bounce() makes of a stanza is its own business; here it matters which one it was.
@@ -264,6 +316,10 @@ std::vector<std::string> Transcript::rendered() {
       lines.push_back("U> " + without_client_namespace(to_server->bytes));
     } else if (const auto* undeliverable = std::get_if<xmpp::Undeliverable>(&action)) {
       lines.push_back(render(*undeliverable));
+    } else if (const auto* push = std::get_if<xmpp::Push>(&action)) {
+      render(*push, lines);
+    } else if (const auto* close = std::get_if<xmpp::CloseConnection>(&action)) {
+      lines.push_back("BYE " + label(close->connection));
     } else if (const auto* reply = std::get_if<xmpp::Reply>(&action)) {
       EXPECT_EQ(++replies_[reply->request], 1) << "second reply to " << label(reply->request);
       lines.push_back(render(*reply));

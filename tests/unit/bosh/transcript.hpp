@@ -10,9 +10,12 @@
 //   at 55s, at 1500ms           time goes on to that moment since the start, stopping at every deadline
 //   CLOSE server_lost           the shell ends the session
 //   CONGESTED, FLOWING          the server does not, does again read
+//   STREAM a [7]                a reader comes for the push stream, who has the events up to 7
+//   UNSENT a 100, LOST a        so much of what was pushed to it has not left; its connection is gone
 // and what the engine does about it, in its order, each on a line:
 //   G>10 empty | G>10 <message/> | G>10 [type='terminate'] <message/> | G>10 404 [...]    (status 200 is not written)
 //   U> <message/>   BOUNCE message id   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]
+//   E>a 8 <message/> | E>a ready (alive, moved)   BYE a
 //   FORGET REFUSED bad-request                 the creation request was refused BAD bad-request                     the
 //   body could not be read, and the engine never saw it
 // xmlns='jabber:client' and blank lines are left out, text behind '#' is a remark.
@@ -57,6 +60,10 @@ class Transcript {
   void create(xmpp::RequestId id, const Body& body);
   void from_server(std::string_view text, bool more);
   void advance(std::string_view until);
+  void reader(std::string_view line);
+  [[nodiscard]] std::string label(xmpp::ConnectionRef ref) const;
+  void render(const xmpp::Push& push, std::vector<std::string>& lines) const;
+  [[nodiscard]] static std::string shape(std::string_view body);
   [[nodiscard]] std::vector<std::string> rendered();
   [[nodiscard]] std::string label(xmpp::RequestId id) const;
   [[nodiscard]] std::string render(const xmpp::Reply& reply) const;
@@ -72,6 +79,7 @@ class Transcript {
   std::vector<std::string> extra_;  // lines that are no actions
   std::map<std::string, xmpp::RequestId, std::less<>> ids_;
   std::map<xmpp::RequestId, std::string> labels_;
+  std::map<std::string, xmpp::ConnectionRef, std::less<>> readers_;
   std::map<xmpp::RequestId, int> replies_;
   xmpp::Instant start_, now_;
   std::uint64_t next_id_ = 1;
