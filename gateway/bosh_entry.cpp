@@ -12,6 +12,7 @@
 #include "gateway/client_of.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/log.hpp"
+#include "gateway/push_entry.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/session_table.hpp"
 #include "gateway/shard.hpp"
@@ -139,6 +140,7 @@ class BoshEntry {
                                                        SessionOrigin{client.address, client.secure}});
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::Engine>([&](bosh::Engine& created, xmpp::Instant now, xmpp::Actions& out) {
+      if (config.bosh.push.enabled) created.offer_stream(mint_stream_token(shard_.index(), host.id()));
       created.on_create(request_.id, body, now, out);
     });
   }

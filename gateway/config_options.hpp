@@ -157,6 +157,11 @@ void visit(Visitor& v, bosh::Policy& c) {
   v.texts("content_types", c.content_types);
   v.flag("offer_gzip_requests", c.offer_gzip_requests);
   v.flag("script_syntax", c.script_syntax);
+  v.flag("push_streams", c.push.enabled);
+  v.time("push_keep_alive", c.push.keep_alive, seconds(1), minutes(5));
+  v.time("push_max_time", c.push.max_stream_time, seconds(10), hours(24));
+  v.bytes("push_max_bytes", c.push.max_stream_bytes, 16 * kib, 256 * mib);
+  v.bytes("push_unproven_bytes", c.push.max_unproven_bytes, 4 * kib, 64 * mib);
 }
 
 template <class Visitor>

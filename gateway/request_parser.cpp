@@ -68,6 +68,8 @@ void note_unnumbered(RequestHead& head, std::string_view name, std::string_view 
     head.forwarded = true;
   } else if (iequals(name, "Sec-Fetch-Site")) {
     head.sec_fetch_site = value;
+  } else if (iequals(name, "Last-Event-ID")) {
+    head.last_event_id = value;
   }
 }
 

@@ -43,6 +43,7 @@ struct RequestHead {
   // For the chat without scripts only.
   std::string cookie, accept_language, sec_fetch_site;
   std::string authorization;  // of a site's back end
+  std::string last_event_id;  // of whoever comes back to a push stream
   bool form = false;          // the body is application/x-www-form-urlencoded
   // The body is not collected here (see StreamedBody): its type, and its length where the header says it.
   bool streamed = false;

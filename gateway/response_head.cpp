@@ -62,6 +62,14 @@ std::string_view reason_phrase(std::uint16_t status) {
   }
 }
 
+std::string endless_head(std::string_view content_type, std::string_view fields) {
+  std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
+  out.append(content_type).append("\r\nConnection: close\r\n").append(fields);
+  return out.append(
+      "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
+      "X-Content-Type-Options: nosniff\r\n\r\n");
+}
+
 void write_response_head(std::string& out, const ResponseHead& head) {
   out += "HTTP/1.1 ";
   append_number(out, head.status);

@@ -1,5 +1,5 @@
-// The head of an HTTP/1.1 response as bytes: always an exact Content-Length (PROTOCOL H-003), never sniffed, and never
-// cached unless the answer is a file (H-019). Pure formatting.
+// The head of an HTTP/1.1 response as bytes: always an exact Content-Length (PROTOCOL H-003), never sniffed, unless
+// it has no end, and never cached unless the answer is a file (H-019). Pure formatting.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,5 +22,9 @@ struct ResponseHead {
 
 [[nodiscard]] std::string_view reason_phrase(std::uint16_t status);
 void write_response_head(std::string& out, const ResponseHead& head);
+
+// Of a response without end (PushConnection). No length and no chunks: where a connection ends without the last chunk,
+// Chromium never loads a page anew (Z-002). Stations on the way are told not to gather and not to compress it.
+[[nodiscard]] std::string endless_head(std::string_view content_type, std::string_view fields);
 
 }  // namespace gateway

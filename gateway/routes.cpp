@@ -9,6 +9,7 @@
 #include "gateway/log.hpp"
 #include "gateway/poll_entry.hpp"
 #include "gateway/prebind_entry.hpp"
+#include "gateway/push_entry.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_entry.hpp"
 #include "gateway/web_upload.hpp"
@@ -176,6 +177,10 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
       return connection.answer(sequence_of(request.id), answer);
     }
     const std::string_view query = query_of(request.head.target);
+    if (method == Method::get && endpoint == Endpoint::bosh && is_push_query(query)) {
+      if (shard.config().bosh.push.enabled) return serve_push_stream(shard, connection, request, query);
+      return say(connection, request, 404, "Push streams are not switched on.\n");
+    }
     if (method == Method::get && endpoint == Endpoint::bosh && bosh::looks_like_script_query(query)) {
       if (shard.config().bosh.script_syntax) return serve_bosh_script(shard, connection, request, query);
       return say(connection, request, 404, "The script syntax of BOSH is not switched on.\n");  // S-005

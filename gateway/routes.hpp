@@ -1,5 +1,6 @@
 // From a request to who answers it: the paths, the methods, and what a BOSH request needs before a session sees it
-// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201, D-001...D-005, W-002). Holds no state of a request or session.
+// (PROTOCOL H-004...H-020, B-020...B-030, B-170, B-201, D-001...D-005, W-002, V-002). Holds no state of a request or
+// session.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
 
 namespace gateway {
@@ -111,22 +112,16 @@ void answer_expired(Visit& visit, PageKind kind) {
 }
 
 std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base) {
-  std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
-  out.append(page_type);
   // Refresh waits for the end of the response, so it is the way back after a cut; it names the page, because one whose
-  // address has a fragment (#end) would only scroll. No length and no chunks: where a connection ends without the last
-  // chunk, Chromium never loads anew.
-  out.append("\r\nConnection: close\r\nRefresh: 2;url=").append(self);
-  out +=
-      "\r\nCache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
-      "X-Content-Type-Options: nosniff\r\n";
-  out.append(shared_fields(base));
-  out += "Content-Security-Policy: default-src 'none'; style-src 'self' 'nonce-";
-  out.append(nonce);
-  out +=
+  // address has a fragment (#end) would only scroll.
+  std::string fields = "Refresh: 2;url=";
+  fields.append(self).append("\r\n").append(shared_fields(base));
+  fields += "Content-Security-Policy: default-src 'none'; style-src 'self' 'nonce-";
+  fields.append(nonce);
+  fields +=
       "'; img-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'\r\n"
-      "X-Frame-Options: SAMEORIGIN\r\n\r\n";
-  return out;
+      "X-Frame-Options: SAMEORIGIN\r\n";
+  return endless_head(page_type, fields);
 }
 
 }  // namespace gateway

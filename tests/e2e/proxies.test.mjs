@@ -16,10 +16,12 @@ import { Nginx } from './lib/nginx.mjs';
 import { postern_binary, start_postern } from './lib/postern.mjs';
 import { assert_empty, from_server, message, texts_in } from './lib/probe.mjs';
 import { run } from './lib/process.mjs';
+import { asking, PushReader, token_of } from './lib/push_reader.mjs';
 import { exchange, HttpConnection, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { StropheNode } from './lib/strophe.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { deadline } from './lib/wait.mjs';
 import { open_element, WebSocketClient } from './lib/websocket.mjs';
 
 const proxies = { nginx: Nginx, haproxy: Haproxy, apache: Apache, caddy: Caddy };
@@ -195,7 +197,7 @@ for (const [name, Proxy] of Object.entries(proxies)) {
       world.fake = await FakeServer.start({ on_element: answer_sasl });
       world.postern = await start_postern({ threads: 1, server: { trusted_proxies: ['127.0.0.1'] },
         domains: [{ name: 'postern.test', server: `127.0.0.1:${world.fake.port}`, tls: 'none' }],
-        limits: { max_sessions_per_address: 2 } });
+        limits: { max_sessions_per_address: 2 }, bosh: { push_streams: true } });
       world.proxy = await Proxy.recommended(world.postern.port, tls);
     });
     after(() => stop_all(world.proxy, world.postern, world.fake));
@@ -212,6 +214,18 @@ for (const [name, Proxy] of Object.entries(proxies)) {
         { connection: via('127.0.0.21') });
       assert.match(page.text, /127\.0\.0\.21/);
       assert.match(page.text, /https/);
+    });
+
+    it('a push stream flows, and its end arrives (V-013)', async () => {
+      const [session, stream] = await Promise.all([BoshSession.create(world.proxy.port, { ...via('127.0.0.25'), attributes: asking }), world.fake.accept()]);
+      const reader = await PushReader.open(world.proxy.port, token_of(session.created),
+        { tls: world.client_tls, version: '1.0', fields: { Host: 'chat.example.org' } });
+      for (const text of ['one', 'two']) {
+        stream.send(from_server(text));
+        await reader.event(({ xml }) => xml.includes(text), 5000);
+      }
+      await session.ask({ attributes: { type: 'terminate' } });
+      await deadline(reader.closed, 5000, 'the end is passed on');
     });
 
     it('a WebSocket goes through: handshake, messages, the address of the client, its loss', async () => {
