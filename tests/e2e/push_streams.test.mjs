@@ -151,8 +151,8 @@ describe('push streams, by hand', () => {
     assert.equal(reader.head.fields['access-control-allow-origin'], undefined);
     const hostile = `</script><script>alert(1)</script><!-- "); \\ \u2028 \u2029 ' é 😀`;
     stream.send(message('h', hostile.replace(/[<>&]/g, (c) => `&#${c.charCodeAt(0)};`)));
-    stream.send(`<message from='bob@postern.test' id='c'><body><![CDATA[</script><!--]]></body></message>`);
     assert.equal((await reader.event()).body.children[0].children[0].text, hostile);
+    stream.send(`<message from='bob@postern.test' id='c'><body><![CDATA[</script><!--]]></body></message>`);
     assert.equal((await reader.event()).body.children[0].children[0].text, '</script><!--');
     const other = await read(token, { as: 'frame' });
     assert.notEqual(other.nonce, reader.nonce);

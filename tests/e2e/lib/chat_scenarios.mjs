@@ -34,18 +34,21 @@ export const bindings = {
   BOSH: { url: (gateway) => gateway.url, resumes: true, lost: ['connfail'] },
   WebSocket: { url: (gateway) => gateway.websocket_url, resumes: false, lost: ['connfail', 'error'] },
 };
+// With webclient/strophe, and only where a test asks for it.
+export const push_binding = { name: 'a push stream', url: (gateway) => ({ bosh: gateway.url }), resumes: true, lost: ['connfail'],
+  settings: { bosh: { push_streams: true } } };
 
 // `open(url)` gives a client as lib/strophe.mjs and lib/chromium.mjs make them.
 export function chat_scenarios({ client_name, kind, open, features = {}, binding = 'BOSH' }) {
-  describe(`${client_name} over ${binding} to ${kind.server_name}`, () => {
-    const world = { kind, binding: bindings[binding] };
+  describe(`${client_name} over ${binding.name ?? binding} to ${kind.server_name}`, () => {
+    const world = { kind, binding: bindings[binding] ?? binding };
     let client;
 
     before(async () => {
       const authority = await Authority.create();
       world.tls = await authority.good('postern.test', 'rooms.postern.test');
       world.server = await kind.start({ tls: world.tls });
-      world.gateway = await start_gateway(world.server);
+      world.gateway = await start_gateway(world.server, world.binding.settings);
       world.buddy = await Buddy.connect(world.server, 'bob');
       world.buddy.presence({ status: 'here' });
       await world.buddy.event('presence', (event) => event.from === world.buddy.jid);

@@ -40,12 +40,13 @@ export class Chromium {
 class Tab {
   // What the network panel would show of the BOSH endpoint.
   watch() {
-    const ours = (request) => request.url() === this.url && request.method() === 'POST';
+    const url = this.url.bosh ?? this.url;
+    const ours = (request) => request.url() === url && request.method() === 'POST';
     this.page.on('request', (request) => ours(request) && this.requests.add(request));
     this.page.on('requestfinished', (request) => this.requests.delete(request));
     this.page.on('requestfailed', (request) => this.requests.delete(request));
     this.page.on('response', (response) => {
-      if (response.url() === this.url) this.answers.push({ status: response.status(), method: response.request().method() });
+      if (response.url() === url) this.answers.push({ status: response.status(), method: response.request().method() });
     });
     this.page.on('pageerror', (error) => this.events.push({ event: 'pageerror', text: error.message }));
     this.page.on('console', (entry) => {
@@ -57,11 +58,16 @@ class Tab {
     return this.page.evaluate(([name, list]) => void window.chat[name](...list), [method, args]);
   }
 
+  way() {
+    return this.page.evaluate(() => window.chat.way());
+  }
+
   connect(jid, password, options = {}) {
     return this.call('connect', this.url, jid, password, options);
   }
 
   async held_request() {
+    if (this.url.bosh) return void await this.page.waitForFunction(() => window.chat.connection._proto.stream);
     if (this.url.startsWith('ws')) return;
     await until(() => this.requests.size === 1, 5000, 'one request is held');
   }

@@ -125,6 +125,10 @@ class Tab {
     return this.evaluate(`void window.chat[${JSON.stringify(method)}](...${JSON.stringify(args)})`);
   }
 
+  way() {
+    return this.evaluate('window.chat.way()');
+  }
+
   connect(jid, password, options = {}) {
     return this.call('connect', this.url, jid, password, options);
   }

@@ -9,9 +9,12 @@ import { at_exit } from './cleanup.mjs';
 const pages = join(dirname(fileURLToPath(import.meta.url)), '..', 'pages');
 const strophe = join(dirname(createRequire(import.meta.url).resolve('strophe.js')), 'strophe.umd.min.js');
 
+const plugin = join(pages, '..', '..', '..', 'webclient', 'strophe', 'postern-push.js');
+
 export const files = {
   '/': ['text/html; charset=utf-8', join(pages, 'chat.html')],
   '/chat_client.js': ['text/javascript; charset=utf-8', join(pages, 'chat_client.js')],
+  '/postern-push.js': ['text/javascript; charset=utf-8', plugin],
   '/strophe.js': ['text/javascript; charset=utf-8', strophe],
 };
 

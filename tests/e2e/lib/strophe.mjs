@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 import { ChatClient } from '../pages/chat_client.js';
+import { EventSource } from './event_source.mjs';
 import { Mailbox, until } from './wait.mjs';
 import { Network, XMLHttpRequest } from './xhr.mjs';
 
@@ -27,11 +28,13 @@ class SessionStorage {
 }
 
 globalThis.XMLHttpRequest = XMLHttpRequest;
+globalThis.EventSource = EventSource;
 globalThis.sessionStorage = new SessionStorage();
 // A global of its own since Node 19.
 globalThis.crypto ??= webcrypto;
 
 const require = createRequire(import.meta.url);
+globalThis.PosternPush = require('../../../webclient/strophe/postern-push.js');
 const current = await import('strophe.js');
 
 // A script for browsers: hands its names to the object that `this` is.
@@ -81,6 +84,7 @@ export class StropheNode {
 
   // A poll that the gateway holds: sent, and not answered at once.
   async held_request() {
+    if (this.url.bosh) return until(() => this.client.connection._proto.stream, 5000, 'a stream is read');
     if (this.url.startsWith('ws')) return;
     await until(() => this.network.in_flight === 1, 5000, 'one request is held');
   }

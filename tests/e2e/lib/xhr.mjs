@@ -12,6 +12,7 @@ export class Network {
     this.http_agent = new http.Agent(options);
     this.https_agent = new https.Agent(options);
     this.open = new Set();
+    this.streams = new Set(); // sockets of EventSource
     this.sent = 0;
     this.answers = []; // {status, headers} of the last answers
     this.down = false;
@@ -28,6 +29,7 @@ export class Network {
       xhr.outgoing.destroy();
     }
     this.open.clear();
+    for (const source of [...this.streams]) source.close();
     this.http_agent.destroy();
     this.https_agent.destroy();
   }
@@ -35,6 +37,12 @@ export class Network {
   // The network breaks under the page: handlers see status 0.
   cut() {
     for (const xhr of [...this.open]) xhr.outgoing.destroy(new Error('connection cut by the test'));
+    for (const source of [...this.streams]) source.outgoing.destroy(new Error('connection cut by the test'));
+  }
+
+  // That of whoever calls.
+  static get current() {
+    return current.getStore();
   }
 
   // Whatever `act` starts, timers and callbacks included, uses this network.

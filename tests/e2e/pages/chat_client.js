@@ -18,7 +18,8 @@ export class ChatClient {
     const { Strophe } = this.library;
     const { mechanism, ...rest } = options;
     if (mechanism) rest.mechanisms = [Strophe[mechanism]];
-    this.connection = new Strophe.Connection(url, rest);
+    // More than one way in: what webclient/strophe makes of them.
+    this.connection = typeof url === 'object' ? globalThis.PosternPush.connect(Strophe, url, rest) : new Strophe.Connection(url, rest);
     this.connection.rawInput = (text) => this.emit({ event: 'in', text });
     this.connection.rawOutput = (text) => this.emit({ event: 'out', text });
   }
@@ -61,6 +62,11 @@ export class ChatClient {
   attach(url, { jid, sid, rid }, options = {}) {
     this.create(url, options);
     this.connection.attach(jid, sid, rid, (status, condition) => this.on_status(status, condition));
+  }
+
+  // How the client is connected just now: websocket, sse, frame, bosh.
+  way() {
+    return this.connection._proto.stream ?? this.connection.door;
   }
 
   disconnect() {
