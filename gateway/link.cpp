@@ -141,8 +141,7 @@ void Link::start_tls() {
 
 bool Link::prepare_handshake() {
   state_ = State::handshaking;
-  const ClientTls* const tls = setup_->tls_of(domain_);
-  SslPtr ssl = tls != nullptr ? tls->create(direct_tls_) : nullptr;
+  SslPtr ssl = setup_->tls_of(domain_).create(direct_tls_);
   if (ssl && stream_->start_tls(std::move(ssl))) return true;
   fail({xmpp::FaultKind::connection_failed, "TLS cannot be started"}, "out of memory");
   return false;

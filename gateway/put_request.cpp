@@ -124,7 +124,7 @@ void PutRequest::connected() {
   if (error != 0) return attempt_failed(std::strerror(error));
   if (!target_.secure) return up();
   state_ = State::handshaking;
-  SslPtr ssl = setup_->tls_of(domain_)->create_for_host(target_.host);
+  SslPtr ssl = setup_->tls_of(domain_).create_for_host(target_.host);
   if (!ssl || !stream_->start_tls(std::move(ssl))) return attempt_failed("TLS cannot be started");
   continue_handshake();
 }

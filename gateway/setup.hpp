@@ -16,8 +16,8 @@ struct Setup {
   Config config;
   Routes routes;
 
-  // `domain` is one of config.domains. Null for a domain that is never encrypted.
-  [[nodiscard]] const ClientTls* tls_of(const Domain& domain) const;
+  // `domain` is one of config.domains.
+  [[nodiscard]] const ClientTls& tls_of(const Domain& domain) const;
 
  private:
   std::vector<std::unique_ptr<ClientTls>> tls_;  // in the order of config.domains.all()

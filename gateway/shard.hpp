@@ -65,8 +65,8 @@ struct Moved {
 // The kinds of connections: what a slot of the shard holds. A new kind is constructed with (Shard&, ConnectionId,
 // AnyStream, const Peer&), says with writing() whether something unsent keeps a draining shard alive, reports its end
 // with connection_closed() and erase_connection_later(), and is named here. One whose binding pushes has
-//   std::size_t push(std::string_view)              takes one message or chunk, to be written at the end of the round;
-//                                                   returns what the peer has kept waiting by then, all in all
+//   std::size_t push(std::string_view)              takes one message or chunk, to be written now or at the end of
+//                                                   the round; returns what the peer keeps waiting, all in all
 //   void finish(std::uint16_t code)                 says good-bye once everything has left
 //   void pause(bool)                                stops and goes on reading from the client
 // and, where the binding asks for signs of life, ping(token).

@@ -156,8 +156,8 @@ void UploadConnection::send_file() {
   }
   auto target = put_target(upload->put_url, host->domain());
   if (!target) {
-    spdlog::info("file of {} not sent: upload_origins of {} does not have {}", peer_.address.to_string(),
-                 host->domain().name, webclient::origin_of(upload->put_url));
+    spdlog::info("file of {} not sent: upload_origins of {} does not have {}", wish_.from, host->domain().name,
+                 webclient::origin_of(upload->put_url));
     return conclude(Problem::upload_failed);
   }
   std::string head = "PUT " + target->path + " HTTP/1.1\r\nHost: " + target->authority +
@@ -195,7 +195,7 @@ void UploadConnection::on_put_done(std::uint16_t status, std::string_view troubl
   // An answer to half a file is none.
   if (problem == Problem::none && reader_->state() != Read::complete) problem = Problem::upload_failed;
   if (problem != Problem::none) {
-    spdlog::info("file of {} not sent: {}", peer_.address.to_string(),
+    spdlog::info("file of {} not sent: {}", wish_.from,
                  status == 0 ? std::string(trouble) : "the answer is " + std::to_string(status));
   }
   conclude(problem);

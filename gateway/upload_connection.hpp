@@ -33,6 +33,7 @@ struct UploadWish {
   std::string boundary;
   std::uint64_t length = 0;  // of the whole body
   std::string form;          // its path, for which the token was minted
+  std::string from;          // the browser's address, for the log
 };
 
 class UploadConnection final : public Timed, private Watcher, private PutOwner {

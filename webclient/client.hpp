@@ -7,8 +7,9 @@
 //               ▲            └────► binding ──────┘ │
 //               └──────── waiting (back-off) ◄──────┘ link lost
 //
-// OpenLink means: drop whatever link there is, connect (to location(), where that is allowed), and make a new
-// xmpp::Session. Deliberately without browsers, cookies, forms and files: the shell and pages have those.
+// OpenLink means: drop whatever link there is, connect, and make a new xmpp::Session. The `location` of XEP-0198 is not
+// followed (U-065): the server is where the operator says. Deliberately without browsers, cookies, forms and files: the
+// shell and pages have those.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -59,7 +60,6 @@ class Client {
   [[nodiscard]] xmpp::Instant deadline() const;
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
   // Where the server wants a resume to go; empty: to where the domain is.
-  [[nodiscard]] const std::string& location() const { return wire_.location(); }
   // The clock on the wall has been set.
   void set_clock(xmpp::Instant now, WallTime wall);
   // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.

@@ -257,7 +257,7 @@ void Client::on_management(xmpp::ElementView element, Turn& turn) {
   if (name == "r") return wire_.acknowledge(turn);
   if (name == "enabled") {
     const auto resume = element.attribute("resume");
-    return wire_.enabled(element.attribute("id"), resume == "true" || resume == "1", element.attribute("location"));
+    return wire_.enabled(element.attribute("id"), resume == "true" || resume == "1");
   }
   if (name == "failed") {
     wire_.forget_resume();

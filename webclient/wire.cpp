@@ -140,15 +140,13 @@ void Wire::enabling(Turn& turn) {
   ++stream_;
 }
 
-void Wire::enabled(std::string_view id, bool resumable, std::string_view location) {
+void Wire::enabled(std::string_view id, bool resumable) {
   handled_ = confirmed_ = 0;
   resume_id_ = resumable ? id : std::string_view();
-  location_ = location;
 }
 
 void Wire::forget_resume() {
   resume_id_.clear();
-  location_.clear();
   managed_ = false;
 }
 

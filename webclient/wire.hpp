@@ -86,11 +86,10 @@ class Wire {
   void link_down();
   [[nodiscard]] bool online() const { return online_; }
   void enabling(Turn& turn);  // <enable/> is on its way: what is sent from here on counts
-  void enabled(std::string_view id, bool resumable, std::string_view location);
+  void enabled(std::string_view id, bool resumable);
   void forget_resume();  // the server knows nothing of the old stream any more
   [[nodiscard]] bool managed() const { return managed_; }
   [[nodiscard]] bool resumable() const { return !resume_id_.empty(); }
-  [[nodiscard]] const std::string& location() const { return location_; }
   [[nodiscard]] std::string resume_request() const;
 
   // <resumed h/>: drops what has arrived, sends the rest. Nothing: h is impossible.
@@ -139,7 +138,7 @@ class Wire {
 
   std::deque<Kept> kept_;
   std::size_t kept_bytes_ = 0;
-  std::string resume_id_, location_;
+  std::string resume_id_;
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
   std::uint32_t stream_ = 0;                   // which one they count

@@ -91,6 +91,29 @@ for (const kind of servers) {
       assert.deepEqual(await texts('away'), numbered('away', 3));
     });
 
+    it('comes back when the way to its browser is cut: by itself after a good-bye, by its link after none', async () => {
+      const door = await Wire.to(world.gateway.listeners[0].port);
+      const outside = await Reader.open(browser, `http://127.0.0.1:${door.port}`);
+      await outside.log_in('alice', world.server.password('alice'));
+      await outside.open_chat('bob');
+      world.bob.message(alice(), 'all is well');
+      await outside.see_message('all is well');
+      door.hang_up();
+      world.bob.message(alice(), 'after the good-bye');
+      await outside.see_message('after the good-bye');
+      door.cut();
+      world.bob.message(alice(), 'while the way is cut');
+      await world.bob.roster(); // answered after it
+      door.mend();
+      assert.ok(await outside.find('stream', '.b', 'after the good-bye').isVisible(), 'what was there stays');
+      await outside.click('page', '.re a');
+      await outside.see_message('while the way is cut');
+      await outside.write('on the same way');
+      await world.bob.event('message', (event) => event.body === 'on the same way');
+      await outside.close();
+      door.stop();
+    });
+
     it('gives back to the server what nobody has seen when it is stopped', async () => {
       await reader.page.goto('about:blank');
       for (const text of numbered('unseen', 3)) world.bob.message(alice(), text);

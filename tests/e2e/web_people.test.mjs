@@ -2,6 +2,7 @@
 // clients at the other end.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Buddy } from './lib/buddy.mjs';
 import { Chromium } from './lib/chromium.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
@@ -123,6 +124,17 @@ for (const kind of servers) {
       await from_alice('carol', 'subscribed');
       await reader.miss('stream', 'form.banner');
       await world.carol.event('presence', (event) => event.from.startsWith(`${world.server.jid('alice')}/`) && !event.type);
+      await reader.close();
+    });
+
+    it('says that another login took its place', async () => {
+      world.bob.events.clear();
+      const reader = await log_in();
+      const seen = await world.bob.event('presence', (event) => event.from.startsWith(`${world.server.jid('alice')}/`) && !event.type);
+      // The same resource: the server lets the newer one have it.
+      const other = await Buddy.connect(world.server, 'alice', { resource: seen.from.split('/')[1] });
+      await reader.see('stream', 'main', 'You have logged in elsewhere with the same resource.');
+      await other.quit();
       await reader.close();
     });
 

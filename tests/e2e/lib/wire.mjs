@@ -54,6 +54,14 @@ export class Wire {
     }
   }
 
+  // As a proxy that is restarted: it says good-bye to whoever came, and is there for who comes again.
+  hang_up() {
+    for (const { near, far } of this.pairs) {
+      far.resetAndDestroy();
+      near.end();
+    }
+  }
+
   deafen() {
     this.is_deaf = true;
     for (const { near, far } of this.pairs) {
