@@ -18,6 +18,9 @@ function name_what_is_left() {
 }
 
 export function leave_nothing_behind() {
+  // At its natural end Node 20 takes down what handles there still are, and now and then turns in a circle over sockets that were
+  // reset. Who leaves in this event is spared that; the exit code stays.
+  process.once('exit', () => process.exit());
   test('leaves nothing behind', async () => {
     await undo_all();
     setTimeout(name_what_is_left, 15_000 * patience).unref();
