@@ -1,14 +1,16 @@
 // tools/demo as a newcomer uses it, in headless Chromium: two windows, one click each, presence, messages both ways, a reload, the
 // room, a stop with Ctrl-C that leaves nothing behind, and what is said when it cannot start.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
-import { process_is_alive } from './lib/cleanup.mjs';
+import { process_is_alive, temp_dir } from './lib/cleanup.mjs';
 import { postern_binary, sanitizer_env } from './lib/postern.mjs';
 import { Child, run } from './lib/process.mjs';
+import { Reader } from './lib/web_reader.mjs';
 
 const script = fileURLToPath(new URL('../../tools/demo.d/run.py', import.meta.url));
 const command = ['python3', '-B', script, '--postern', postern_binary];
@@ -77,6 +79,21 @@ test('a reload keeps session, roster, presence and messages', async () => {
   await see(alice, 'still there?');
   await say(alice, 'yes');
   await see(bob, 'yes');
+});
+
+test('the chat without JavaScript, a file included', async () => {
+  const origin = (await demo.line(/Without any JavaScript.*: (http:\S+)\//))[1];
+  const reader = await Reader.open({ browser }, origin);
+  await reader.log_in('alice', 'wonderland');
+  await reader.open_chat('Bob');
+  await reader.write('from a page without scripts');
+  await see(bob, 'from a page without scripts');
+  const path = join(temp_dir('file'), 'note.txt');
+  writeFileSync(path, 'what I have written');
+  await reader.attach(path);
+  await reader.click('compose', 'button');
+  await reader.see('stream', '.b a[href$="note.txt"]');
+  await reader.close();
 });
 
 test('the room', async () => {

@@ -35,7 +35,13 @@ log = {{ {{ levels = {{ min = "info" }}, to = "console" }} }}
 interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{}}
-modules_enabled = {{ "disco", "roster", "saslauth", "carbons", "pep", "private", "vcard4", "vcard_legacy", "ping", "time", "version" }}
+http_ports = {{ {http_port} }}
+http_interfaces = {{ "127.0.0.1" }}
+https_ports = {{}}
+modules_enabled = {{
+  "disco", "roster", "saslauth", "bookmarks", "carbons", "mam", "pep", "ping", "private", "smacks", "time", "vcard4",
+  "vcard_legacy", "version"
+}}
 modules_disabled = {{ "s2s", "offline", "tls" }}
 -- The hop to postern stays on this machine.
 c2s_require_encryption = false
@@ -44,6 +50,10 @@ VirtualHost "{domain}"
 Component "{rooms}" "muc"
   restrict_room_creation = false
   muc_room_locking = false
+Component "files.{domain}" "http_file_share"
+  http_host = "localhost"
+  http_external_url = "http://localhost:{http_port}/"
+  http_file_share_size_limit = 10 * 1024 * 1024
 """
 
 POSTERN = """
@@ -55,6 +65,7 @@ address = "127.0.0.1:0"
 name = "{domain}"
 server = "127.0.0.1:{port}"
 tls = "none"
+upload_origins = ["http://localhost:{http_port}"]
 
 [webchat]
 enabled = true
@@ -137,7 +148,7 @@ def write(path, text):
 
 
 def start_prosody(directory):
-    port = free_port()
+    port, http_port = free_port(), free_port()
     home = os.path.join(directory, "prosody")
     for user, password in USERS.items():
         # The files of Prosody's own store. A password in the clear is hashed when it is first used.
@@ -149,15 +160,16 @@ def start_prosody(directory):
     config = os.path.join(home, "prosody.cfg.lua")
     # Prosody refuses to run as root unless told that this is meant.
     root = "run_as_root = true" if os.getuid() == 0 else ""
-    write(config, PROSODY.format(dir=home, port=port, domain=DOMAIN, rooms=ROOMS, run_as_root=root))
+    write(config, PROSODY.format(dir=home, port=port, http_port=http_port, domain=DOMAIN, rooms=ROOMS,
+                                 run_as_root=root))
     child = Child("prosody", ["prosody", "-F", "--config", config], home)
-    return child, port
+    return child, port, http_port
 
 
-def start_postern(binary, directory, server_port):
+def start_postern(binary, directory, server_port, http_port):
     home = os.path.join(directory, "postern")
     config = os.path.join(home, "postern.toml")
-    write(config, POSTERN.format(domain=DOMAIN, port=server_port))
+    write(config, POSTERN.format(domain=DOMAIN, port=server_port, http_port=http_port))
     return Child("postern", [binary, "--config", config], home)
 
 
@@ -215,10 +227,10 @@ def run(directory, children, arguments):
         raise Failure("there is no prosody; run tools/setup demo")
     if not os.access(arguments.postern, os.X_OK):
         raise Failure(f"there is no {arguments.postern}; run tools/demo, which builds it")
-    prosody, server_port = start_prosody(directory)
+    prosody, server_port, http_port = start_prosody(directory)
     children.insert(0, prosody)
     prosody.wait_for(lambda: answers(server_port))
-    postern = start_postern(os.path.abspath(arguments.postern), directory, server_port)
+    postern = start_postern(os.path.abspath(arguments.postern), directory, server_port, http_port)
     children.insert(0, postern)
     bosh = postern.wait_for(lambda: bosh_url(postern))
     page = serve_page(arguments.port, {"bosh": bosh, "domain": DOMAIN, "room": f"lobby@{ROOMS}", "users": USERS})
