@@ -16,6 +16,7 @@ import { start_gateway } from './lib/target.mjs';
 const doors = {
   bosh: { name: 'BOSH', open: (gateway) => StropheNode.open({ url: gateway.url }) },
   websocket: { name: 'WebSocket', open: (gateway) => StropheNode.open({ url: gateway.websocket_url }) },
+  push: { name: 'a push stream', open: (gateway) => StropheNode.open({ url: { bosh: gateway.url } }) },
   polling: { name: 'HTTP polling', open: (gateway) => PollingPerson.open(gateway) },
   script: { name: 'script syntax', open: (gateway) => ScriptPerson.open(gateway) },
 };
@@ -23,7 +24,7 @@ const doors = {
 // So short that being idle for `idle` seconds means to outlive each of them, several times where something is repeated.
 const idle = 7;
 const time_outs = {
-  bosh: { max_wait: 2, inactivity: 5, script_syntax: true }, polling: { enabled: true, hold: 0.05, inactivity: 5 },
+  bosh: { max_wait: 2, inactivity: 5, script_syntax: true, push_streams: true, push_keep_alive: 1, push_max_time: 10 }, polling: { enabled: true, hold: 0.05, inactivity: 5 },
   websocket: { ping_interval: 1 }, limits: { keepalive_timeout: 1, header_timeout: 2 },
 };
 
@@ -62,10 +63,11 @@ for (const kind of servers) {
       await person.event('message', (event) => event.from === world.buddy.jid && event.body === `${text} <&> 😀`);
     }
 
-    // By the login that follows, an error to the sender, or a later login: ejabberd hands out what is stored and stores what is still
-    // on its way at the same time.
+    // By the login that follows or an error to the sender; with ejabberd, which hands out what is stored and stores what is still on
+    // its way at the same time, by a later login.
+    const logins = kind.server_name === 'ejabberd' ? 3 : 1;
     async function is_accounted_for(name, bounced) {
-      for (let login = 0; login < 3; login++) {
+      for (let login = 0; login < logins; login++) {
         const person = await come_online(name);
         const known = [person.event('message', (event) => event.body === 'while away', 7000), world.buddy.event('message', bounced, 7000)];
         if (await Promise.any(known).catch(() => null)) return true;

@@ -38,10 +38,10 @@ describe('a session without a cookie', () => {
 
   it('is live in a browser, files and all, and tells its address to nobody', async () => {
     const site = createServer((incoming, answer) => {
-      site.referrers.push(incoming.headers.referer ?? '');
+      site.asked.push([incoming.url, incoming.headers.referer]);
       answer.writeHead(200, { 'Content-Type': 'text/plain' }).end('elsewhere');
     });
-    site.referrers = [];
+    site.asked = [];
     await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
     const reader = await Reader.open(browser, origin);
     await reader.log_in('alice', password(), { cookie: 'none' });
@@ -56,7 +56,9 @@ describe('a session without a cookie', () => {
     const opened = reader.context.waitForEvent('page');
     await reader.bubble('see http').locator('a').click();
     await (await opened).waitForLoadState();
-    assert.deepEqual(site.referrers.filter((referrer) => referrer !== ''), []);
+    // The icon that the browser asks for next is asked for by that page itself.
+    assert.deepEqual(site.asked.filter(([path]) => path === '/secret'), [['/secret', undefined]]);
+    assert.ok(!JSON.stringify(site.asked).includes(sid));
     site.close();
 
     const path = join(temp_dir('file'), 'note.txt');

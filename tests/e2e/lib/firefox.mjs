@@ -42,6 +42,7 @@ export class Firefox {
     self.tabs = new Map();
     self.serial = 0;
     self.socket.on('message', (data) => self.on_message(JSON.parse(data)));
+    self.socket.on('close', () => self.on_close());
     await deadline(new Promise((resolve, reject) => self.socket.once('open', resolve).once('error', reject)), 10_000, 'BiDi opens');
     await self.command('session.new', { capabilities: {} });
     await self.command('session.subscribe', { events: ['script.message', 'network.beforeRequestSent', 'network.responseCompleted',
@@ -63,6 +64,12 @@ export class Firefox {
     this.commands.delete(message.id);
     if (message.type === 'success') waiting?.resolve(message.result);
     else waiting?.reject(new Error(`${waiting.method}: ${message.message}`));
+  }
+
+  // It answers nothing any more, browser.close least of all.
+  on_close() {
+    for (const { reject, method } of this.commands.values()) reject(new Error(`${method}: Firefox is gone`));
+    this.commands.clear();
   }
 
   command(method, params, within = 20_000) {

@@ -104,9 +104,9 @@ export class XmppClient {
 
   async close() {
     if (!this.xmpp) return;
+    this.xmpp.emit('disconnect'); // its timers for acknowledgements end with this
     this.xmpp.removeAllListeners();
     this.xmpp.on('error', () => {});
     this.xmpp.socket?.socket?.terminate();
-    this.xmpp.emit('disconnect'); // its timers for acknowledgements end with this
   }
 }

@@ -114,6 +114,7 @@ export class ChatClient {
   forget() {
     clearTimeout(this.connection._idleTimeout);
     this.connection._onIdle = () => {};
+    this.connection._proto._forgetStream?.(); // the timers of a push stream
     this.connection = null;
   }
 }
