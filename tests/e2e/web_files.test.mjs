@@ -13,6 +13,7 @@ import { Chromium } from './lib/chromium.mjs';
 import { stop_all, temp_dir } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
+import { HttpConnection } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { deadline, until } from './lib/wait.mjs';
 import { Reader, wait } from './lib/web_reader.mjs';
@@ -185,6 +186,22 @@ for (const kind of servers) {
       assert.equal((await send()).status, 303);
       assert.equal((await alice.send_file(bob, 'the next')).status, 303);
       assert.equal((await arrived()).toString(), 'the next');
+    });
+
+    it('takes nothing that stands in the body of a refused one for a request', async () => {
+      const { host, port } = new URL(world.origin);
+      const inside = `GET /assets/icon.svg HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+      const head = `POST /upload/${bob} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: multipart/form-data; boundary=x\r\n` +
+        `Content-Length: ${inside.length + 1}\r\n\r\n`;
+      for (const together of [true, false]) {
+        const connection = await HttpConnection.open(Number(port));
+        connection.write(together ? head + inside : head);
+        assert.match((await connection.read_answer()).text, /You are not logged in any more/);
+        if (!together) connection.write(inside);
+        connection.half_close();
+        await deadline(connection.closed, wait, 'the connection is closed');
+        assert.equal(connection.received.toString(), '');
+      }
     });
 
     it('holds the browser back while the upload service does not read, and loses nothing', async () => {
