@@ -292,9 +292,11 @@ std::optional<Secret> read_plain_password(std::string_view response) {
   if (!message) return std::nullopt;
   const auto user = message->find('\0');
   const auto password = user == std::string::npos ? user : message->find('\0', user + 1);
-  if (password == std::string::npos || password + 1 == message->size()) return std::nullopt;
-  Secret read(std::string_view(*message).substr(password + 1));
-  std::fill(message->begin(), message->end(), '\0');
+  std::optional<Secret> read;
+  if (password != std::string::npos && password + 1 < message->size()) {
+    read.emplace(std::string_view(*message).substr(password + 1));
+  }
+  explicit_bzero(message->data(), message->size());
   return read;
 }
 
