@@ -116,6 +116,8 @@ void Prebind::deliver(const xmpp::Stanza& stanza, xmpp::Instant, xmpp::Actions& 
       ready_ = true;
       return;
     case Kind::foreign:
+      early_bytes_ += stanza.bytes.size();
+      if (early_bytes_ > policy_->queue_cap) return refuse({502, "protocol-error"}, EndReason::policy, out);
       early_.push_back({std::string(stanza.bytes), stanza.kind, stanza.type});
       return;
     case Kind::failed:

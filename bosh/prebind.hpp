@@ -61,6 +61,9 @@ class Prebind {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
 
+  // Of stanzas that wait for the browser: what counts against limits.max_buffered_bytes.
+  [[nodiscard]] std::size_t held_bytes() const { return early_bytes_; }
+
   // The login is done: before anything else happens, the engine of hand_over() takes this one's place.
   [[nodiscard]] bool ready() const { return ready_; }
   [[nodiscard]] HandedOver hand_over(xmpp::Instant now, xmpp::Actions& out);
@@ -90,6 +93,7 @@ class Prebind {
   xmpp::SaslChannel channel_;
   std::string features_;  // the last ones
   std::vector<Early> early_;
+  std::size_t early_bytes_ = 0;
   std::uint64_t counted_ = 0;
   xmpp::RequestId request_{};
   xmpp::Instant due_ = xmpp::never;

@@ -95,6 +95,8 @@ class WsEngine {
   // A session that stands, without a connection yet.
   WsEngine(const WsPolicy& policy, std::string_view domain, std::uint64_t random, WsHandOver what, Instant now);
   [[nodiscard]] bool is_awaited() const { return state_ == State::awaited; }
+  // Of stanzas that wait until the client has bound: what counts against limits.max_buffered_bytes.
+  [[nodiscard]] std::size_t held_bytes() const { return handed_ ? handed_->bytes : 0; }
   // The client has come, and may.
   void attach(ConnectionRef connection, Instant now, Actions& out);
 

@@ -174,6 +174,20 @@ TEST(PrebindTest, EveryKindOfLogin) {
             "reply 7 502 {\"error\":\"no-common-mechanism\"}\n\nend no-common-mechanism\nforget\n");
 }
 
+// A server that talks before it has bound anybody is not believed for long.
+TEST(PrebindTest, WhatComesBeforeTheBindingIsBounded) {
+  const std::string message = "<message xmlns='jabber:client'/>";
+  Talk talk;
+  talk.policy.queue_cap = message.size();
+  talk.hear(StanzaKind::features, mechanisms("PLAIN"));
+  talk.hear(StanzaKind::sasl_success, "<success xmlns='" SASL "'/>");
+  talk.hear(StanzaKind::features, bind_features);
+  EXPECT_EQ(talk.hear(StanzaKind::message, message), "");
+  EXPECT_EQ(talk.prebind->held_bytes(), message.size());
+  EXPECT_EQ(talk.hear(StanzaKind::message, message),
+            "reply 7 502 {\"error\":\"protocol-error\"}\n\nend protocol-error\nforget\n");
+}
+
 TEST(PrebindTest, SaysWhatWentWrong) {
   const auto refused = [](StanzaKind kind, std::string_view bytes) {
     Talk talk;

@@ -35,11 +35,13 @@ TEST(WsHanded, E51GoesOnAsAfterAnyLogin) {
   EXPECT_EQ(c.due(), 30s);
   EXPECT_EQ(c.managed(), Lines{});
   EXPECT_EQ(c.hear(), Lines{}) << "kept";
+  EXPECT_EQ(c.engine->held_bytes(), message.size());
   EXPECT_EQ(c.attach(), Lines{"G> " + success});
   EXPECT_FALSE(c.engine->is_awaited());
   EXPECT_EQ(c.client(open_message), (Lines{made_up, "G> " + features})) << "and the server is told nothing";
   EXPECT_EQ(c.hear(), Lines{}) << "still kept: it does not know who it is";
   EXPECT_EQ(c.client(bind_request), (Lines{bound, "G> " + message, "ping 2", "G> " + message}));
+  EXPECT_EQ(c.engine->held_bytes(), 0U);
   EXPECT_EQ(c.pong(2), Lines{"acked 2"});
   EXPECT_EQ(c.client("<presence/>"), Lines{"U> <presence xmlns='jabber:client'/>"});
   EXPECT_EQ(c.client(bind_request), Lines{"U> " + bind_request}) << "a second one is the server's to refuse";
