@@ -133,7 +133,7 @@ for (const kind of servers) {
       const seen = await world.bob.event('presence', (event) => event.from.startsWith(`${world.server.jid('alice')}/`) && !event.type);
       // The same resource: the server lets the newer one have it.
       const other = await Buddy.connect(world.server, 'alice', { resource: seen.from.split('/')[1] });
-      await reader.see('stream', 'main', 'You have logged in elsewhere with the same resource.');
+      await reader.see('stream', 'main', 'Another login of yours has taken the place of this one.');
       await other.quit();
       await reader.close();
     });
