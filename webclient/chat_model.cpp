@@ -158,13 +158,10 @@ Conversation* ChatModel::edit(std::string_view address) {
 }
 
 Conversation* ChatModel::require(std::string_view address, RowKind kind) {
-  const auto takes_place = [&](const Conversation& there) {
-    return kind == RowKind::room && there.kind == RowKind::person && !there.buddy;
-  };
-  auto* there = edit(address);
-  if (there != nullptr && !takes_place(*there)) return there;
-  if (!make_space(kind)) return nullptr;
-  there = edit(address);  // unless it was the one that went
+  auto* const there = edit(address);
+  const bool is_stranger = there != nullptr && there->kind == RowKind::person && !there->buddy;
+  if (there != nullptr && !(is_stranger && kind == RowKind::room)) return there;
+  if (!make_space(kind, there == nullptr)) return nullptr;
   if (there != nullptr) {
     there->kind = RowKind::room;
     there->room = std::make_unique<Room>();
@@ -182,7 +179,7 @@ Conversation* ChatModel::require(std::string_view address, RowKind kind) {
 }
 
 // Those without anything unread go first, then those the reader has closed, then the quietest.
-bool ChatModel::make_space(RowKind kind) {
+bool ChatModel::make_space(RowKind kind, bool for_new_row) {
   std::size_t rooms = 0, others = 0;
   const Conversation* least = nullptr;
   const Conversation* least_room = nullptr;
@@ -201,7 +198,7 @@ bool ChatModel::make_space(RowKind kind) {
   const Conversation* goes = nullptr;
   if (kind == RowKind::room && rooms >= bounds_.rooms) {
     goes = least_room;
-  } else if (others >= bounds_.conversations) {
+  } else if (for_new_row && others >= bounds_.conversations) {
     goes = least;
   } else {
     return true;

@@ -266,7 +266,8 @@ class ChatModel {
   void trim(Conversation& conversation);
   void trim_text();
   void drop_oldest(Conversation& in);
-  bool make_space(RowKind kind);
+  // For one more of the kind; `for_new_row`: and one more row.
+  bool make_space(RowKind kind, bool for_new_row);
   void erase(ConversationId id);
 
   Bounds bounds_;

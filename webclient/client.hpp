@@ -59,7 +59,6 @@ class Client {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
-  // Where the server wants a resume to go; empty: to where the domain is.
   // The clock on the wall has been set.
   void set_clock(xmpp::Instant now, WallTime wall);
   // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.

@@ -56,6 +56,27 @@ TEST(ChatModel, AConversationIsFoundByNumberAndByAddress) {
   EXPECT_FALSE(made->listed());
 }
 
+// It takes no row more, so nobody has to go for it; a room has to where there may be no more of them.
+TEST(ChatModel, AStrangerBecomesARoomInHisOwnPlace) {
+  Bounds bounds;
+  bounds.conversations = 3;
+  bounds.rooms = 1;
+  ChatModel model{bounds};
+  for (const char* address : {"romeo@example.net", "hall@rooms.example.net", "garden@rooms.example.net"}) {
+    ASSERT_NE(model.require(address, RowKind::person), nullptr);
+  }
+  auto* hall = model.find("hall@rooms.example.net");
+  EXPECT_EQ(model.require("hall@rooms.example.net", RowKind::room), hall);
+  EXPECT_EQ(hall->kind, RowKind::room);
+  EXPECT_NE(model.find("romeo@example.net"), nullptr);
+  EXPECT_NE(model.find("garden@rooms.example.net"), nullptr);
+  auto* garden = model.require("garden@rooms.example.net", RowKind::room);
+  ASSERT_NE(garden, nullptr);
+  EXPECT_EQ(garden->kind, RowKind::room);
+  EXPECT_EQ(model.find("hall@rooms.example.net"), nullptr);
+  EXPECT_NE(model.find("romeo@example.net"), nullptr);
+}
+
 TEST(ChatModel, TitlesAreWhatPeopleGave) {
   ChatModel model{Bounds{}};
   auto& buddy = *model.require("romeo@example.net", RowKind::person);
