@@ -177,10 +177,14 @@ void append_content(std::string& out, std::string_view text) {
   out += "}";
 }
 
-const Occupant* find_occupant(const Conversation& room, OccupantId id) {
-  const auto& all = room.room->occupants;
-  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.second.id == id; });
-  return found == all.end() ? nullptr : &found->second;
+void append_presence_of_occupant(std::string& out, std::string_view element, const Occupant* there,
+                                 std::string_view more = {}) {
+  out.append("#").append(element);
+  if (there == nullptr) {
+    out += "{display:none}";
+    return;
+  }
+  out.append("{").append(more).append("--d:").append(colour(there->show)).append("}");
 }
 
 }  // namespace
@@ -301,32 +305,19 @@ void append_message_rules(std::string& out, const Message& message, const Reader
   out += "}";
 }
 
-void append_occupant_rules(std::string& out, const Conversation& room, OccupantId occupant) {
-  const std::string id = "#" + name_of(occupant);
-  const auto* there = find_occupant(room, occupant);
-  if (there == nullptr) {
-    out += id + "{display:none}";
-    return;
-  }
-  out += id + "{--d:";
-  out += colour(there->show);
-  out += "}";
+void append_occupant_rules(std::string& out, OccupantId id, const Occupant* there) {
+  append_presence_of_occupant(out, name_of(id), there);
 }
 
 std::string name_of_place(std::size_t place) {
   return "n" + std::to_string(place);
 }
 
-void append_newcomer_rules(std::string& out, const Conversation& room, OccupantId occupant, std::size_t place) {
-  const std::string id = "#" + name_of_place(place);
-  const auto* there = find_occupant(room, occupant);
-  if (there == nullptr) {
-    out += id + "{display:none}";
-    return;
-  }
-  out += id + "{display:list-item;--d:";
-  out += colour(there->show);
-  out += "}" + id;
+void append_newcomer_rules(std::string& out, std::size_t place, const Occupant* there) {
+  const std::string element = name_of_place(place);
+  append_presence_of_occupant(out, element, there, "display:list-item;");
+  if (there == nullptr) return;
+  out.append("#").append(element);
   append_content(out, there->nick);
 }
 

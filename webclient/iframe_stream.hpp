@@ -39,11 +39,12 @@ void append_day(std::string& out, WallTime when, const Reader& reader);
 void append_row_rules(std::string& out, const Conversation& row, const Reader& reader);
 void append_header_rules(std::string& out, const Conversation& shown, const Reader& reader);
 void append_message_rules(std::string& out, const Message& message, const Reader& reader);
-void append_occupant_rules(std::string& out, const Conversation& room, OccupantId occupant);
+// `there` null: has left.
+void append_occupant_rules(std::string& out, OccupantId id, const Occupant* there);
 // Who has come since the list of occupants was written is shown on one of its places, by name only.
 inline constexpr std::size_t places_for_newcomers = 12;
 [[nodiscard]] std::string name_of_place(std::size_t place);
-void append_newcomer_rules(std::string& out, const Conversation& room, OccupantId occupant, std::size_t place);
+void append_newcomer_rules(std::string& out, std::size_t place, const Occupant* there);
 void append_account_rules(std::string& out, const Account& account);
 
 void append_style(std::string& out, std::string_view nonce, std::string_view rules);

@@ -27,10 +27,6 @@ std::optional<Typing> state_of(xmpp::ElementView message) {
   return std::nullopt;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // Bytes beyond ASCII are letters for this purpose.
 bool is_word(char c) {
   return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' ||

@@ -195,7 +195,7 @@ std::string all_rules(const View& view, const Conversation* shown, std::size_t b
     append_message_rules(out, shown->messages[i], view.reader);
   }
   if (shown->room) {
-    for (const auto& [nick, occupant] : shown->room->occupants) append_occupant_rules(out, *shown, occupant.id);
+    for (const auto& [nick, occupant] : shown->room->occupants) append_occupant_rules(out, occupant.id, &occupant);
   }
   return out;
 }

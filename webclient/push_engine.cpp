@@ -217,11 +217,12 @@ std::string PushEngine::rules_for(const Stream& stream, const Changes& changes, 
   }
   if (shown->room) {
     for (const OccupantId id : changes.occupants) {
+      const Occupant* const there = view.model.find(*shown, id);
       const auto place = std::find(stream.newcomers.begin(), stream.newcomers.end(), id);
       if (place == stream.newcomers.end()) {
-        append_occupant_rules(rules, *shown, id);
+        append_occupant_rules(rules, id, there);
       } else {
-        append_newcomer_rules(rules, *shown, id, static_cast<std::size_t>(place - stream.newcomers.begin()));
+        append_newcomer_rules(rules, static_cast<std::size_t>(place - stream.newcomers.begin()), there);
       }
     }
   }

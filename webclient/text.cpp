@@ -68,9 +68,7 @@ std::string origin_of(std::string_view url) {
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) return {};
   std::string out(url.substr(0, url.find_first_of("/?#", scheme_end + 3)));
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::transform(out.begin(), out.end(), out.begin(), lower);
   const std::string_view usual = out.starts_with("https://") ? ":443" : ":80";
   if (out.ends_with(usual)) out.resize(out.size() - usual.size());
   return out;
@@ -81,9 +79,7 @@ std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes)
   std::string url(text);
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string::npos) return std::nullopt;
-  for (std::size_t i = 0; i < scheme_end; ++i) {
-    if (url[i] >= 'A' && url[i] <= 'Z') url[i] = static_cast<char>(url[i] - 'A' + 'a');
-  }
+  std::transform(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(scheme_end), url.begin(), lower);
   const std::string_view scheme(url.data(), scheme_end);
   if (scheme != "http" && scheme != "https") return std::nullopt;
   const auto rest = std::string_view(url).substr(scheme_end + 3);
