@@ -93,7 +93,7 @@ class Engine {
   void on_create(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   // Instead of it: the stream stands, is logged in and bound, and the client is told sid and rid by other ways.
   void hand_over(const HandOver& what, xmpp::Instant now, xmpp::Actions& out);
-  // Before on_create(): the client may read by a push stream. `token`: of the address where, minted by the shell.
+  // Before either: the client may read by a push stream. `token`: of the address where, minted by the shell.
   void offer_stream(std::string token);
   // Empty: there is no stream to be read (any more).
   [[nodiscard]] std::string_view stream_token() const;

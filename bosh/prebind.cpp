@@ -140,6 +140,7 @@ HandedOver Prebind::hand_over(xmpp::Instant now, xmpp::Actions& out) {
 Engine Prebind::to_bosh(xmpp::Instant now, xmpp::Actions& out) {
   const std::string sid = terms_.identity.sid;
   Engine engine(*policy_, creation_for(*policy_), std::move(terms_.identity), now);
+  if (!stream_token_.empty()) engine.offer_stream(std::move(stream_token_));
   engine.hand_over({terms_.first, used_up(), terms_.lifetime, features_}, now, out);
   for (const auto& early : early_) engine.deliver({early.bytes, early.kind, early.type}, now, out);
   answer("{\"jid\":" + json_string(login_->bound()) + ",\"sid\":" + json_string(sid) +

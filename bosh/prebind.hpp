@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -48,6 +49,8 @@ class Prebind {
   Prebind(Prebind&&) noexcept;
   Prebind& operator=(Prebind&&) noexcept;
 
+  // Before hand_over(): the browser may read by a push stream (V-025). `token`: as in Engine::offer_stream().
+  void offer_stream(std::string token) { stream_token_ = std::move(token); }
   // The back end's request; its answer is that to the login.
   void start(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& out);
   void on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& out);
@@ -89,6 +92,7 @@ class Prebind {
   PrebindTerms terms_;
   xmpp::SaslIdentity user_;
   std::string resource_;
+  std::string stream_token_;            // empty: none
   std::unique_ptr<xmpp::Login> login_;  // once the stream is open
   xmpp::SaslChannel channel_;
   std::string features_;  // the last ones

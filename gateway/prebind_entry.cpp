@@ -10,6 +10,7 @@
 #include "bosh/prebind.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/log.hpp"
+#include "gateway/push_entry.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_access.hpp"
@@ -166,8 +167,12 @@ class PrebindEntry {
     SessionHost& host = shard_.create_session(
         sid.secret, SessionStart{*domain_, std::move(name), std::move(engine), std::move(stream), origin_});
     connection_.belongs_to(sequence_of(request_.id), host.id());
-    host.enter<bosh::Prebind>(
-        [&](bosh::Prebind& created, xmpp::Instant now, xmpp::Actions& out) { created.start(request_.id, now, out); });
+    host.enter<bosh::Prebind>([&](bosh::Prebind& created, xmpp::Instant now, xmpp::Actions& out) {
+      if (!websocket && shard_.config().bosh.push.enabled) {
+        created.offer_stream(mint_stream_token(shard_.index(), host.id()));
+      }
+      created.start(request_.id, now, out);
+    });
   }
 
   // The session itself ends when nobody comes; the ticket only must not live for less.

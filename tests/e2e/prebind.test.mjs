@@ -1,5 +1,5 @@
 // Sessions that a site's back end begins for its users (E-51, Q-61), on real servers: a browser that is handed {jid, sid, rid}
-// goes on with Strophe.js, one with a ticket logs in with it over WebSocket or opens the chat without scripts; and what the
+// goes on with Strophe.js, by a push stream too where our plugin is there, one with a ticket logs in with it over WebSocket or opens the chat without scripts; and what the
 // wrong, the late and the second get.
 // converse.js with its prebind_url is in converse.test.mjs.
 import assert from 'node:assert/strict';
@@ -15,6 +15,7 @@ import { start_postern } from './lib/postern.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { libraries, StropheNode } from './lib/strophe.mjs';
+import { until } from './lib/wait.mjs';
 import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
 import { WebSocketSession } from './lib/websocket_session.mjs';
 import { ns } from './lib/xml.mjs';
@@ -36,7 +37,7 @@ for (const kind of servers) {
       world.site = new BackEnd();
       const domain = { server: `127.0.0.1:${world.server.c2s_port}`, tls: 'starttls', ca_file: world.server.tls.trust };
       world.postern = await start_postern({ threads: 2, ...world.site.settings({ lifetime, logins_per_minute_per_account: 0 }), webchat: { enabled: true },
-        bosh: { inactivity: 5 }, websocket: { origins: ['https://site.example'] },
+        bosh: { inactivity: 5, push_streams: true }, websocket: { origins: ['https://site.example'] },
         domains: [{ name: 'postern.test', ...domain }, { name: 'guests.postern.test', ...domain }] });
       world.api = world.postern.listeners[1].port;
       world.buddy = await Buddy.connect(world.server, 'bob');
@@ -73,6 +74,21 @@ for (const kind of servers) {
         await tab.call('attach', tab.url, handed);
         await tab.status('attached');
         await chats(tab, handed.jid);
+        await tab.close();
+      });
+    }
+
+    for (const library of Object.keys(libraries)) {
+      it(`a password: ${library} with our plugin attaches and reads a push stream (V-025)`, async () => {
+        const handed = await begun(alice());
+        world.buddy.message(handed.jid, 'early');
+        const tab = await StropheNode.open({ url: { bosh: world.postern.url }, library });
+        await tab.call('attach', tab.url, handed);
+        await tab.status('attached');
+        await tab.event('message', (event) => event.body === 'early');
+        await until(() => tab.client.way() === 'sse', 5000, 'a stream is read');
+        await chats(tab, handed.jid);
+        assert.deepEqual(tab.events.peek((event) => event.event === 'message'), [], 'nothing twice');
         await tab.close();
       });
     }

@@ -2,6 +2,7 @@
 // its way where WebSocket is killed, where streams are swallowed, and where connections break all the time (V-024).
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { BackEnd } from './lib/back_end.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { chat_scenarios, push_binding } from './lib/chat_scenarios.mjs';
@@ -28,10 +29,10 @@ chat_scenarios({ client_name: 'Strophe.js 1.2', kind: servers[0], binding: push_
 const push = { patience: 2000, silence: 2500, acknowledge: 300 };
 const settings = { threads: 2, bosh: { push_streams: true, push_keep_alive: 1, inactivity: 8 } };
 
-async function begin(world, kind) {
+async function begin(world, kind, more = {}) {
   const authority = await Authority.create();
   world.server = await kind.start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
-  world.gateway = await start_gateway(world.server, settings);
+  world.gateway = await start_gateway(world.server, { ...settings, ...more });
   world.bob = await Buddy.connect(world.server, 'bob');
   world.bob.presence({});
 }
@@ -168,7 +169,8 @@ for (const kind of servers) {
 describe('in browsers', () => {
   const world = {};
   before(async () => {
-    await begin(world, servers[0]);
+    world.back_end = new BackEnd();
+    await begin(world, servers[0], world.back_end.settings());
     [world.chromium, world.firefox, world.site, world.nginx] = await Promise.all([Chromium.launch(), Firefox.launch(), start_static_server(),
       Nginx.stock(world.gateway.port)]);
   });
@@ -201,6 +203,20 @@ describe('in browsers', () => {
       await proxy.stop();
     });
   }
+
+  it('chromium: a session that the site has begun, which the page attaches to (V-025)', async () => {
+    const { status, body } = await world.back_end.begin(world.gateway.listeners[1].port,
+      { how: 'password', user: 'alice@postern.test/site', secret: world.server.password('alice'), secure: '0' });
+    assert.equal(status, 200);
+    const tab = await world.chromium.open({ origin: world.site.origin, url: { bosh: world.gateway.url } });
+    await tab.call('attach', tab.url, body);
+    await tab.status('attached');
+    await by_way(tab, 'sse');
+    await tab.call('presence', {});
+    await world.bob.event('presence', (event) => event.from === body.jid && !event.type);
+    await talk(world, tab, body.jid, 'attached');
+    await tab.close();
+  });
 
   it('chromium: a frame, behind nginx as it comes: whatever the text', async () => {
     const tab = await world.chromium.open({ origin: world.nginx.origin, url: { bosh: world.nginx.url } });

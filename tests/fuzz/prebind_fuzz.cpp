@@ -1,4 +1,5 @@
-// A server that logs a back end's user in and talks nonsense while it does, and browsers that come with the first rid:
+// A server that logs a back end's user in and talks nonsense while it does, and browsers that come with the first rid
+// or read a push stream:
 // the back end gets one answer, the session one end, no stanza is acknowledged that nobody has, and no deadline stays.
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +43,7 @@ class Run {
     user.user = "a";
     user.secret = xmpp::Secret("b");
     prebind_.emplace(policy_, std::move(user), "r", bosh::PrebindTerms{{"sid", "a"}, 5, std::chrono::seconds(15), 30});
+    prebind_->offer_stream("token");
     prebind_->start(xmpp::RequestId{1}, now_, actions_);
     prebind_->secured({true, {}});
     collect();
@@ -80,6 +82,10 @@ class Run {
     } else if (what == 33 && !script_.empty()) {
       splitter_.feed(script_.substr(0, 1), events_);
       script_.remove_prefix(1);
+    } else if (what == 62) {
+      if (engine_) engine_->on_stream({xmpp::ConnectionRef{1}, bosh::EventFormat::sse, {}, asked_ % 4}, now_, actions_);
+    } else if (what == 63) {
+      if (engine_) engine_->on_lost(xmpp::ConnectionRef{1}, now_, actions_);
     } else if (what < 64) {
       now_ += std::chrono::seconds(what - 32);
       if (deadline() <= now_) engine_ ? engine_->on_time(now_, actions_) : prebind_->on_time(now_, actions_);

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "bosh/body.hpp"
+#include "bosh/response.hpp"
 
 namespace bosh {
 namespace {
@@ -44,6 +45,7 @@ class Talk {
  public:
   explicit Talk(xmpp::SaslKind kind = xmpp::SaslKind::password)
       : prebind(std::in_place, policy, identity(kind), "web", terms()) {
+    prebind->offer_stream("token");
     prebind->start(api, now, actions);
     EXPECT_EQ(out(), "open\n");
     prebind->secured({true, {}});
@@ -81,12 +83,17 @@ class Talk {
     hand_over();
   }
   // A request of a browser.
-  std::string ask(Rid rid, std::string_view payload = {}, std::uint64_t request = 0) {
-    const std::string document = "<body rid='" + std::to_string(rid) +
-                                 "' sid='sid1' xmlns='http://jabber.org/protocol/httpbind'>" + std::string(payload) +
+  std::string ask(Rid rid, std::string_view payload = {}, std::uint64_t request = 0, std::string_view more = {}) {
+    const std::string document = "<body rid='" + std::to_string(rid) + "' " + std::string(more) +
+                                 " sid='sid1' xmlns='http://jabber.org/protocol/httpbind'>" + std::string(payload) +
                                  "</body>";
     const auto read = reader.read(document);
     engine->on_request(xmpp::RequestId{request != 0 ? request : rid}, std::get<Body>(read), now, actions);
+    return out();
+  }
+  // A browser that reads it as a stream (V-002).
+  std::string read(std::optional<std::uint64_t> last = std::nullopt) {
+    engine->on_stream({xmpp::ConnectionRef{1}, EventFormat::sse, {}, last}, now, actions);
     return out();
   }
   std::string end_of_read() {
@@ -136,6 +143,9 @@ class Talk {
             return "undeliverable " + std::to_string(what.number);
           } else if constexpr (std::is_same_v<What, xmpp::EndSession>) {
             return "end " + std::string(what.condition);
+          } else if constexpr (std::is_same_v<What, xmpp::Push>) {
+            const std::string_view bytes = what.bytes;
+            return "push " + std::string(bytes.substr(std::min(bytes.size(), bytes.find("id: "))));
           } else if constexpr (std::is_same_v<What, xmpp::Forget>) {
             return "forget";
           } else {
@@ -172,6 +182,31 @@ TEST(PrebindTest, EveryKindOfLogin) {
             "\">bixhPWFsaWNlQGV4YW1wbGUub3JnLAFhdXRoPUJlYXJlciB0MGtlbgEB</auth>\n");
   EXPECT_EQ(first(xmpp::SaslKind::token, "PLAIN"),
             "reply 7 502 {\"error\":\"no-common-mechanism\"}\n\nend no-common-mechanism\nforget\n");
+}
+
+// V-025: as a stream too, if the page asks. What came before the browser comes first, and the stanza that the gateway
+// kept for itself does not shift what an event proves.
+TEST(PrebindTest, IsReadAsAStream) {
+  const std::string asking = "xmlns:push='urn:x-postern:push' push:ask='1'";
+  const std::string seeing = "xmlns:push='urn:x-postern:push' push:seen='1'";
+  const std::string early = "<message xmlns='jabber:client' id='early'/>";
+  const std::string message = "<message xmlns='jabber:client' id='1'/>";
+  Talk talk;
+  talk.log_in();
+  EXPECT_EQ(talk.hear(StanzaKind::message, early), "");
+  EXPECT_EQ(talk.end_of_read(), "");
+  EXPECT_EQ(talk.ask(1000, {}, 0, asking),
+            "reply 1000 200 <body xmlns='http://jabber.org/protocol/httpbind' "
+            "xmlns:push='urn:x-postern:push' push:stream='token'>" +
+                early + "</body>\n");
+  EXPECT_EQ(talk.engine->stream_token(), "token");
+  EXPECT_EQ(talk.read(), "push \n");
+  EXPECT_EQ(talk.hear(StanzaKind::message, message), "");
+  EXPECT_EQ(talk.end_of_read(),
+            "push id: 1\ndata: <body xmlns='http://jabber.org/protocol/httpbind'>" + message + "</body>\n\n\n");
+  // Only the next but one request shows that the answer to the first has come (U-061), and so proves what is behind it.
+  EXPECT_EQ(talk.ask(1001, {}, 0, seeing), "reply 1001 200 " + std::string(empty_body) + "\n");
+  EXPECT_EQ(talk.ask(1002), "acknowledged 3\nreply 1002 200 " + std::string(empty_body) + "\n");
 }
 
 // A server that talks before it has bound anybody is not believed for long.
