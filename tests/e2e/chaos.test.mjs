@@ -222,8 +222,8 @@ class World {
   }
 }
 
-for (const Kind of servers) {
-  describe(`chaos with ${Kind.server_name}`, () => {
+function chaos_with(Kind) {
+  describe(`chaos with ${Kind.server_name}`, { concurrency: 1 }, () => {
     it(`accounts for every message: ${sessions} browsers, ${seconds} s`, async (t) => {
       const world = await World.start(Kind);
       try {
@@ -242,5 +242,7 @@ for (const Kind of servers) {
     });
   });
 }
+
+describe('chaos', { concurrency: true }, () => servers.forEach(chaos_with));
 
 leave_nothing_behind();

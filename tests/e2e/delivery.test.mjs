@@ -18,8 +18,8 @@ const burst = 5000;
 const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
   .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
 
-for (const Kind of servers) {
-  describe(`delivery with ${Kind.server_name}`, () => {
+function delivery_with(Kind) {
+  describe(`delivery with ${Kind.server_name}`, { concurrency: 1 }, () => {
     let authority;
     let server;
     let postern;
@@ -213,5 +213,8 @@ for (const Kind of servers) {
     });
   });
 }
+
+// Most of it is waiting until a session is given up.
+describe('delivery', { concurrency: true }, () => servers.forEach(delivery_with));
 
 leave_nothing_behind();

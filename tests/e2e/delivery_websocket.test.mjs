@@ -14,8 +14,8 @@ import { WebSocketSession } from './lib/websocket_session.mjs';
 const burst = 5000;
 const websocket = { ping_interval: 1, max_missed_pings: 2 };
 
-for (const Kind of servers) {
-  describe(`delivery over WebSocket with ${Kind.server_name}`, () => {
+function delivery_with(Kind) {
+  describe(`delivery over WebSocket with ${Kind.server_name}`, { concurrency: 1 }, () => {
     let authority;
     let server;
     let postern;
@@ -139,5 +139,8 @@ for (const Kind of servers) {
     });
   });
 }
+
+// Most of it is waiting until a session is given up.
+describe('delivery over WebSocket', { concurrency: true }, () => servers.forEach(delivery_with));
 
 leave_nothing_behind();

@@ -1,11 +1,9 @@
-// Strophe.js with webclient/strophe/postern-push.js, in Node, Chromium and Firefox: the usual scenarios over a push stream, and how it finds
-// its way where WebSocket is killed, where streams are swallowed, and where connections break all the time (V-024).
+// Strophe.js with webclient/strophe/postern-push.js, in Node, Chromium and Firefox: how it finds its way where WebSocket is killed, where streams are swallowed, and where connections break all the time (V-024).
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { BackEnd } from './lib/back_end.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
-import { chat_scenarios, push_binding } from './lib/chat_scenarios.mjs';
 import { Chromium } from './lib/chromium.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { afterwards, missing, numbered } from './lib/delivery.mjs';
@@ -18,12 +16,6 @@ import { start_static_server } from './lib/static_server.mjs';
 import { StropheNode } from './lib/strophe.mjs';
 import { start_gateway } from './lib/target.mjs';
 import { until } from './lib/wait.mjs';
-
-for (const kind of servers) {
-  chat_scenarios({ client_name: 'Strophe.js 5', kind, binding: push_binding, open: (url) => StropheNode.open({ url }) });
-}
-chat_scenarios({ client_name: 'Strophe.js 1.2', kind: servers[0], binding: push_binding,
-  open: (url) => StropheNode.open({ url, library: 'strophe.js 1.2' }) });
 
 // Quick to lose patience, so that a test need not have much of it.
 const push = { patience: 2000, silence: 2500, acknowledge: 300 };
@@ -54,119 +46,117 @@ async function talk(world, client, jid, name) {
 
 const by_way = (client, way) => until(async () => (await client.way()) === way, 15_000, `connected by ${way}`);
 
-for (const kind of servers) {
-  describe(`the way through the network to ${kind.server_name}`, () => {
-    const world = {};
-    let client;
-    let proxy;
-    before(() => begin(world, kind));
-    afterEach(async () => {
-      await client?.close();
-      await proxy?.stop();
-      client = proxy = null;
-    });
-    after(() => stop_all(world.bob, world.gateway, world.server));
+function the_way_to(kind) {
+  const world = {};
+  let client;
+  let proxy;
+  before(() => begin(world, kind));
+  afterEach(async () => {
+    await client?.close();
+    await proxy?.stop();
+    client = proxy = null;
+  });
+  after(() => stop_all(world.bob, world.gateway, world.server));
 
-    const open = async (options) => {
-      proxy = await MeddlingProxy.start(world.gateway.port, options);
-      client = await StropheNode.open({ url: proxy.urls });
-      client.way = () => client.client.way();
-    };
+  const open = async (options) => {
+    proxy = await MeddlingProxy.start(world.gateway.port, options);
+    client = await StropheNode.open({ url: proxy.urls });
+    client.way = () => client.client.way();
+  };
 
-    it('takes WebSocket where it passes', async () => {
-      await open();
+  it('takes WebSocket where it passes', async () => {
+    await open();
+    const jid = await come_online(world, client);
+    assert.equal(client.way(), 'websocket');
+    await talk(world, client, jid, 'websocket');
+  });
+
+  for (const websocket of ['refuse', 'swallow']) {
+    it(`takes a stream where WebSocket does not pass: ${websocket}`, async () => {
+      await open({ websocket });
       const jid = await come_online(world, client);
-      assert.equal(client.way(), 'websocket');
-      await talk(world, client, jid, 'websocket');
+      assert.deepEqual(client.events.peek((event) => event.event === 'status').map(({ status }) => status).filter((name) => /fail|disc/.test(name)), [],
+        'the page is not told of the attempt');
+      await by_way(client, 'sse');
+      await talk(world, client, jid, 'a stream');
+      // Nothing is held, and nothing asks: the stream is what is waited for.
+      const before = proxy.seen.length;
+      world.bob.message(jid, 'one more');
+      await client.event('message', (event) => event.body === 'one more');
+      await until(() => proxy.seen.length > before, 5000, 'it is acknowledged');
+      assert.deepEqual(proxy.seen.slice(before), ['POST']);
     });
+  }
 
-    for (const websocket of ['refuse', 'swallow']) {
-      it(`takes a stream where WebSocket does not pass: ${websocket}`, async () => {
-        await open({ websocket });
-        const jid = await come_online(world, client);
-        assert.deepEqual(client.events.peek((event) => event.event === 'status').map(({ status }) => status).filter((name) => /fail|disc/.test(name)), [],
-          'the page is not told of the attempt');
-        await by_way(client, 'sse');
-        await talk(world, client, jid, 'a stream');
-        // Nothing is held, and nothing asks: the stream is what is waited for.
-        const before = proxy.seen.length;
-        world.bob.message(jid, 'one more');
-        await client.event('message', (event) => event.body === 'one more');
-        await until(() => proxy.seen.length > before, 5000, 'it is acknowledged');
-        assert.deepEqual(proxy.seen.slice(before), ['POST']);
-      });
+  it('takes BOSH where streams are swallowed from the start', async () => {
+    await open({ websocket: 'refuse', stream: 'swallow' });
+    const jid = await come_online(world, client);
+    world.bob.message(jid, 'into the void'); // perhaps given to the stream that nobody sees
+    await client.event('message', (event) => event.body === 'into the void');
+    await by_way(client, 'bosh');
+    await until(() => client.network.in_flight === 1, 10_000, 'a poll is held');
+    await talk(world, client, jid, 'BOSH');
+    assert.deepEqual(client.events.peek((event) => event.event === 'message' && event.body === 'into the void'), [], 'not twice');
+  });
+
+  it('takes BOSH when a stream stops in the middle: nothing lost, nothing twice', async () => {
+    await open({ websocket: 'refuse' });
+    const jid = await come_online(world, client);
+    await by_way(client, 'sse');
+    const sent = numbered('message', 30);
+    for (const [i, text] of sent.entries()) {
+      world.bob.message(jid, text);
+      if (i === 10) {
+        await client.event('message', (event) => event.body === 'message 5');
+        proxy.stream = 'swallow';
+      }
     }
+    await client.event('message', (event) => event.body === 'message 29', 30_000);
+    await by_way(client, 'bosh');
+    const got = client.events.peek((event) => event.event === 'message').map(({ body }) => body);
+    assert.deepEqual(got, sent.filter((text) => text !== 'message 5' && text !== 'message 29'));
+    await talk(world, client, jid, 'BOSH');
+  });
 
-    it('takes BOSH where streams are swallowed from the start', async () => {
-      await open({ websocket: 'refuse', stream: 'swallow' });
-      const jid = await come_online(world, client);
-      world.bob.message(jid, 'into the void'); // perhaps given to the stream that nobody sees
-      await client.event('message', (event) => event.body === 'into the void');
-      await by_way(client, 'bosh');
-      await until(() => client.network.in_flight === 1, 10_000, 'a poll is held');
-      await talk(world, client, jid, 'BOSH');
-      assert.deepEqual(client.events.peek((event) => event.event === 'message' && event.body === 'into the void'), [], 'not twice');
-    });
-
-    it('takes BOSH when a stream stops in the middle: nothing lost, nothing twice', async () => {
-      await open({ websocket: 'refuse' });
-      const jid = await come_online(world, client);
-      await by_way(client, 'sse');
-      const sent = numbered('message', 30);
-      for (const [i, text] of sent.entries()) {
+  it('connections break all the time: every message once and in order, both ways', async () => {
+    await open({ websocket: 'refuse' });
+    const jid = await come_online(world, client);
+    await by_way(client, 'sse');
+    const got = [];
+    const heard = [];
+    for (let round = 0; round < 8; round++) {
+      for (const text of numbered(`round ${round}`, 4)) {
         world.bob.message(jid, text);
-        if (i === 10) {
-          await client.event('message', (event) => event.body === 'message 5');
-          proxy.stream = 'swallow';
-        }
+        await client.call('message', world.bob.jid, text);
       }
-      await client.event('message', (event) => event.body === 'message 29', 30_000);
-      await by_way(client, 'bosh');
-      const got = client.events.peek((event) => event.event === 'message').map(({ body }) => body);
-      assert.deepEqual(got, sent.filter((text) => text !== 'message 5' && text !== 'message 29'));
-      await talk(world, client, jid, 'BOSH');
-    });
-
-    it('connections break all the time: every message once and in order, both ways', async () => {
-      await open({ websocket: 'refuse' });
-      const jid = await come_online(world, client);
+      got.push(await client.event('message', (event) => event.body));
+      proxy.cut();
       await by_way(client, 'sse');
-      const got = [];
-      const heard = [];
-      for (let round = 0; round < 8; round++) {
-        for (const text of numbered(`round ${round}`, 4)) {
-          world.bob.message(jid, text);
-          await client.call('message', world.bob.jid, text);
-        }
-        got.push(await client.event('message', (event) => event.body));
-        proxy.cut();
-        await by_way(client, 'sse');
-      }
-      while (got.length < 32) got.push(await client.event('message', (event) => event.body, 20_000));
-      while (heard.length < 32) heard.push(await world.bob.event('message', (event) => event.from === jid, 20_000));
-      const all = Array.from({ length: 8 }, (_, round) => numbered(`round ${round}`, 4)).flat();
-      assert.deepEqual(got.map(({ body }) => body), all);
-      assert.deepEqual(heard.map(({ body }) => body), all);
-    });
+    }
+    while (got.length < 32) got.push(await client.event('message', (event) => event.body, 20_000));
+    while (heard.length < 32) heard.push(await world.bob.event('message', (event) => event.from === jid, 20_000));
+    const all = Array.from({ length: 8 }, (_, round) => numbered(`round ${round}`, 4)).flat();
+    assert.deepEqual(got.map(({ body }) => body), all);
+    assert.deepEqual(heard.map(({ body }) => body), all);
+  });
 
-    it('the tab crashes: what it had not acknowledged comes again', async () => {
-      await open({ websocket: 'refuse' });
-      const jid = await come_online(world, client);
-      await by_way(client, 'sse');
-      client.client.connection._proto._workOff = () => {}; // the page hangs; the network goes on reading
-      const unseen = numbered('unseen', 5);
-      for (const text of unseen) world.bob.message(jid, text);
-      await until(() => client.client.connection._proto.push.waiting.length > 0, 5000, 'it has arrived');
-      await client.close();
-      await proxy.stop();
-      await world.bob.event('presence', (event) => event.from === jid && event.type === 'unavailable', 40_000);
-      const { again, returned } = await afterwards(world.server, world.bob);
-      assert.deepEqual(missing(unseen, again, returned), []);
-    });
+  it('the tab crashes: what it had not acknowledged comes again', async () => {
+    await open({ websocket: 'refuse' });
+    const jid = await come_online(world, client);
+    await by_way(client, 'sse');
+    client.client.connection._proto._workOff = () => {}; // the page hangs; the network goes on reading
+    const unseen = numbered('unseen', 5);
+    for (const text of unseen) world.bob.message(jid, text);
+    await until(() => client.client.connection._proto.push.waiting.length > 0, 5000, 'it has arrived');
+    await client.close();
+    await proxy.stop();
+    await world.bob.event('presence', (event) => event.from === jid && event.type === 'unavailable', 40_000);
+    const { again, returned } = await afterwards(world.server, world.bob);
+    assert.deepEqual(missing(unseen, again, returned), []);
   });
 }
 
-describe('in browsers', () => {
+function in_browsers() {
   const world = {};
   before(async () => {
     world.back_end = new BackEnd();
@@ -249,6 +239,12 @@ describe('in browsers', () => {
     await talk(world, tab, jid, 'sse');
     await tab.close();
   });
+}
+
+// Most of it is waiting until somebody loses patience.
+describe('the way through the network', { concurrency: true }, () => {
+  for (const kind of servers) describe(`to ${kind.server_name}`, { concurrency: 1 }, () => the_way_to(kind));
+  describe('in browsers', { concurrency: 1 }, in_browsers);
 });
 
 leave_nothing_behind();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Authority } from './lib/certs.mjs';
-import { bindings, chat_scenarios } from './lib/chat_scenarios.mjs';
+import { chat_scenarios } from './lib/chat_scenarios.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { Chromium } from './lib/chromium.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
@@ -15,23 +15,19 @@ import { start_gateway } from './lib/target.mjs';
 let browser;
 let site;
 
-describe('Chromium', () => {
+describe('Chromium', { concurrency: true }, () => {
   before(async () => {
     [browser, site] = await Promise.all([Chromium.launch(), start_static_server()]);
   });
   after(() => stop_all(browser, site));
 
   for (const kind of servers) {
-    for (const binding of Object.keys(bindings)) {
-      chat_scenarios({
-        client_name: 'Strophe.js in Chromium, cross-origin,', kind, binding,
-        open: (url) => browser.open({ origin: site.origin, url }),
-        features: { exact_text: true, relogins: 3 },
-      });
-    }
+    const clients = ['BOSH', 'WebSocket'].map((binding) => ({ client_name: 'Strophe.js in Chromium, cross-origin,', binding,
+      open: (url) => browser.open({ origin: site.origin, url }), features: { exact_text: true, relogins: 3 } }));
+    chat_scenarios({ kind, clients });
   }
 
-  describe('one origin for page and gateway', () => {
+  describe('one origin for page and gateway', { concurrency: 1 }, () => {
     const world = {};
     before(async () => {
       const authority = await Authority.create();

@@ -17,11 +17,9 @@ describe('Firefox', () => {
   });
   after(() => stop_all(browser, site));
 
-  chat_scenarios({
-    client_name: 'Strophe.js in Firefox, cross-origin,', kind: servers[0],
-    open: (url) => browser.open({ origin: site.origin, url }),
-    features: { exact_text: true, relogins: 3 },
-  });
+  const open = (url) => browser.open({ origin: site.origin, url });
+  chat_scenarios({ kind: servers[0],
+    clients: [{ client_name: 'Strophe.js in Firefox, cross-origin,', open, features: { exact_text: true, relogins: 3 } }] });
 });
 
 leave_nothing_behind();

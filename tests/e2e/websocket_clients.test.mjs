@@ -26,26 +26,25 @@ class ResumingStrophe extends StropheNode {
   }
 }
 
-for (const kind of servers) {
-  for (const [client_name, Client] of Object.entries(clients)) {
-    chat_scenarios({ client_name, kind, binding: 'WebSocket', open: (url) => Client.open({ url }) });
-  }
-}
+const all_clients = Object.entries(clients).map(([client_name, Client]) => ({ client_name, binding: 'WebSocket', open: (url) => Client.open({ url }) }));
+describe('the usual scenarios', { concurrency: true }, () => {
+  for (const kind of servers) chat_scenarios({ kind, clients: all_clients });
+});
 
-for (const kind of servers) {
-  for (const [client_name, Client] of Object.entries({ ...clients, 'strophe.js 5': ResumingStrophe })) {
-    describe(`${client_name} resumes with ${kind.server_name} (W-027, E-41)`, () => {
-      const world = {};
-      before(async () => {
-        const authority = await Authority.create();
-        world.server = await kind.start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
-        world.gateway = await start_gateway(world.server);
-        world.buddy = await Buddy.connect(world.server, 'bob');
-        world.buddy.presence({ status: 'here' });
-      });
-      after(() => stop_all(world.buddy, world.gateway, world.server));
+function resuming_with(kind) {
+  describe(`${kind.server_name} (W-027, E-41)`, { concurrency: 1 }, () => {
+    const world = {};
+    before(async () => {
+      const authority = await Authority.create();
+      world.server = await kind.start({ tls: await authority.good('postern.test', 'rooms.postern.test') });
+      world.gateway = await start_gateway(world.server);
+      world.buddy = await Buddy.connect(world.server, 'bob');
+      world.buddy.presence({ status: 'here' });
+    });
+    after(() => stop_all(world.buddy, world.gateway, world.server));
 
-      it('after its connection broke; what was sent meanwhile arrives once, and nobody saw it leave', async () => {
+    for (const [client_name, Client] of Object.entries({ ...clients, 'strophe.js 5': ResumingStrophe })) {
+      it(`${client_name}, after its connection broke; what was sent meanwhile arrives once, and nobody saw it leave`, async () => {
         const client = await Client.open({ url: world.gateway.websocket_url });
         await client.connect(world.server.jid('alice'), world.server.password('alice'));
         const { jid } = await client.status('connected');
@@ -70,9 +69,11 @@ for (const kind of servers) {
         await world.buddy.event('presence', (event) => event.from === jid && event.type === 'unavailable');
         await client.close();
       });
-    });
-  }
+    }
+  });
 }
+
+describe('resuming', { concurrency: true }, () => servers.forEach(resuming_with));
 
 describe('strophe.js 1.1, of before RFC 7395 (W-036)', () => {
   const world = {};

@@ -29,7 +29,8 @@ class SessionStorage {
 
 globalThis.XMLHttpRequest = XMLHttpRequest;
 globalThis.EventSource = EventSource;
-globalThis.sessionStorage = new SessionStorage();
+// Of the tab that asks: several of them are in this process, and in use at the same time.
+Object.defineProperty(globalThis, 'sessionStorage', { get: () => Network.current?.storage, configurable: true });
 // A global of its own since Node 19.
 globalThis.crypto ??= webcrypto;
 
@@ -64,13 +65,13 @@ export class StropheNode {
     self.library = libraries[library] ?? of_the_draft[library];
     self.ca = ca;
     self.events = new Mailbox(library);
-    sessionStorage.clear();
+    self.storage = new SessionStorage();
     self.load();
     return self;
   }
 
   load() {
-    this.network = new Network({ ca: this.ca });
+    this.network = new Network({ ca: this.ca, storage: this.storage });
     this.client = new ChatClient(this.library, (event) => this.events.push(event));
   }
 

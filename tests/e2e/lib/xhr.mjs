@@ -7,7 +7,7 @@ import https from 'node:https';
 const current = new AsyncLocalStorage();
 
 export class Network {
-  constructor({ keep_alive = true, ca } = {}) {
+  constructor({ keep_alive = true, ca, storage } = {}) {
     const options = { keepAlive: keep_alive, maxSockets: 6, ca };
     this.http_agent = new http.Agent(options);
     this.https_agent = new https.Agent(options);
@@ -16,6 +16,7 @@ export class Network {
     this.sent = 0;
     this.answers = []; // {status, headers} of the last answers
     this.down = false;
+    this.storage = storage; // the sessionStorage of the page
   }
 
   get in_flight() {
