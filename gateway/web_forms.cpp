@@ -140,9 +140,24 @@ void post_join(Visit& visit) {
               visit.shard.pages().room_join(visit.engine->view(), words_of(visit, opened.problem), address, nick));
 }
 
+namespace {
+
+void post_invitation(Visit& visit, webclient::ConversationId room) {
+  const webclient::InviteForm form{std::string(visit.form.value("address")), std::string(visit.form.value("reason"))};
+  const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return client.invite(room, WebClient::InviteFields{form.address, form.reason}, now, out);
+  });
+  const auto* still = visit.engine->model().find(room);
+  if (problem == Problem::none || still == nullptr) return redirect(visit, page_of(visit, room));
+  answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem), form));
+}
+
+}  // namespace
+
 void post_room(Visit& visit, const webclient::Conversation& which) {
   const auto id = which.id;
   const std::string action(visit.form.value("do"));
+  if (action == "invite") return post_invitation(visit, id);
   const std::string address = which.address;
   const std::string nick(visit.form.value("nick"));
   const std::string password(visit.form.value("password"));

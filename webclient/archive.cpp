@@ -36,8 +36,8 @@ xmpp::NewElement page_of(std::size_t size, const char* direction, std::string_vi
 
 }  // namespace
 
-Archive::Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats)
-    : model_(model), wire_(wire), self_(self), chats_(chats) {}
+Archive::Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats, Rooms& rooms)
+    : model_(model), wire_(wire), self_(self), chats_(chats), rooms_(rooms) {}
 
 // ---- asking --------------------------------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ bool Archive::on_message(xmpp::ElementView message, Turn& turn) {
   const auto id = result.attribute("id");
   if (!inner || !when || id.empty() || id.size() > 512) return true;
   if (catching_up) {
-    chats_.take_archived(inner, {*when, std::string(id), true}, turn);
+    if (!rooms_.on_invitation(inner, turn)) chats_.take_archived(inner, {*when, std::string(id), true}, turn);
     note(id);
     return true;
   }

@@ -9,13 +9,14 @@
 
 #include "webclient/chats.hpp"
 #include "webclient/context.hpp"
+#include "webclient/rooms.hpp"
 #include "webclient/wire.hpp"
 
 namespace webclient {
 
 class Archive {
  public:
-  Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats);
+  Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats, Rooms& rooms);
 
   // The newest page, if the archive has not been asked yet.
   void open(Conversation& row, Turn& turn);
@@ -47,6 +48,7 @@ class Archive {
   Wire& wire_;
   const Self& self_;
   Chats& chats_;
+  Rooms& rooms_;
   std::map<std::string, Query, std::less<>> queries_;  // by queryid
   std::string last_id_;
   std::size_t pages_ = 0;

@@ -53,6 +53,9 @@ enum class Notice : std::uint8_t {
   kicked,        // author was removed from the room; text: why
   banned,        // likewise, for good
   invited,       // author invites to this room; text: why
+  has_invited,   // we have invited author; text: why
+  not_invited,   // the room did not take that; problem
+  declined,      // author, whom we have invited, does not come; text: why
 };
 
 // How far an outgoing message has come.
@@ -117,7 +120,8 @@ struct Occupant {
 enum class RoomState : std::uint8_t { outside, joining, joined };
 
 struct Invitation {
-  std::string from;  // address of who invites
+  std::string name;  // who invites: address, or nick where the room tells no more
+  std::string from;  // where an answer goes
   std::string reason;
   std::string password;
 };

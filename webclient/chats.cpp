@@ -324,10 +324,10 @@ void Chats::on_sent(const std::vector<SentMessage>& arrived) {
   }
 }
 
-void Chats::on_error(xmpp::ElementView message) {
+bool Chats::on_error(xmpp::ElementView message) {
   const auto from = xmpp::parse_jid(message.attribute("from"));
   const auto id = message.attribute("id");
-  if (!from || id.empty()) return;
+  if (!from || id.empty()) return true;
   for (const auto& address : {from->full(), from->bare()}) {
     auto* row = model_.edit(address);
     if (row == nullptr) continue;
@@ -339,13 +339,9 @@ void Chats::on_error(xmpp::ElementView message) {
     if (found->delivery != Delivery::delivered) {
       model_.set_delivery(*row, *found, Delivery::failed, problem_of(message));
     }
-    return;
+    return true;
   }
-  // No message of ours: a subject that the room does not take from us.
-  auto* const room = model_.edit(from->bare());
-  if (room == nullptr || !room->room || !from->resource.empty() || room->room->state != RoomState::joined) return;
-  room->room->problem = problem_of(message);
-  model_.note(EventKind::room_changed, room->id);
+  return false;
 }
 
 }  // namespace webclient

@@ -48,7 +48,8 @@ class Chats {
   [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
 
   void on_sent(const std::vector<SentMessage>& arrived);
-  void on_error(xmpp::ElementView message);  // type error; of rooms as well
+  // Of type error, also of a room. False: it is of no message here.
+  bool on_error(xmpp::ElementView message);
 
   // ---- commands; `now` in the reader's text is what was typed
   struct Sent {

@@ -16,8 +16,8 @@ Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Insta
       wire_(settings_, self_),
       roster_(model_, wire_, self_),
       chats_(model_, wire_, self_),
-      archive_(model_, wire_, self_, chats_),
       rooms_(model_, wire_, self_, roster_),
+      archive_(model_, wire_, self_, chats_, rooms_),
       bookmarks_(model_, wire_, self_, rooms_),
       services_(model_, wire_, self_, settings_, chats_),
       started_(now),
@@ -70,7 +70,10 @@ void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
 
 void Client::on_message(xmpp::ElementView message, Turn& turn) {
   const auto type = message.attribute("type");
-  if (type == "error") return chats_.on_error(message);
+  if (type == "error") {
+    if (!chats_.on_error(message)) rooms_.on_error(message, turn);
+    return;
+  }
   if (archive_.on_message(message, turn)) return;
   if (bookmarks_.on_event(message)) return;
   archive_.note(read_archive_id(message, self_.bare));
@@ -292,6 +295,14 @@ Problem Client::set_subject(ConversationId id, std::string_view subject, xmpp::I
   if (!wire_.online()) return Problem::offline;
   auto step = turn(now, out);
   return rooms_.set_subject(*row, subject, step);
+}
+
+Problem Client::invite(ConversationId room, const InviteFields& fields, xmpp::Instant now, xmpp::Actions& out) {
+  auto* row = edit(room);
+  if (row == nullptr) return Problem::no_such_conversation;
+  if (!wire_.online()) return Problem::offline;
+  auto step = turn(now, out);
+  return rooms_.invite(*row, fields.address, fields.reason, step);
 }
 
 Problem Client::decline_invitation(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {

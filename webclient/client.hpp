@@ -104,6 +104,11 @@ class Client {
   Problem leave_room(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   Problem change_nick(ConversationId id, std::string_view nick, xmpp::Instant now, xmpp::Actions& out);
   Problem set_subject(ConversationId id, std::string_view subject, xmpp::Instant now, xmpp::Actions& out);
+  struct InviteFields {
+    std::string_view address, reason;
+  };
+  // The answer of the room is in its conversation.
+  Problem invite(ConversationId room, const InviteFields& fields, xmpp::Instant now, xmpp::Actions& out);
   Problem decline_invitation(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   struct BookmarkFields {
     std::string_view name;
@@ -155,8 +160,8 @@ class Client {
   Wire wire_;
   Roster roster_;
   Chats chats_;
-  Archive archive_;
   Rooms rooms_;
+  Archive archive_;
   Bookmarks bookmarks_;
   Services services_;
 

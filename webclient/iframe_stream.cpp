@@ -50,7 +50,9 @@ std::string_view author_of(const Message& message, const Conversation& in, const
 }
 
 std::string notice_text(const Message& message, const Conversation& in, const Reader& reader) {
-  const Variables variables{{"name", author_of(message, in, reader)}, {"text", message.text}};
+  const bool refused = message.notice == Notice::not_invited;
+  const Variables variables{{"name", author_of(message, in, reader)},
+                            {"text", refused ? words(*reader.texts, message.problem) : message.text}};
   const auto fill = [&](std::string_view key) { return reader.texts->fill(key, variables); };
   switch (message.notice) {
     case Notice::subject:
@@ -63,6 +65,12 @@ std::string notice_text(const Message& message, const Conversation& in, const Re
       return fill("notice.banned");
     case Notice::invited:
       return fill("notice.invited");
+    case Notice::has_invited:
+      return fill("notice.has_invited");
+    case Notice::not_invited:
+      return fill("notice.not_invited");
+    case Notice::declined:
+      return fill("notice.declined");
     case Notice::none:
       break;
   }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array<std::uint32_t, 5> reloads{0, 15, 30, 60, 300};
 constexpr std::array<std::uint32_t, 4> lingers{1, 10, 60, 480};
+constexpr std::size_t most_proposed = 50;  // buddies in a form, which is to stay small
 constexpr int zone_step = 30;
 constexpr int first_zone = -12 * 60;
 constexpr int last_zone = 14 * 60;
@@ -57,7 +58,9 @@ std::string join_groups(const Buddy& buddy) {
 Values row_values(const Conversation& row, const Conversation* shown, const Reader& reader) {
   Values values;
   values.text("id", name_of(row.id)).text("name", copy(row.title())).text("status", row.status);
-  values.flag("room", row.kind == RowKind::room).flag("here", &row == shown).flag("asks", row.asks.has_value());
+  values.flag("room", row.kind == RowKind::room)
+      .flag("here", &row == shown)
+      .flag("asks", row.asks || (row.room && row.room->invitation));
   if (reader.static_pages) {
     if (row.kind != RowKind::room) values.text("presence", copy(words(*reader.texts, row.show)));
     if (row.unread > 0) values.text("unread", std::to_string(row.unread));
@@ -88,6 +91,16 @@ std::vector<Values> sections(const View& view, const Conversation* shown) {
   add(copy(view.reader.texts->text("nav.rooms")), rooms);
   for (auto& [name, rows] : groups) add(name, rows);
   add(plain_list ? std::string() : copy(view.reader.texts->text("nav.others")), rest);
+  return out;
+}
+
+// Whom a field for an address proposes, in the order of the list.
+std::vector<Values> buddy_values(const View& view) {
+  std::vector<Values> out;
+  for (const Conversation* row : view.model.rows()) {
+    if (!row->buddy || out.size() >= most_proposed) continue;
+    out.emplace_back().text("address", row->address).text("name", copy(row->title()));
+  }
   return out;
 }
 
@@ -123,7 +136,7 @@ void set_banner(Values& values, const View& view, const Conversation& shown) {
   std::string outside = copy(texts.text("room.outside"));
   if (room.problem != Problem::none) outside += " " + copy(words(texts, room.problem));
   if (room.invitation) {
-    outside += " " + texts.fill("room.invited", {{"name", room.invitation->from}});
+    outside += " " + texts.fill("room.invited", {{"name", room.invitation->name}, {"room", shown.address}});
     if (!room.invitation->reason.empty()) outside += " " + room.invitation->reason;
   }
   values.text("outside", std::move(outside));
@@ -371,7 +384,8 @@ std::string Pages::room_join(const View& view, const std::string& message, const
   return templates_.render("room_join", texts, values);
 }
 
-std::string Pages::room(const View& view, const Conversation& which, const std::string& message) {
+std::string Pages::room(const View& view, const Conversation& which, const std::string& message,
+                        const InviteForm& invite) {
   Values values = base_values(view.reader, copy(which.title()));
   values.text("message", message).text("name", copy(which.title())).text("address", which.address);
   values.flag("bookmarks", view.model.account().bookmarks);
@@ -380,6 +394,7 @@ std::string Pages::room(const View& view, const Conversation& which, const std::
   if (which.room) {
     values.text("subject", which.room->subject).flag("kept", which.room->bookmarked);
     values.flag("joined", which.room->state == RoomState::joined);
+    values.text("invitee", invite.address).text("reason", invite.reason).list("buddies", buddy_values(view));
   }
   return templates_.render("room", *view.reader.texts, values);
 }

@@ -54,6 +54,11 @@ struct ComposePage {
 // How many messages a page shows of a conversation, unless its reader asks for older ones.
 inline constexpr std::size_t first_backlog = 50;
 
+// What was typed into the form that invites somebody to a room, where it is shown again.
+struct InviteForm {
+  std::string address, reason;
+};
+
 struct FilePage {
   std::string message;  // why the last one was not sent
   std::string once;
@@ -93,7 +98,8 @@ class Pages {
   [[nodiscard]] std::string contact(const View& view, const Conversation& who, const std::string& message);
   [[nodiscard]] std::string room_join(const View& view, const std::string& message, const std::string& address,
                                       const std::string& nick);
-  [[nodiscard]] std::string room(const View& view, const Conversation& which, const std::string& message);
+  [[nodiscard]] std::string room(const View& view, const Conversation& which, const std::string& message,
+                                 const InviteForm& invite = {});
   [[nodiscard]] std::string settings(const View& view, const std::string& message);
 
   [[nodiscard]] const Templates& templates() const { return templates_; }

@@ -127,7 +127,8 @@ void Rooms::on_gone(Conversation& room, std::string_view nick, xmpp::ElementView
     model_.remove_occupant(room, nick);
     if (new_nick.empty()) return;
     if (is_self) room.room->nick = new_nick;
-    return notice(room, Notice::nick_changed, nick, new_nick, turn);
+    notice(room, Notice::nick_changed, nick, new_nick, turn);
+    return;
   }
   const auto reason = clean_label(item.child("reason", ns::muc_user).text(), model_.bounds().status);
   const bool banned = has_status(presence, "301"), kicked = has_status(presence, "307");
@@ -144,14 +145,14 @@ void Rooms::outside(Conversation& room, Problem why) {
   model_.note(EventKind::room_changed, room.id);
 }
 
-void Rooms::notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn) {
+Message* Rooms::notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn) {
   Message message;
   message.direction = Direction::notice;
   message.notice = what;
   message.author = who;
   message.text = std::move(text);
   message.when = turn.wall;
-  model_.add_message(room, std::move(message));
+  return model_.add_message(room, std::move(message));
 }
 
 // ---- messages ------------------------------------------------------------------------------------------------------
@@ -219,12 +220,23 @@ bool Rooms::is_repeat(Conversation& room, const Message& message) {
   return true;
 }
 
-bool Rooms::on_invitation(xmpp::ElementView message, Turn& turn) {
+// ---- invitations ---------------------------------------------------------------------------------------------------
+
+bool Rooms::on_invitation(xmpp::ElementView outer, Turn& turn) {
+  // Or the copy of one that another device of ours has got (XEP-0280); from anybody else that is a forgery.
+  const auto copy =
+      outer.child("received", ns::carbons).child("forwarded", ns::forward).child("message", xmpp::ns::client);
+  const auto message = copy && outer.attribute("from") == self_.bare ? copy : outer;
   const auto mediated = message.child("x", ns::muc_user);
+  if (const auto decline = mediated.child("decline", ns::muc_user)) {
+    on_declined(message, decline, turn);
+    return true;
+  }
   const auto invite = mediated.child("invite", ns::muc_user);
   const auto direct = message.child("x", ns::conference);
   if (!invite && !(direct && direct.has_attribute("jid"))) return false;
   const auto sender = xmpp::parse_jid(message.attribute("from"));
+  if (sender && sender->bare() == self_.bare) return false;  // one that we have sent, out of the archive
   const auto address = invite ? sender : xmpp::parse_jid(direct.attribute("jid"));
   if (!sender || !address || address->local.empty()) return true;
   const auto* known = model_.find(address->bare());
@@ -232,7 +244,9 @@ bool Rooms::on_invitation(xmpp::ElementView message, Turn& turn) {
   const auto& bounds = model_.bounds();
   Invitation invitation;
   const auto from = xmpp::parse_jid(invite ? invite.attribute("from") : message.attribute("from"));
-  invitation.from = from ? from->bare() : address->bare();
+  const bool is_occupant = from && from->bare() == address->bare() && !from->resource.empty();
+  invitation.from = is_occupant ? from->full() : (from ? from->bare() : address->bare());
+  invitation.name = is_occupant ? clean_label(from->resource, bounds.label) : invitation.from;
   invitation.reason = clean_label(
       invite ? invite.child("reason", ns::muc_user).text() : std::string(direct.attribute("reason")), bounds.status);
   invitation.password =
@@ -240,12 +254,43 @@ bool Rooms::on_invitation(xmpp::ElementView message, Turn& turn) {
   if (invitation.password.size() > bounds.label) invitation.password.clear();
   auto* room = model_.require(address->bare(), RowKind::room);
   if (room == nullptr || !room->room) return true;
-  const auto shown = invitation.from;
+  const auto shown = invitation.name;
   auto reason = invitation.reason;
   room->room->invitation = std::move(invitation);
   model_.note(EventKind::rows_changed, room->id);
   notice(*room, Notice::invited, shown, std::move(reason), turn);
   return true;
+}
+
+// Anybody can have a room pass on such a thing: it counts from whom we have invited.
+void Rooms::on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn) {
+  const auto from = xmpp::parse_jid(message.attribute("from"));
+  const auto who = xmpp::parse_jid(decline.attribute("from"));
+  auto* room = from && from->resource.empty() ? model_.edit(from->bare()) : nullptr;
+  if (room == nullptr || !room->room || !who) return;
+  const auto asked = std::any_of(room->messages.begin(), room->messages.end(), [&](const Message& there) {
+    return there.notice == Notice::has_invited && there.author == who->bare();
+  });
+  if (!asked) return;
+  notice(*room, Notice::declined, who->bare(),
+         clean_label(decline.child("reason", ns::muc_user).text(), model_.bounds().status), turn);
+}
+
+void Rooms::on_error(xmpp::ElementView message, Turn& turn) {
+  const auto from = xmpp::parse_jid(message.attribute("from"));
+  auto* const room = from && from->resource.empty() ? model_.edit(from->bare()) : nullptr;
+  if (room == nullptr || !room->room || room->room->state != RoomState::joined) return;
+  const auto id = message.attribute("id");
+  const auto invited = std::find_if(room->messages.rbegin(), room->messages.rend(), [&](const Message& there) {
+    return there.notice == Notice::has_invited && there.wire_id == id;
+  });
+  if (invited == room->messages.rend()) {  // a subject that the room does not take from us
+    room->room->problem = problem_of(message);
+    return model_.note(EventKind::room_changed, room->id);
+  }
+  const auto who = invited->author;
+  auto* said = notice(*room, Notice::not_invited, who, {}, turn);
+  if (said != nullptr) said->problem = problem_of(message);
 }
 
 // ---- commands ------------------------------------------------------------------------------------------------------
@@ -322,6 +367,29 @@ Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& t
                  .set("id", wire_.new_id())
                  .add(xmpp::NewElement("subject").text(clean_label(subject, model_.bounds().status))),
              turn);
+  return Problem::none;
+}
+
+Problem Rooms::invite(Conversation& room, std::string_view address, std::string_view reason, Turn& turn) {
+  if (!room.room) return Problem::not_a_room;
+  if (room.room->state != RoomState::joined) return Problem::not_joined;
+  const auto jid = xmpp::parse_jid(address);
+  if (!jid || jid->local.empty() || !jid->resource.empty()) return Problem::bad_address;
+  if (jid->bare() == self_.bare) return Problem::own_address;
+  if (wire_.full()) return Problem::offline;
+  settle(model_, room);
+  auto invite = xmpp::NewElement("invite", ns::muc_user).set("to", jid->bare());
+  auto why = clean_label(reason, model_.bounds().status);
+  if (!why.empty()) invite.add(xmpp::NewElement("reason", ns::muc_user).text(why));
+  auto* said = notice(room, Notice::has_invited, jid->bare(), std::move(why), turn);
+  if (said == nullptr) return Problem::too_many;
+  said->wire_id = wire_.new_id();
+  // Like a message: it survives a stream that is not resumed.
+  wire_.send_message(xmpp::NewElement("message")
+                         .set("to", room.address)
+                         .set("id", said->wire_id)
+                         .add(xmpp::NewElement("x", ns::muc_user).add(std::move(invite))),
+                     {room.id, said->id}, turn);
   return Problem::none;
 }
 

@@ -1,4 +1,5 @@
-// Rooms (XEP-0045): joining, leaving, occupants, subject, messages and mentions, and invitations (also XEP-0249).
+// Rooms (XEP-0045): joining, leaving, occupants, subject, messages and mentions, and invitations: what comes also as
+// XEP-0249, what goes by the room only, which decides who may, and adds its password and the membership (7.8.2).
 // A room vouches for what comes from its address: nicks, history, its errors; nothing of it counts for another room.
 // Bookmarks are in bookmarks.hpp; private messages of occupants are conversations of their own (chats.hpp).
 #pragma once
@@ -21,8 +22,9 @@ class Rooms {
   // Of an address that is a room of the model.
   void on_presence(xmpp::ElementView presence, Turn& turn);
   void on_message(xmpp::ElementView message, Turn& turn);  // type groupchat
-  // An invitation in a message; true: it was one.
-  bool on_invitation(xmpp::ElementView message, Turn& turn);
+  // An invitation in a message, or the answer to one of ours; true: it was one.
+  bool on_invitation(xmpp::ElementView outer, Turn& turn);
+  void on_error(xmpp::ElementView message, Turn& turn);  // type error, of no message of a conversation
   void on_time(Turn& turn);
   [[nodiscard]] xmpp::Instant deadline() const;
 
@@ -31,6 +33,7 @@ class Rooms {
   Problem leave(Conversation& room, Turn& turn);
   Problem change_nick(Conversation& room, std::string_view nick, Turn& turn);
   Problem set_subject(Conversation& room, std::string_view subject, Turn& turn);
+  Problem invite(Conversation& room, std::string_view address, std::string_view reason, Turn& turn);
   Problem decline(Conversation& room, Turn& turn);
   // Our presence has changed: every room is told.
   void announce(Turn& turn);
@@ -45,7 +48,8 @@ class Rooms {
   void add_message(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
   bool is_repeat(Conversation& room, const Message& message);
   void outside(Conversation& room, Problem why);
-  void notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn);
+  void on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn);
+  Message* notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn);
   void enter(Conversation& room, Turn& turn);
 
   ChatModel& model_;

@@ -106,6 +106,11 @@ for (const [name, { launch, open }] of Object.entries(readers)) {
       await reader.click('stream', '.rows li a', 'carol');
       await reader.see('stream', '.banner', '<script>');
       await holds('stream', 'a request');
+      world.bob.tell({ do: 'raw', xml: `<message to="${alice()}"><x xmlns="jabber:x:conference" jid="trap@${world.server.muc}" reason="${escaped(tricks.join(' '))}"/></message>` });
+      await reader.see('stream', '.rows li', 'trap');
+      await reader.click('stream', '.rows li a', 'trap');
+      await reader.see('stream', '.banner', '<script>');
+      await holds('stream', 'an invitation');
       await reader.go(chat.replace('/app/', '/contact/'));
       await reader.see('page', 'dd', '<script>');
       await holds('page', 'details');

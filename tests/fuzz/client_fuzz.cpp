@@ -104,6 +104,11 @@ constexpr std::string_view stanzas[] = {
     "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>",
     "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
     "<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>$</challenge>",
+    "<message from='@'><x xmlns='http://jabber.org/protocol/muc#user'><decline "
+    "from='@'><reason>$</reason></decline></x></message>",
+    "<message from='julia@example.org'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
+    "<message xmlns='jabber:client' from='@'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='@'/></x>"
+    "</message></forwarded></received></message>",
 };
 
 constexpr std::string_view addresses[] = {
@@ -270,7 +275,7 @@ class Run {
 
   void command() {
     auto& c = *client_;
-    switch (next() % 18U) {
+    switch (next() % 19U) {
       case 0:
         c.start_chat(addresses[next() % std::size(addresses)], now_, actions_);
         return;
@@ -319,6 +324,9 @@ class Run {
         return;
       case 16:
         c.finish_upload(UploadId{next() % 4U}, (next() & 1U) != 0, now_, actions_);
+        return;
+      case 17:
+        c.invite(row(), {addresses[next() % std::size(addresses)], text()}, now_, actions_);
         return;
       default:
         c.set_presence(static_cast<Show>(next() % 6U), text(), now_, actions_);

@@ -148,6 +148,12 @@ int Client::on_message(xmpp_conn_t*, xmpp_stanza_t* stanza, void* self) {
   if (xmpp_stanza_t* oob = xmpp_stanza_get_child_by_ns(stanza, "jabber:x:oob"); oob != nullptr) {
     line.add("oob", client.child_text(oob, "url"));
   }
+  // An invitation to a room (XEP-0045 7.8.2).
+  xmpp_stanza_t* const room = xmpp_stanza_get_child_by_ns(stanza, "http://jabber.org/protocol/muc#user");
+  xmpp_stanza_t* const invite = room == nullptr ? nullptr : xmpp_stanza_get_child_by_name(room, "invite");
+  if (invite != nullptr) {
+    line.add("invited_by", xmpp_stanza_get_from(invite)).add("reason", client.child_text(invite, "reason"));
+  }
   print(line.add("delayed", xmpp_stanza_get_child_by_ns(stanza, "urn:xmpp:delay") != nullptr ? "yes" : "no"));
   return 1;
 }

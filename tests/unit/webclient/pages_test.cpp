@@ -57,6 +57,7 @@ class PagesTest : public testing::Test {
         {"contact", pages.contact(view, person, "m")},
         {"room join", pages.room_join(view, "m", "a", "n")},
         {"room", pages.room(view, room, "m")},
+        {"room invitation", pages.room(view, room, "m", {"<i slot=x class=d>", "\"><script>"})},
         {"settings", pages.settings(view, "m")},
     };
   }
@@ -116,13 +117,13 @@ TEST_F(PagesTest, EscapeEverythingThatUsersWrite) {
   model.set_occupant(room, sample::occupant(evil));
   room.room->state = RoomState::outside;
   room.room->nick = evil;
-  room.room->invitation = Invitation{evil, evil, evil};
+  room.room->invitation = Invitation{evil, evil, evil, evil};
   for (Conversation* in : {&row, &room}) {
     Message message = sample::incoming(evil);
     message.author = evil;
     model.add_message(*in, message);
-    for (const Notice notice :
-         {Notice::subject, Notice::nick_changed, Notice::kicked, Notice::banned, Notice::invited}) {
+    for (const Notice notice : {Notice::subject, Notice::nick_changed, Notice::kicked, Notice::banned, Notice::invited,
+                                Notice::has_invited, Notice::not_invited, Notice::declined}) {
       message.direction = Direction::notice;
       message.notice = notice;
       model.add_message(*in, message);
@@ -200,10 +201,43 @@ TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
   page = pages.room(view, room, "");
   EXPECT_THAT(page, Not(HasSubstr("value=\"subject\"")));
   EXPECT_THAT(page, Not(HasSubstr("value=\"decline\"")));
-  room.room->invitation = Invitation{"bob@example.org", "come & see", ""};
+  room.room->invitation = Invitation{"bob@example.org", "bob@example.org", "come & see", ""};
   page = pages.room(view, room, "");
   EXPECT_THAT(page, HasSubstr("value=\"decline\""));
-  EXPECT_THAT(page, HasSubstr("bob@example.org invites you. come &amp; see"));
+  EXPECT_THAT(page, HasSubstr("bob@example.org invites you to team@rooms.example.org. come &amp; see"));
+}
+
+// The answer of the room is in its conversation; a form that was wrong keeps what was typed.
+TEST_F(PagesTest, InviteToARoom) {
+  sample::buddy(model, "bob@example.org", "Bob & Sons");
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  const std::string page = pages.room(view, room, "", {"carol@", "come & see"});
+  EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"invite\""));
+  EXPECT_THAT(page, HasSubstr("value=\"carol@\""));
+  EXPECT_THAT(page, HasSubstr("value=\"come &amp; see\""));
+  EXPECT_THAT(page, HasSubstr("<option value=\"bob@example.org\">Bob &amp; Sons</option>"));
+  Message message;
+  message.direction = Direction::notice;
+  message.author = "carol@example.org";
+  message.notice = Notice::has_invited;
+  message.text = "come & see";
+  model.add_message(room, message);
+  message.notice = Notice::not_invited;
+  message.problem = Problem::forbidden;
+  model.add_message(room, message);
+  message.notice = Notice::declined;
+  message.text = "no <time>";
+  model.add_message(room, message);
+  const std::string live = pages.stream({"N", "/stream/c1", 50}, view, &room);
+  EXPECT_THAT(live, HasSubstr("You have invited carol@example.org. come &amp; see"));
+  EXPECT_THAT(live, HasSubstr("carol@example.org was not invited. You are not allowed to do this."));
+  EXPECT_THAT(live, HasSubstr("carol@example.org does not want to come. no &lt;time&gt;"));
+  room.room->state = RoomState::outside;
+  EXPECT_THAT(pages.room(view, room, ""), Not(HasSubstr("value=\"invite\"")));
+  // A long list does not make the page long.
+  for (int i = 0; i < 500; ++i) sample::buddy(model, "b" + std::to_string(i) + "@example.org", "B");
+  room.room->state = RoomState::joined;
+  EXPECT_EQ(count(pages.room(view, room, ""), "<option"), 50);
 }
 
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {

@@ -1,8 +1,8 @@
-// Rooms and bookmarks: transcripts beside XEP-0045, 0249, 0402 and 0048.
+// Rooms and bookmarks: transcripts beside XEP-0045, 0402 and 0048.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/webclient/play.hpp"
+#include "tests/unit/webclient/in_room.hpp"
 
 namespace {
 
@@ -10,21 +10,8 @@ using namespace std::chrono_literals;
 using namespace webclient;
 using testing::HasSubstr;
 using testing::Not;
-using tests::Play;
-
-constexpr std::string_view hall = "hall@rooms.example.org";
-
-std::string presence(std::string_view nick, std::string_view item = {}, std::string_view codes = {},
-                     std::string_view type = {}) {
-  std::string text = "<presence from='hall@rooms.example.org/" + std::string(nick) + "'";
-  if (!type.empty()) text += " type='" + std::string(type) + "'";
-  text += "><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='member' role='participant'" +
-          (item.empty() ? std::string("/>") : std::string(item));
-  for (std::size_t at = 0; at < codes.size(); at += 4) {
-    text += "<status code='" + std::string(codes.substr(at, 3)) + "'/>";
-  }
-  return text + "</x></presence>";
-}
+using tests::hall;
+using tests::presence;
 
 std::string say(std::string_view nick, std::string_view body, std::string_view more = {}, std::string_view id = {}) {
   std::string text = "<message type='groupchat' from='hall@rooms.example.org/" + std::string(nick) + "'";
@@ -35,32 +22,13 @@ std::string say(std::string_view nick, std::string_view body, std::string_view m
 constexpr std::string_view old =
     "<delay xmlns='urn:xmpp:delay' from='hall@rooms.example.org' stamp='2019-01-01T00:00:00Z'/>";
 
-class RoomsTest : public testing::Test {
+class RoomsTest : public tests::InRoom {
  protected:
-  RoomsTest() { play.logs_in(); }
-
-  Opened join(std::string_view address = hall, std::string_view nick = "julia", std::string_view password = {}) {
-    Opened opened;
-    said = play.does([&](Client& client, auto now, auto& out) {
-      opened = client.join_room({address, nick, password}, now, out);
-    });
-    return opened;
-  }
-  void enter() {
-    ASSERT_EQ(join().problem, Problem::none);
-    play.hears(presence("nurse"));
-    play.hears(presence("julia", {}, "110"));
-    ASSERT_EQ(room().state, RoomState::joined);
-  }
-  const Room& room() { return *play.row(hall).room; }
-  ConversationId id() { return play.row(hall).id; }
   std::string send(std::string_view text) {
     return play.does([&](Client& client, auto now, auto& out) {
       EXPECT_EQ(client.send(id(), text, now, out).problem, Problem::none);
     });
   }
-  Play play;
-  std::string said;
 };
 
 TEST_F(RoomsTest, Joins) {
@@ -309,28 +277,6 @@ TEST_F(RoomsTest, LeavesAndDoesNotTalkAfterwards) {
   EXPECT_FALSE(play.row(hall).listed());
   play.hears(say("nurse", "gone?"));
   EXPECT_EQ(play.row(hall).messages.size(), 0U);
-}
-
-TEST_F(RoomsTest, Invitations) {
-  play.hears(
-      "<message from='hall@rooms.example.org'><x xmlns='http://jabber.org/protocol/muc#user'>"
-      "<invite from='nurse@example.net/x'><reason>a feast</reason></invite><password>p</password></x></message>");
-  ASSERT_TRUE(room().invitation);
-  EXPECT_EQ(room().invitation->from, "nurse@example.net");
-  EXPECT_EQ(room().invitation->reason, "a feast");
-  EXPECT_TRUE(play.row(hall).listed());
-  EXPECT_EQ(join().problem, Problem::none);
-  EXPECT_THAT(said, HasSubstr("<password>p</password>"));
-  EXPECT_FALSE(room().invitation);
-  play.hears(
-      "<message from='romeo@example.net/o'><x xmlns='jabber:x:conference' jid='garden@rooms.example.org' "
-      "reason='come'/></message>");
-  EXPECT_EQ(play.row("garden@rooms.example.org").room->invitation->from, "romeo@example.net");
-  const auto declined = play.does([&](Client& client, auto now, auto& out) {
-    EXPECT_EQ(client.decline_invitation(play.row("garden@rooms.example.org").id, now, out), Problem::none);
-  });
-  EXPECT_THAT(declined, HasSubstr("<decline"));
-  EXPECT_FALSE(play.row("garden@rooms.example.org").listed());
 }
 
 TEST_F(RoomsTest, GoesBackAfterABreak) {
