@@ -37,6 +37,10 @@ const webclient::Catalogue& Visit::texts() const {
   return webclient::choose_language(request.head.accept_language);
 }
 
+webclient::WallTime wall_now() {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 std::string base_of(std::string_view sid) {
   return std::string(base_mark).append(sid);
 }

@@ -211,7 +211,7 @@ void get(Visit& visit, const PathParts& where) {
   if (where.page == "compose" && row != nullptr) return serve_compose(visit, *row);
   if (where.page == "file" && row != nullptr) return show_file_form(visit, *row);
   if (where.page == "private") return serve_private(visit, where.item, where.rest);
-  if (where.page == "settings") return answer_page(visit, pages.settings(view, ""));
+  if (where.page == "settings") return answer_page(visit, pages.settings(view, "", wall_now()));
   if (where.page == "contact" && where.item == "add")
     return answer_page(visit, pages.contact_add(view, "", "", "", ""));
   if (where.page == "contact" && row != nullptr) return answer_page(visit, pages.contact(view, *row, ""));

@@ -203,7 +203,7 @@ void post_settings(Visit& visit) {
     engine.set_reader(std::move(reader), now, out);
   });
   if (problem == Problem::none) return redirect(visit, page_of(visit, {}));
-  answer_page(visit, visit.shard.pages().settings(visit.engine->view(), words_of(visit, problem)));
+  answer_page(visit, visit.shard.pages().settings(visit.engine->view(), words_of(visit, problem), wall_now()));
 }
 
 }  // namespace gateway

@@ -105,7 +105,6 @@ bool may_try(const Visit& visit, const Account& account) {
 
 webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string& sid) {
   const auto now = steady_now();
-  const auto wall = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   webclient::ClientSettings client;
   client.domain = login.domain->name;
   client.resource = std::move(login.resource);
@@ -121,7 +120,7 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
   settings.linger = login.linger;
   settings.token = [key = token_for(shard.web_key(), sid)](std::string_view form) { return token_for(key, form); };
   return webclient::WebEngine(
-      std::make_unique<webclient::Client>(std::move(client), std::move(login.identity), now, wall),
+      std::make_unique<webclient::Client>(std::move(client), std::move(login.identity), now, wall_now()),
       webclient::PushPolicy{}, shard.pages(), std::move(settings), now);
 }
 

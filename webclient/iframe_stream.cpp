@@ -21,8 +21,8 @@ struct Clock {
   unsigned hour = 0, minute = 0;
 };
 
-Clock clock_of(WallTime when, const Reader& reader) {
-  const auto local = when + std::chrono::minutes(reader.zone_minutes);
+Clock clock_of(WallTime when, int zone_minutes) {
+  const auto local = when + std::chrono::minutes(zone_minutes);
   const auto day = std::chrono::floor<std::chrono::days>(local);
   const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(local - day).count();
   return {std::chrono::year_month_day(day), static_cast<unsigned>(minutes / 60), static_cast<unsigned>(minutes % 60)};
@@ -214,7 +214,7 @@ std::string_view words(const Catalogue& texts, Show show) {
 }
 
 void append_bubble(std::string& out, const Message& message, const Conversation& in, const Reader& reader, bool live) {
-  const Clock clock = clock_of(message.when, reader);
+  const Clock clock = clock_of(message.when, reader.zone_minutes);
   const std::string id = name_of(message.id);
   if (message.direction == Direction::notice) {
     out += "<p class=\"b note\" id=\"" + id + "\"><bdi>";
@@ -261,12 +261,16 @@ void append_bubble(std::string& out, const Message& message, const Conversation&
   out += "</small></div>\n";
 }
 
+std::string time_text(WallTime when, int zone_minutes) {
+  return time_text(clock_of(when, zone_minutes));
+}
+
 bool same_day(WallTime a, WallTime b, const Reader& reader) {
-  return clock_of(a, reader).date == clock_of(b, reader).date;
+  return clock_of(a, reader.zone_minutes).date == clock_of(b, reader.zone_minutes).date;
 }
 
 void append_day(std::string& out, WallTime when, const Reader& reader) {
-  const std::string date = date_text(clock_of(when, reader));
+  const std::string date = date_text(clock_of(when, reader.zone_minutes));
   out += "<p class=\"day\"><time datetime=\"" + date + "\">" + date + "</time></p>\n";
 }
 
@@ -280,6 +284,12 @@ void append_row_rules(std::string& out, const Conversation& row, const Reader& r
   out += id + " .n{display:" + (row.unread > 0 ? "inline-block" : "none") + "}";
   append_content(out += id + " .n", std::to_string(row.unread) + (row.mentions > 0 ? " \u2022" : ""));
   out += id + " .t{display:" + (row.typing == Typing::composing ? "inline" : "none") + "}";
+}
+
+void append_unread_rules(std::string& out, std::uint32_t unread) {
+  out += "#un{display:";
+  out += unread > 0 ? "inline-block}" : "none}";
+  append_content(out += "#un", std::to_string(unread));
 }
 
 void append_header_rules(std::string& out, const Conversation& shown, const Reader& reader) {

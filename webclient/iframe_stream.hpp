@@ -31,12 +31,16 @@ struct Reader {
 
 // One message. `live`: its state is told by rules, and own ones can be corrected in the form beside it.
 void append_bubble(std::string& out, const Message& message, const Conversation& in, const Reader& reader, bool live);
-// "Tuesday" between messages of two days.
+// The date, between messages of two days.
 void append_day(std::string& out, WallTime when, const Reader& reader);
+// "14:30"
+[[nodiscard]] std::string time_text(WallTime when, int zone_minutes);
 [[nodiscard]] bool same_day(WallTime a, WallTime b, const Reader& reader);
 
 // ---- rules; they stand within <style nonce="...">
 void append_row_rules(std::string& out, const Conversation& row, const Reader& reader);
+// Of all conversations, where the list is not in sight.
+void append_unread_rules(std::string& out, std::uint32_t unread);
 void append_header_rules(std::string& out, const Conversation& shown, const Reader& reader);
 void append_message_rules(std::string& out, const Message& message, const Reader& reader);
 // `there` null: has left.

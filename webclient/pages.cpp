@@ -29,10 +29,12 @@ Values base_values(const Reader& reader, std::string title) {
   return values;
 }
 
-std::string zone_label(int minutes) {
+// People know what their clock says, few what time zone that is.
+std::string zone_label(int minutes, WallTime now) {
   const int absolute = minutes < 0 ? -minutes : minutes;
   const std::string rest = absolute % 60 == 0 ? "00" : std::to_string(absolute % 60);
-  return (minutes < 0 ? "\u2212" : "+") + std::to_string(absolute / 60) + ":" + rest;
+  return time_text(now, minutes) + " (UTC" + (minutes < 0 ? "\u2212" : "+") + std::to_string(absolute / 60) + ":" +
+         rest + ")";
 }
 
 std::string_view subscription_words(const Catalogue& texts, Subscription subscription) {
@@ -127,7 +129,9 @@ void set_banner(Values& values, const View& view, const Conversation& shown) {
   }
   if (!shown.room) return;
   const Room& room = *shown.room;
-  values.flag("joining", room.state == RoomState::joining).text("nick", room.nick);
+  const std::string& own = view.model.account().address;
+  values.flag("joining", room.state == RoomState::joining).flag("joined", room.state == RoomState::joined);
+  values.text("nick", room.nick.empty() ? own.substr(0, own.find('@')) : room.nick);
   if (room.state == RoomState::joined && room.problem != Problem::none) {
     values.text("trouble", copy(words(texts, room.problem)));
   }
@@ -142,6 +146,14 @@ void set_banner(Values& values, const View& view, const Conversation& shown) {
   values.text("outside", std::move(outside));
 }
 
+// What sets an occupant apart from the others.
+std::string_view standing(const Occupant& occupant, const Catalogue& texts) {
+  if (occupant.affiliation == Affiliation::owner) return texts.text("room.owner");
+  if (occupant.affiliation == Affiliation::admin) return texts.text("room.admin");
+  if (occupant.role == Role::moderator) return texts.text("room.moderator");
+  return occupant.role == Role::visitor ? texts.text("room.visitor") : std::string_view();
+}
+
 void set_occupants(Values& values, const View& view, const Conversation& shown) {
   if (!shown.room) return;
   const Catalogue& texts = *view.reader.texts;
@@ -149,6 +161,7 @@ void set_occupants(Values& values, const View& view, const Conversation& shown) 
   for (const auto& [nick, occupant] : shown.room->occupants) {
     Values& one = occupants.emplace_back();
     one.text("id", name_of(occupant.id)).text("nick", nick).text("presence", copy(words(texts, occupant.show)));
+    one.text("standing", copy(standing(occupant, texts)));
     if (occupant.self) continue;
     one.text("private", name_of(shown.id) + "/" + name_of(occupant.id));
     one.text("private_title", texts.fill("room.private", {{"name", nick}}));
@@ -176,7 +189,7 @@ std::size_t skipped(const Conversation& shown, std::size_t backlog) {
 // Where to look for older messages than the first that is shown, to which browsers scroll once the page has an end.
 std::string older_link(std::string_view path, const Conversation& shown, std::size_t backlog) {
   const std::size_t from = skipped(shown, backlog);
-  if (shown.messages.empty() || (from == 0 && shown.history.complete)) return {};
+  if (shown.messages.empty() || (from == 0 && (shown.history.complete || shown.kind == RowKind::room))) return {};
   return copy(path) + "n=" + std::to_string(backlog + first_backlog) + "#" + name_of(shown.messages[from].id);
 }
 
@@ -204,6 +217,7 @@ std::string all_rules(const View& view, const Conversation* shown, std::size_t b
   for (const Conversation* row : view.model.rows()) append_row_rules(out, *row, view.reader);
   if (shown == nullptr) return out;
   append_header_rules(out, *shown, view.reader);
+  append_unread_rules(out, view.model.unread());
   for (std::size_t i = skipped(*shown, backlog); i < shown->messages.size(); ++i) {
     append_message_rules(out, shown->messages[i], view.reader);
   }
@@ -251,6 +265,8 @@ std::string Pages::login(const LoginPage& page, const Catalogue& texts) {
   values.text("hint", copy(texts.text(page.one_domain ? "login.user_hint" : "login.address_hint")));
   values.flag("guests", page.guests).flag("static", page.static_pages).flag("no_cookie", page.no_cookie);
   values.flag("offers_no_cookie", page.offers_no_cookie);
+  const bool chosen = page.static_pages || page.no_cookie || page.linger_minutes != LoginPage{}.linger_minutes;
+  values.flag("more", chosen);
   std::vector<Values> choices;
   for (const auto minutes : lingers) {
     const std::string count = std::to_string(minutes);
@@ -393,13 +409,12 @@ std::string Pages::room(const View& view, const Conversation& which, const std::
   set_occupants(values, view, which);
   if (which.room) {
     values.text("subject", which.room->subject).flag("kept", which.room->bookmarked);
-    values.flag("joined", which.room->state == RoomState::joined);
     values.text("invitee", invite.address).text("reason", invite.reason).list("buddies", buddy_values(view));
   }
   return templates_.render("room", *view.reader.texts, values);
 }
 
-std::string Pages::settings(const View& view, const std::string& message) {
+std::string Pages::settings(const View& view, const std::string& message, WallTime now) {
   const Catalogue& texts = *view.reader.texts;
   const Account& account = view.model.account();
   Values values = base_values(view.reader, copy(texts.text("settings.title")));
@@ -416,7 +431,7 @@ std::string Pages::settings(const View& view, const std::string& message) {
   for (int zone = first_zone; zone <= last_zone; zone += zone_step) {
     zones.emplace_back()
         .text("value", std::to_string(zone))
-        .text("label", zone_label(zone))
+        .text("label", zone_label(zone, now))
         .flag("chosen", zone == view.reader.zone_minutes);
   }
   for (const auto count : reloads) {

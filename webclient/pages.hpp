@@ -100,7 +100,7 @@ class Pages {
                                       const std::string& nick);
   [[nodiscard]] std::string room(const View& view, const Conversation& which, const std::string& message,
                                  const InviteForm& invite = {});
-  [[nodiscard]] std::string settings(const View& view, const std::string& message);
+  [[nodiscard]] std::string settings(const View& view, const std::string& message, WallTime now);
 
   [[nodiscard]] const Templates& templates() const { return templates_; }
 

@@ -24,7 +24,7 @@ struct PushEngine::Changes {
   std::set<MessageId> changed;
   std::set<ConversationId> rows;
   std::set<OccupantId> occupants;
-  bool account = false;
+  bool account = false, unread = false;
 };
 
 bool PushEngine::is_displaced(std::string_view window) const {
@@ -136,8 +136,11 @@ bool PushEngine::collect(Stream& stream, const View& view, Changes& changes) con
       case EventKind::message_changed:
         if (here) changes.changed.insert(id_of<MessageId>(event.item));
         break;
-      case EventKind::presence_changed:
       case EventKind::unread_changed:
+        changes.unread = true;
+        changes.rows.insert(event.conversation);
+        break;
+      case EventKind::presence_changed:
       case EventKind::typing_changed:
         changes.rows.insert(event.conversation);
         break;
@@ -211,6 +214,7 @@ std::string PushEngine::rules_for(const Stream& stream, const Changes& changes, 
   }
   const Conversation* shown = view.model.find(stream.shown);
   if (shown == nullptr) return rules;
+  if (changes.unread) append_unread_rules(rules, view.model.unread());
   if (changes.rows.contains(stream.shown)) append_header_rules(rules, *shown, view.reader);
   for (const MessageId id : changes.changed) {
     if (const Message* message = view.model.find(*shown, id)) append_message_rules(rules, *message, view.reader);

@@ -100,6 +100,12 @@ describe('pages of the chat', () => {
         await page.goto(`${origin}/${language}/${name}`);
         const width = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(width <= 320, `${language}/${name} is ${width} wide`);
+        // What is cut off at the side of a stream does not make its page wide.
+        const outside = await page.evaluate(() => [...document.querySelectorAll('header a, header summary')].filter((node) => {
+          const { left, right } = node.getBoundingClientRect();
+          return left < 0 || right > 320;
+        }).map((node) => node.textContent));
+        assert.deepEqual(outside, [], `${language}/${name}`);
       }
     }
     await context.close();

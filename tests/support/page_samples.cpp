@@ -55,6 +55,9 @@ void fill(ChatModel& model) {
   model.set_asks(*model.require("grace@example.net", RowKind::person), "It is me, from the conference.");
   Conversation& team = sample::room(model, "gateway@rooms.example.org", "Release on Friday: who writes the notes?");
   for (const char* nick : {"bob", "carol", "mallory"}) model.set_occupant(team, sample::occupant(nick));
+  Conversation& party = sample::room(model, "party@rooms.example.org", "");
+  party.room->state = RoomState::outside;
+  party.room->invitation = Invitation{"bob@example.org", "bob@example.org", "It will be fun.", ""};
   Message said = sample::incoming("alice: the notes are yours");
   said.author = "bob";
   said.mention = true;
@@ -85,6 +88,7 @@ int main(int argc, char** argv) {
   const Conversation& bob = *model.find("bob@example.org");
   const Conversation& grace = *model.find("grace@example.net");
   const Conversation& room = *model.find("gateway@rooms.example.org");
+  const Conversation& invited = *model.find("party@rooms.example.org");
   const auto write = [&](const char* name, const std::string& content) {
     std::ofstream(where / name, std::ios::binary) << content;
   };
@@ -105,6 +109,8 @@ int main(int argc, char** argv) {
   write("stream_list.html", closed(pages.stream(stream, view, nullptr), false));
   write("stream_room.html", closed(pages.stream(stream, view, &room), true));
   write("stream_asks.html", closed(pages.stream(stream, view, &grace), true));
+  write("stream_invited.html", closed(pages.stream(stream, view, &invited), true));
+  write("room_invited.html", pages.room(view, invited, ""));
   write("compose.html", pages.compose({}, view, bob));
   write("compose_correct.html", pages.compose(correction, view, bob));
   write("compose_lines.html", pages.compose(lines, view, bob));
@@ -114,7 +120,7 @@ int main(int argc, char** argv) {
   write("contact_asks.html", pages.contact(view, grace, ""));
   write("room_join.html", pages.room_join(view, "", "", "alice"));
   write("room.html", pages.room(view, room, ""));
-  write("settings.html", pages.settings(view, ""));
+  write("settings.html", pages.settings(view, "", sample::noon));
   reader.static_pages = true;
   write("plain.html", pages.plain({}, 30, view, bob));
   write("file.html", pages.file({std::string(words(*reader.texts, Problem::file_too_large)), "o", 5 << 20}, view, bob));

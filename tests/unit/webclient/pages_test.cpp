@@ -58,7 +58,7 @@ class PagesTest : public testing::Test {
         {"room join", pages.room_join(view, "m", "a", "n")},
         {"room", pages.room(view, room, "m")},
         {"room invitation", pages.room(view, room, "m", {"<i slot=x class=d>", "\"><script>"})},
-        {"settings", pages.settings(view, "m")},
+        {"settings", pages.settings(view, "m", sample::noon)},
     };
   }
 };
@@ -240,6 +240,61 @@ TEST_F(PagesTest, InviteToARoom) {
   EXPECT_EQ(count(pages.room(view, room, ""), "<option"), 50);
 }
 
+// What a newcomer need not know stands behind one line, unless something of it was chosen.
+TEST_F(PagesTest, OpenTheChoicesOfALoginThatWereUsed) {
+  const auto is_open = [&](const LoginPage& page) {
+    const std::string text = pages.login(page, *reader.texts);
+    EXPECT_THAT(text, HasSubstr("<details"));
+    return text.find("<details open>") != std::string::npos;
+  };
+  LoginPage page;
+  EXPECT_FALSE(is_open(page));
+  page.static_pages = true;
+  EXPECT_TRUE(is_open(page));
+  page = {};
+  page.no_cookie = page.offers_no_cookie = true;
+  EXPECT_TRUE(is_open(page));
+  page = {};
+  page.linger_minutes = 480;
+  EXPECT_TRUE(is_open(page));
+}
+
+TEST_F(PagesTest, NameZonesByTheirClocks) {
+  reader.zone_minutes = 330;
+  const std::string page = pages.settings(view, "", sample::noon);
+  EXPECT_THAT(page, HasSubstr("<option value=\"330\" selected>17:30 (UTC+5:30)</option>"));
+  EXPECT_THAT(page, HasSubstr("<option value=\"-720\">00:00 (UTC\u221212:00)</option>"));
+}
+
+TEST_F(PagesTest, SayWhoIsWhoInARoom) {
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  Occupant bob = sample::occupant("bob"), carol = sample::occupant("carol"), dave = sample::occupant("dave");
+  bob.affiliation = Affiliation::owner;
+  bob.role = carol.role = Role::moderator;
+  dave.role = Role::visitor;
+  for (const auto& one : {bob, carol, dave}) model.set_occupant(room, one);
+  const std::string page = pages.room(view, room, "");
+  const auto says = [&](const std::string& nick, const std::string& what) {
+    return std::regex_search(page,
+                             std::regex("<bdi>" + nick + "</bdi>(</a>)? <span class=\"lead\">available" + what + "<"));
+  };
+  EXPECT_TRUE(says("bob", ", owner"));
+  EXPECT_TRUE(says("carol", ", moderator"));
+  EXPECT_TRUE(says("dave", ", only listens"));
+  EXPECT_TRUE(says("alice", ""));
+}
+
+// Who was invited has a name to enter with; rows that wait for an answer say so.
+TEST_F(PagesTest, ProposeANameForARoom) {
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  EXPECT_THAT(pages.plain_list(view), Not(HasSubstr("waits for your answer")));
+  room.room->state = RoomState::outside;
+  room.room->nick.clear();
+  room.room->invitation = Invitation{"bob@example.org", "bob@example.org", "", ""};
+  EXPECT_THAT(pages.room(view, room, ""), HasSubstr("name=\"nick\" type=\"text\" value=\"alice\""));
+  EXPECT_THAT(pages.plain_list(view), HasSubstr("waits for your answer"));
+}
+
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
   StreamPage page{"N", "/stream/c1?w=x", 60};
@@ -254,6 +309,12 @@ TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110#m2\""));
   bob.history.loading = true;
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("Loading older messages"));
+  // A room sends its history by itself.
+  Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
+  model.add_message(room, sample::incoming("x"));
+  EXPECT_THAT(pages.stream(page, view, &room), Not(HasSubstr("Older messages")));
+  for (int i = 0; i < 60; ++i) model.add_message(room, sample::incoming("x"));
+  EXPECT_THAT(pages.stream(page, view, &room), HasSubstr("Older messages"));
 }
 
 TEST_F(PagesTest, GroupTheRoster) {

@@ -158,6 +158,10 @@ TEST_F(PushEngineTest, ShowsMessagesOfOthersOnlyAsUnread) {
   const std::string chunk = change();
   EXPECT_THAT(chunk, Not(HasSubstr("secret")));
   EXPECT_THAT(chunk, HasSubstr("#c2 .n::after{content:\"1\"}"));
+  // On a narrow screen the list is not in sight: its link counts for all of it.
+  EXPECT_THAT(chunk, HasSubstr("#un{display:inline-block}#un::after{content:\"1\"}"));
+  model.mark_read(carol);
+  EXPECT_THAT(writable(1), HasSubstr("#un{display:none}"));
 }
 
 TEST_F(PushEngineTest, GivesASlowReaderTheNewestOnly) {
