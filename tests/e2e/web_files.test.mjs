@@ -1,5 +1,5 @@
 // Files of the chat without scripts (XEP-0363): from a plain file field through the gateway to the server's upload service, in
-// Chromium with JavaScript switched off and by hand, to Prosody over HTTPS and to ejabberd over plain HTTP. What bob gets is
+// a browser with JavaScript switched off and by hand, to Prosody over HTTPS and to ejabberd over plain HTTP. What bob gets is
 // downloaded and compared. PROTOCOL Z-005, U-007.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -9,26 +9,19 @@ import https from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Chromium } from './lib/chromium.mjs';
 import { stop_all, temp_dir } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { HttpConnection } from './lib/raw_http.mjs';
-import { servers } from './lib/servers.mjs';
 import { deadline, until } from './lib/wait.mjs';
-import { Reader, wait } from './lib/web_reader.mjs';
+import { pairs } from './lib/web_browsers.mjs';
+import { wait } from './lib/web_reader.mjs';
 import { ask, boundary, multipart_around, WebSession } from './lib/web_session.mjs';
 import { start_world, stop_world } from './lib/web_world.mjs';
 
 const limit = 20 * 1024 * 1024;
 // More than that of a file that goes nowhere does not leave the browser: what the kernel keeps for three sockets, and a little.
 const on_the_way = 14 * 1024 * 1024;
-
-let browser;
-before(async () => {
-  browser = await Chromium.launch();
-});
-after(() => stop_all(browser));
 
 function download(url, trust) {
   const { protocol } = new URL(url);
@@ -73,12 +66,14 @@ class Sending {
   }
 }
 
-for (const kind of servers) {
-  describe(`files with ${kind.server_name}`, () => {
+for (const { kind, browser_name, launch, open } of pairs) {
+  describe(`files in ${browser_name} with ${kind.server_name}`, () => {
     const world = {};
+    let browser;
     let alice;
     let bob;
     before(async () => {
+      browser = await launch();
       await start_world(world, kind, {
         server: { files: limit }, people: ['bob'], domain: (server) => ({ upload_origins: [server.upload_origin] }),
         gateway: { server: { threads: 2 }, limits: { body_timeout: 3 } },
@@ -87,7 +82,7 @@ for (const kind of servers) {
       bob = await alice.row('bob');
       await offered(alice, bob);
     });
-    after(() => stop_world(world));
+    after(() => stop_all({ stop: () => stop_world(world) }, browser));
     const offered = (session, row) =>
       until(async () => (await session.get(`/file/${row}`)).status === 200, wait, 'files are offered');
     const link = async () => {
@@ -106,7 +101,7 @@ for (const kind of servers) {
       const path = join(temp_dir('file'), 'note of today.txt');
       const content = 'what I have written\r\n--';
       writeFileSync(path, content);
-      const reader = await Reader.open(browser, world.origin);
+      const reader = await open(browser, world.origin);
       await reader.log_in('alice', world.server.password('alice'));
       await reader.open_chat('bob');
       await reader.attach(path);
@@ -120,10 +115,10 @@ for (const kind of servers) {
       await reader.see('stream', `.b a[href="${url}"]`);
       // Neither is a picture that somebody sends loaded, only linked.
       world.bob.message(world.server.jid('alice'), 'https://files.example.org/x.png');
-      const shown = reader.stream.locator('.b a[href="https://files.example.org/x.png"]');
-      await shown.waitFor();
-      assert.equal(await shown.getAttribute('rel'), 'noreferrer noopener nofollow');
-      assert.equal(await reader.stream.locator('.b img').count(), 0);
+      const shown = '.b a[href="https://files.example.org/x.png"]';
+      await reader.see('stream', shown);
+      assert.equal(await reader.ask('stream', shown, (node) => node.rel), 'noreferrer noopener nofollow');
+      assert.deepEqual(await reader.texts('stream', '.b img'), []);
       await reader.close();
     });
 

@@ -1,31 +1,26 @@
-// Rooms in the chat without scripts: Chromium with JavaScript off, real servers, independent clients in the same rooms.
+// Rooms in the chat without scripts: browsers with JavaScript off, real servers, independent clients in the same rooms.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Chromium } from './lib/chromium.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { servers } from './lib/servers.mjs';
 import { until } from './lib/wait.mjs';
-import { Reader, wait } from './lib/web_reader.mjs';
+import { pairs } from './lib/web_browsers.mjs';
+import { wait } from './lib/web_reader.mjs';
 import { start_world, stop_world } from './lib/web_world.mjs';
 
-let browser;
-before(async () => {
-  browser = await Chromium.launch();
-});
-after(() => stop_all(browser));
-
-for (const kind of servers) {
-  describe(`rooms in the chat without scripts with ${kind.server_name}`, () => {
+for (const { kind, browser_name, launch, open } of pairs) {
+  describe(`rooms in the chat without scripts in ${browser_name} with ${kind.server_name}`, () => {
     const world = {};
+    let browser;
     let reader;
     before(async () => {
       await start_world(world, kind);
-      reader = await Reader.open(browser, world.origin);
+      browser = await launch();
+      reader = await open(browser, world.origin);
       await reader.log_in('alice', world.server.password('alice'));
       await reader.see('stream', '.rows li', 'bob');
     });
-    after(() => stop_world(world));
+    after(() => stop_all({ stop: () => stop_world(world) }, browser));
     const room = (name) => `${name}@${world.server.muc}`;
     const raw = (xml, who = 'bob') => world[who].tell({ do: 'raw', xml });
     const admin = (name, item) => raw(`<iq to="${room(name)}" type="set" id="admin"><query xmlns="http://jabber.org/protocol/muc#admin">${item}</query></iq>`);
@@ -50,10 +45,10 @@ for (const kind of servers) {
       await reader.click('stream', '.people summary');
       return false;
     }, within, what);
-    const is_linked = (nick) => reader.find('stream', '.people li a', nick).isVisible();
+    const is_linked = (nick) => reader.visible('stream', '.people li a', nick);
     // Who has just come is there by name only, until the next page.
     const see_occupant = (nick) => see_in_list(async () => (await is_linked(nick))
-      || ((await reader.shown('.people .new')) === `"${nick}"` && (await reader.find('stream', '.people .new').isVisible())), wait, `${nick} is there`);
+      || ((await reader.visible('stream', '.people .new')) && (await reader.shown('.people .new')) === `"${nick}"`), wait, `${nick} is there`);
 
     it('joins by name alone, shows who is there and what was and is said, and marks who is meant', async () => {
       await world.bob.join(room('tea'), 'bob');
@@ -68,14 +63,14 @@ for (const kind of servers) {
       await reader.shows('#oc', '"3"');
       says('tea', 'good morning all');
       await reader.see_message('good morning all');
-      assert.equal(await reader.bubble('good morning all').getAttribute('class'), 'b in');
+      assert.equal(await reader.ask('stream', '.b', (node) => node.className, undefined, 'good morning all'), 'b in');
       says('tea', 'alice: milk?');
       await reader.see('stream', '.b.hl', 'alice: milk?');
       await reader.write('no <sugar>');
       const heard = await world.bob.event('message', (event) => event.body === 'no <sugar>');
       assert.equal(heard.from, `${room('tea')}/alice`);
       await reader.see('stream', '.b.out', 'no <sugar>');
-      assert.equal(await reader.bubble('no <sugar>').count(), 1);
+      assert.equal(await reader.count('stream', '.b', 'no <sugar>'), 1);
     });
 
     it('shows the subject, presence, new names and who has gone', async () => {
@@ -107,7 +102,7 @@ for (const kind of servers) {
       await reader.see('stream', 'header h1', 'tea');
       const path = (await reader.path()).replace('/app/', '/room/');
       await reader.go(path);
-      await reader.page.check('input[name=keep]');
+      await reader.click('page', 'input[name=keep]');
       await reader.click('page', 'button[value=save]');
       await reader.see('stream', 'header h1', 'tea');
       await reader.click('stream', '.own button');

@@ -4,7 +4,8 @@ import { Firefox } from './firefox.mjs';
 import { until } from './wait.mjs';
 import { Reader, wait } from './web_reader.mjs';
 
-export const launch_firefox = () => Firefox.launch({ 'javascript.enabled': false });
+// more: preferences.
+export const launch_firefox = (more) => Firefox.launch({ 'javascript.enabled': false, ...more });
 
 const keys = { Enter: '\uE007', Tab: '\uE004', End: '\uE010', Home: '\uE011', ArrowLeft: '\uE012' };
 
@@ -35,13 +36,18 @@ export class FirefoxReader extends Reader {
     return self;
   }
 
+  async leave() {
+    await this.evaluate(this.context, "void (location.href = 'about:blank')");
+    await until(async () => (await this.evaluate(this.context, 'location.href')).value === 'about:blank', wait, 'the page is left');
+  }
+
   // Not by browsingContext.navigate, which sometimes never answers when it leaves a page whose endless frame still loads. The page that
   // is left may have the same address.
   async go(path) {
     const url = new URL(path, this.origin);
     await this.evaluate(this.context, `window.left = true; void (location.href = ${JSON.stringify(url)})`);
-    const there = async () => (await this.evaluate(this.context, '!window.left && location.pathname')).value;
-    await until(async () => (await there()) === url.pathname, wait, `${path} opens`);
+    const is_there = "!window.left && location.protocol !== 'about:'"; // the path may be another by then
+    await until(async () => (await this.evaluate(this.context, is_there)).value, wait, `${path} opens`);
   }
 
   async path() {
@@ -73,6 +79,10 @@ export class FirefoxReader extends Reader {
     await until(async () => !(await this.has(where, selector, text)), wait, `no ${selector} with ${text} in the ${where}`);
   }
 
+  visible(where, selector, text) {
+    return this.has(where, selector, text);
+  }
+
   async has(where, selector, text) {
     return this.ask_any(where, selector, text, '(node) => node !== undefined');
   }
@@ -82,8 +92,23 @@ export class FirefoxReader extends Reader {
     return (await this.evaluate(await this.frame(where), `(${what})(${found}, ${JSON.stringify(argument)})`)).value;
   }
 
-  ask(where, selector, what, argument) {
-    return this.ask_any(where, selector, undefined, what, argument);
+  ask(where, selector, what, argument, text) {
+    return this.ask_any(where, selector, text, what, argument);
+  }
+
+  async texts(where, selector) {
+    const all = `JSON.stringify([...document.querySelectorAll(${JSON.stringify(selector)})].map((node) => node.textContent))`;
+    return JSON.parse((await this.evaluate(await this.frame(where), all)).value);
+  }
+
+  async set_file(where, selector, path) {
+    const context = await this.frame(where);
+    const { sharedId } = await this.evaluate(context, `document.querySelector(${JSON.stringify(selector)})`);
+    await this.firefox.command('input.setFiles', { context, element: { sharedId }, files: [path] });
+  }
+
+  async cookies() {
+    return (await this.firefox.command('storage.getCookies', { partition: { type: 'context', context: this.context } })).cookies;
   }
 
   input(actions) {
@@ -104,6 +129,7 @@ export class FirefoxReader extends Reader {
   }
 
   async choose(where, selector, value) {
+    await this.see(where, selector);
     await this.ask(where, selector, '(node, wanted) => { node.value = wanted; }', value);
   }
 

@@ -59,9 +59,30 @@ export class Reader {
     return this.page.keyboard.press(key);
   }
 
+  visible(where, selector, text) {
+    return this.find(where, selector, text).isVisible();
+  }
+
   // A function of the node, which runs beside the page.
-  ask(where, selector, what, argument) {
-    return this.find(where, selector).evaluate(what, argument);
+  ask(where, selector, what, argument, text) {
+    return this.find(where, selector, text).evaluate(what, argument);
+  }
+
+  texts(where, selector) {
+    return this.in(where).locator(selector).allTextContents();
+  }
+
+  set_file(where, selector, path) {
+    return this.find(where, selector).setInputFiles(path);
+  }
+
+  // To a page of nobody's.
+  leave() {
+    return this.page.goto('about:blank');
+  }
+
+  cookies() {
+    return this.context.cookies();
   }
 
   close() {
@@ -70,11 +91,12 @@ export class Reader {
 
   // ---- what people do
 
-  // cookie: none, for a session that the path names.
-  async log_in(user, password, { mode, cookie } = {}) {
-    await this.go('/');
+  // cookie: none, for a session that the path names. at: where the form is.
+  async log_in(user, password, { mode, cookie, at = '/' } = {}) {
+    await this.go(at);
     await this.fill('page', '#user', user);
     await this.fill('page', '#password', password);
+    if ((mode || cookie) && !(await this.visible('page', '#mode'))) await this.click('page', 'summary');
     if (mode) await this.choose('page', '#mode', mode);
     if (cookie) await this.choose('page', '#cookie', cookie);
     await this.click('page', 'button[value=password]');
@@ -98,13 +120,18 @@ export class Reader {
   // Chooses a file. The server may still be asked whether it takes any, which a page says that is loaded afterwards.
   async attach(path) {
     await until(async () => {
-      if ((await this.in('compose').locator('.attach').count()) > 0) return true;
-      await this.page.reload({ waitUntil: 'commit' });
+      if (await this.visible('compose', '.attach')) return true;
+      await this.go(await this.path());
       await this.see('compose', '#t');
       return false;
     }, wait, 'files are offered');
     await this.click('compose', '.attach');
-    await this.find('compose', '#t[type=file]').setInputFiles(path);
+    await this.see('compose', '#t[type=file]');
+    await this.set_file('compose', '#t[type=file]', path);
+  }
+
+  async count(where, selector, text) {
+    return (await this.texts(where, selector)).filter((one) => one.includes(text)).length;
   }
 
   // What a rule shows, since it is in no document.
@@ -137,6 +164,6 @@ export class Reader {
   }
 
   async cookie_field() {
-    return (await this.context.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
+    return (await this.cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
   }
 }
