@@ -10,4 +10,4 @@ if [ ! -x "$build/gateway/postern" ]; then
 fi
 export TSAN_OPTIONS="halt_on_error=1 exitcode=99 second_deadlock_stack=1"
 export POSTERN_E2E_PATIENCE=5
-exec ctest --test-dir "$build" --output-on-failure --no-tests=error -R '^(unit\.gateway|e2e\.(probe_|scripted|shutdown|load))'
+exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" --no-tests=error -R '^(unit\.gateway|e2e\.(probe_|scripted|shutdown|load))'
