@@ -4,8 +4,8 @@
 //
 // The links to the server are in the clear and recorded, with what each side has acknowledged (XEP-0198), so that whose a lost
 // message is does not have to be guessed: what postern has acknowledged must be with the browser, and what the server has
-// acknowledged must be with bob. The excuses left are counted by name: a browser that was killed cannot be told that its last words
-// were lost with the link; and ejabberd forgets what it holds for the sessions that it has when it is stopped, also for those that
+// acknowledged must be with bob. The excuses left are counted by name: a browser that was killed, or whose only connection broke,
+// cannot be told that its last words were lost with the link; and ejabberd forgets what it holds for the sessions that it has when it is stopped, also for those that
 // wait to be resumed: what is unacknowledged, and what it has taken out of its store for them.
 // POSTERN_CHAOS_SECONDS and POSTERN_CHAOS_SESSIONS make it long; POSTERN_CHAOS_SEED repeats the same decisions (not the same timing).
 import assert from 'node:assert/strict';
@@ -23,7 +23,7 @@ import { patience, until } from './lib/wait.mjs';
 import { Wire } from './lib/wire.mjs';
 
 const seconds = Number(process.env.POSTERN_CHAOS_SECONDS ?? 8);
-const sessions = Number(process.env.POSTERN_CHAOS_SESSIONS ?? 8);
+const sessions = Number(process.env.POSTERN_CHAOS_SESSIONS ?? 10);
 const seed = Number(process.env.POSTERN_CHAOS_SEED ?? Date.now() % 1_000_000);
 const inactivity = 5;
 const long = 120_000;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Tab } from './tab.mjs';
 import { deadline } from './wait.mjs';
 import { WebTab } from './web_tab.mjs';
-import { WsTab } from './ws_tab.mjs';
+import { PlainWsTab, WsTab } from './ws_tab.mjs';
 
 // mulberry32: small, and the same everywhere.
 export function generator(state) {
@@ -24,6 +24,7 @@ export const ways = [
   { name: 'BOSH with acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: true }, listener) },
   { name: 'BOSH without acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: false }, listener) },
   { name: 'WebSocket with XEP-0198 of its own', open: (port, person, listener) => WsTab.log_in(port, person.login, listener) },
+  { name: 'WebSocket', open: (port, person, listener) => PlainWsTab.log_in(port, person.login, listener) },
   { name: 'chat without scripts', open: (port, person, listener) => WebTab.log_in(port, { ...person.login, buddy: 'bob' }, listener,
     person.kept) },
 ];
@@ -99,7 +100,7 @@ export class Person {
       begins_anew: () => (this.newest = 0),
       ended: (condition, tab) => {
         if (!(tab instanceof WebTab)) this.newest = 0;
-        tab.killed = condition === 'killed';
+        tab.killed = condition === 'killed' || condition === 'connection lost'; // cannot be told anything more
         this.world.count(`ends: ${condition}`);
       },
     };

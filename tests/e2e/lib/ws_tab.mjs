@@ -1,7 +1,7 @@
 // A browser tab on a WebSocket that speaks XEP-0198 itself, as converse.js and @xmpp/client do: counts what comes, keeps what the
 // server has not acknowledged, and resumes when its connection breaks. The same face as tab.mjs, for tests with many of them.
 import { setTimeout as delay } from 'node:timers/promises';
-import { close_element, open_element, WebSocketClient } from './websocket.mjs';
+import { close_element, frame, opcode, open_element, WebSocketClient } from './websocket.mjs';
 import { escape_xml, ns, parse } from './xml.mjs';
 
 const sm = 'urn:xmpp:sm:3';
@@ -9,7 +9,7 @@ const stanzas = new Set(['message', 'presence', 'iq']);
 
 export class WsTab {
   static async log_in(port, { user, password, resource }, listener) {
-    const self = new WsTab();
+    const self = new this();
     Object.assign(self, { port, user, password, resource, listener, alive: true, handled: 0, acknowledged: 0, unconfirmed: [] });
     await self.connect();
     await self.bind();
@@ -40,9 +40,13 @@ export class WsTab {
     return element;
   }
 
-  async bind() {
+  async bind_resource() {
     this.socket.send(`<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='${ns.bind}'><resource>${this.resource}</resource></bind></iq>`);
     await this.expect('iq');
+  }
+
+  async bind() {
+    await this.bind_resource();
     this.socket.send(`<enable xmlns='${sm}' resume='true'/>`);
     const enabled = await this.expect('enabled');
     Object.assign(this, { previous: enabled.attributes.id, handled: 0, acknowledged: 0, online: true });
@@ -140,5 +144,46 @@ export class WsTab {
     if (this.online) this.socket.send(`<a xmlns='${sm}' h='${this.handled}'/>`, close_element);
     this.alive = false;
     this.listener.ended('left', this);
+  }
+}
+
+// One that knows nothing of XEP-0198, as Strophe.js: its session ends with its connection. What the gateway has of it is known from
+// pongs.
+export class PlainWsTab extends WsTab {
+  async bind() {
+    await this.bind_resource();
+    this.online = true;
+  }
+
+  async listen() {
+    const { events } = this.socket;
+    while (this.alive) this.on_event(await events.take((e) => e.event !== 'ping', 3_600_000));
+  }
+
+  on_event({ event, text, payload }) {
+    if (!this.alive) return;
+    if (event === 'message') this.on_element(text);
+    else if (event === 'pong') this.listener.answered([Number(payload)]);
+    else this.end(event === 'close' ? 'closed' : 'connection lost');
+  }
+
+  on_element(text) {
+    const element = parse(text);
+    if (element.local !== 'message') return;
+    if (element.attributes.type === 'error') this.listener.error(element);
+    else this.listener.message(element);
+  }
+
+  say(stanza, id) {
+    if (!this.alive) return false;
+    this.socket.send(stanza);
+    if (id) this.socket.write(frame(opcode.ping, String(id)));
+    return true;
+  }
+
+  // What has reached the machine is the page's, as it is for a browser, whose network answers pings before the page hears of anything.
+  kill() {
+    for (const event of this.socket.events.peek(({ event }) => event === 'message' || event === 'pong')) this.on_event(event);
+    super.kill();
   }
 }
