@@ -91,7 +91,11 @@ void PollEngine::on_poll(xmpp::RequestId request, const PollRequest& poll, xmpp:
   acknowledge(out);
   if (!ended_) idle_until_ = now + policy_->inactivity;
   hold(request, now, out);
-  if (!ended_) take(poll.xml, now, out);
+  if (ended_) {
+    give_back(poll.xml, out);
+  } else {
+    take(poll.xml, now, out);
+  }
   settle(now, out);
 }
 
@@ -142,6 +146,26 @@ void PollEngine::take(std::string_view xml, xmpp::Instant now, xmpp::Actions& ou
       end({xmpp::EndReason::client_terminated, {}, "terminated by the client"}, now, out);
     }
   }
+}
+
+// Said to a stream that has ended, of which this poll's answer tells: it comes back ahead of the last words.
+void PollEngine::give_back(std::string_view xml, xmpp::Actions& out) {
+  if (client_ != Client::streaming) return;
+  xmpp::StreamEvents events;
+  from_client_->feed(xml, events);
+  std::string notices;
+  for (const auto& event : events.list) {
+    if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event))
+      notices += xmpp::unconfirmed(stanza->bytes, out.arena);
+  }
+  if (notices.empty()) return;
+  std::size_t before = 0;
+  auto last_words = entries_.begin();
+  for (; last_words != entries_.end() && last_words->kind != StanzaKind::stream_error; ++last_words)
+    before += last_words->size;
+  const auto size = static_cast<std::uint32_t>(notices.size());
+  queue_.insert(before, notices);
+  entries_.insert(last_words, Entry{size, StanzaKind::other, xmpp::StanzaType::none, false});
 }
 
 void PollEngine::take_stanza(const xmpp::Stanza& stanza, xmpp::Actions& out) {

@@ -287,6 +287,23 @@ TEST(PollEngineTest, TheServerEnds) {  // P-016
             "</stream:error></stream:stream>\nforget\n");
 }
 
+TEST(PollEngineTest, WhatIsSaidToAnEndedStreamComesBack) {  // P-016, U-066
+  Talk talk;
+  talk.start();
+  talk.from_server("<message/>");
+  talk.from_server("<stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict/></stream:error>",
+                   StanzaKind::stream_error);
+  const std::string lines =
+      talk.poll("<message to='bob@example.org' id='7'><body>lost</body></message><presence/><mess");
+  const auto at = [&](std::string_view text) { return lines.find(text); };
+  EXPECT_TRUE(lines.starts_with("reply 2 id1 <message/><message")) << lines;
+  EXPECT_NE(at("from='bob@example.org'"), lines.npos) << lines;
+  EXPECT_NE(at("id='7'"), lines.npos) << lines;
+  EXPECT_LT(at("type='error'"), at("<stream:error")) << lines;
+  EXPECT_TRUE(lines.ends_with("</stream:error></stream:stream>\nforget\n")) << lines;
+  EXPECT_EQ(at("<presence"), lines.npos) << "nobody waits for an answer to it";
+}
+
 TEST(PollEngineTest, AServerThatIsNotThereIsSaidInAWholeStream) {
   Talk talk;
   talk.create();
