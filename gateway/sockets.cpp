@@ -5,16 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
 namespace gateway {
 
 namespace {
-
-// Seconds of silence before the first probe, and between probes.
-constexpr int probe_after = 20;
-constexpr int probe_interval = 10;
 
 void set(int descriptor, int level, int option, int value) {
   ::setsockopt(descriptor, level, option, &value, sizeof value);
@@ -23,12 +20,14 @@ void set(int descriptor, int level, int option, int value) {
 }  // namespace
 
 void prepare_socket(int descriptor, xmpp::Duration patience) {
+  const auto milliseconds = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count());
   set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, probe_after);
-  set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, probe_interval);
-  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT,
-      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+  // With a user time-out Linux does not count probes: whoever is behind with one when it has passed is gone. So there
+  // has to be time for several, or the loss of one packet ends a quiet connection.
+  set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, milliseconds / 2000));
+  set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, milliseconds / 10'000));
+  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds);
 }
 
 int begin_connect(const boost::asio::ip::tcp::endpoint& endpoint, xmpp::Duration patience) {

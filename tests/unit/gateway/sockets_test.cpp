@@ -16,14 +16,17 @@ int option(int descriptor, int level, int name) {
   return value;
 }
 
-// H-023: a peer that vanished is noticed within a minute although nothing is sent, and sooner if something is.
+// H-023: a peer that vanished is noticed although nothing is sent, and no single packet that is lost makes it look so.
 TEST(Sockets, AreProbedAndGivenUp) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_GE(descriptor, 0);
   prepare_socket(descriptor, std::chrono::seconds(30));
   EXPECT_NE(option(descriptor, IPPROTO_TCP, TCP_NODELAY), 0);
   EXPECT_NE(option(descriptor, SOL_SOCKET, SO_KEEPALIVE), 0);
-  EXPECT_LE(option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE) + option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL), 60);
+  const int first = option(descriptor, IPPROTO_TCP, TCP_KEEPIDLE);
+  const int interval = option(descriptor, IPPROTO_TCP, TCP_KEEPINTVL);
+  EXPECT_GT(first, 10);
+  EXPECT_LT(first + 3 * interval, 30);
   EXPECT_EQ(option(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
   ::close(descriptor);
 }
