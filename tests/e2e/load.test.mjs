@@ -12,6 +12,7 @@ import { stop_all } from './lib/cleanup.mjs';
 import { answer_client, FakeServer } from './lib/fake_server.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Child } from './lib/process.mjs';
+import { asking, PushReader, seen, token_of } from './lib/push_reader.mjs';
 import { HttpConnection, post } from './lib/raw_http.mjs';
 import { Mailbox, patience, until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
@@ -32,7 +33,7 @@ describe('with 1 000 sessions in the background', () => {
     load.child.watchers.add({ line: (line) => load.events.push(JSON.parse(line)), gone: () => {} });
     const { port } = await said('upstream', 10_000);
     bench.server = await FakeServer.start({ on_element: answer_client });
-    bench.postern = await start_postern({ threads: 2,
+    bench.postern = await start_postern({ threads: 2, bosh: { push_streams: true },
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 }, domains: [
       { name: 'postern.test', server: `127.0.0.1:${bench.server.port}`, tls: 'none' },
       { name: 'load.test', server: `127.0.0.1:${port}`, tls: 'none' },
@@ -104,6 +105,31 @@ describe('with 1 000 sessions in the background', () => {
     await Promise.all(Array.from({ length: 12 }, async (_, n) => {
       for (let i = 0; i < 3; i++) await (n % 2 === 0 ? over_pages(n) : over_websocket(n, `127.0.7.${n + 1}`));
     }));
+  });
+
+  // Each request and each reader on a connection of its own, so that half of them have to move; the next reader takes over from one that
+  // is still there, or comes back after one that broke while it was written to.
+  it('readers of push streams come and go, and nobody misses anything', async () => {
+    const over_push = async (n) => {
+      const session = await BoshSession.create(bench.port, { from: `127.0.6.${n + 1}`, attributes: { to: 'load.test', ...asking } });
+      const heard = [];
+      let last;
+      for (let round = 0; round < 4; round++) {
+        const reader = await PushReader.open(bench.port, token_of(session.created), { as: n % 2 === 0 ? 'sse' : 'frame', last });
+        for (let i = 0; i < 10; i++) await session.ask({ payload: message(`${round} ${i}`), attributes: round < 2 ? {} : seen(last) });
+        const enough = `${round} ${n % 3 === 0 ? 5 : 9}`;
+        while (!heard.includes(enough)) {
+          const { id, body } = await reader.event(() => true, 20_000);
+          last = id;
+          heard.push(...texts_in(body));
+        }
+        if (n % 3 === 0) reader.destroy();
+      }
+      await session.ask({ attributes: { type: 'terminate' } });
+      const all = Array.from({ length: 40 }, (_, i) => `${Math.floor(i / 10)} ${i % 10}`);
+      assert.deepEqual(heard, all.slice(0, heard.length));
+    };
+    await Promise.all(Array.from({ length: 12 }, (_, n) => over_push(n)));
   });
 
   it('a storm of nonsense', async () => {

@@ -19,7 +19,7 @@ import { until } from './lib/wait.mjs';
 
 // Quick to lose patience, so that a test need not have much of it.
 const push = { patience: 2000, silence: 2500, acknowledge: 300 };
-const settings = { threads: 2, bosh: { push_streams: true, push_keep_alive: 1, inactivity: 8 } };
+const settings = { threads: 2, bosh: { push_streams: true, push_keep_alive: 1, push_max_bytes: 16_384, inactivity: 8 } };
 
 async function begin(world, kind, more = {}) {
   const authority = await Authority.create();
@@ -116,6 +116,20 @@ function the_way_to(kind) {
     const got = client.events.peek((event) => event.event === 'message').map(({ body }) => body);
     assert.deepEqual(got, sent.filter((text) => text !== 'message 5' && text !== 'message 29'));
     await talk(world, client, jid, 'BOSH');
+  });
+
+  it('a long conversation takes several streams: every message once and in order (V-007)', async () => {
+    await open({ websocket: 'refuse' });
+    const jid = await come_online(world, client);
+    await by_way(client, 'sse');
+    const sent = numbered(`${'long '.repeat(40)}message`, 300);
+    for (const text of sent) world.bob.message(jid, text);
+    const got = [];
+    while (got.length < sent.length) got.push((await client.event('message')).body);
+    assert.deepEqual(got, sent);
+    const streams = proxy.seen.filter((what) => what === 'stream').length;
+    assert.ok(streams >= 5, `${streams} streams`);
+    await talk(world, client, jid, 'behind the last seam');
   });
 
   it('connections break all the time: every message once and in order, both ways', async () => {

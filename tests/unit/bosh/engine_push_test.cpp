@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "tests/unit/bosh/transcript.hpp"
 
@@ -235,6 +236,41 @@ TEST(EnginePush, RollsOver) {
       ACKED 1
       E>c 2 <message id='2'/>
   )");
+}
+
+// V-007 and V-006: over many connections that end for their size every message comes once, whatever of it the client
+// had acknowledged when it came back.
+TEST(EnginePush, NothingIsLostOrRepeatedWhereAStreamRollsOver) {
+  Policy policy = pushing();
+  policy.push.max_stream_bytes = 4000;
+  policy.push.max_unproven_bytes = 100'000;
+  Transcript t(policy);
+  t.start();
+  std::size_t next = 1;
+  std::size_t rolled = 0;
+  char reader = 'a';
+  const auto take = [&](const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) {
+      if (line.starts_with("BYE")) ++rolled;
+      if (!line.starts_with("E>") || line.ends_with(" ready")) continue;
+      EXPECT_TRUE(line.starts_with("E>" + std::string(1, reader) + " " + std::to_string(next) + " <message id='" +
+                                   std::to_string(next) + "'"))
+          << line;
+      ++next;
+    }
+  };
+  take(t.play("STREAM a"));
+  for (std::size_t n = 1; n <= 100; ++n) {
+    const std::size_t before = rolled;
+    take(t.play("S> <message id='" + std::to_string(n) + "' x='" + std::string(n * 37 % 900, 'x') + "'/>"));
+    if (rolled == before) continue;
+    EXPECT_EQ(next, n + 1);
+    reader = reader == 'z' ? 'a' : static_cast<char>(reader + 1);
+    take(t.play("S> <message id='" + std::to_string(++n) + "'/>"));  // while nobody reads
+    take(t.play("STREAM " + std::string(1, reader) + " " + std::to_string(next - 1)));
+  }
+  EXPECT_GE(next, 101U);
+  EXPECT_GT(rolled, 10U);
 }
 
 // V-004: nothing is given to a reader that does not take it or does not say what it has; the server is made to wait.
