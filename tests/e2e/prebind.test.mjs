@@ -19,6 +19,7 @@ import { until } from './lib/wait.mjs';
 import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
 import { WebSocketSession } from './lib/websocket_session.mjs';
 import { ns } from './lib/xml.mjs';
+import { XmppClient } from './lib/xmpp_client.mjs';
 
 const lifetime = 2;
 
@@ -88,7 +89,8 @@ for (const kind of servers) {
         await tab.event('message', (event) => event.body === 'early');
         await until(() => tab.client.way() === 'sse', 5000, 'a stream is read');
         await chats(tab, handed.jid);
-        assert.deepEqual(tab.events.peek((event) => event.event === 'message'), [], 'nothing twice');
+        // The last word of the tab before may come again: nothing can prove the answer to a goodbye (U-061).
+        assert.deepEqual(tab.events.peek((event) => event.event === 'message' && event.body !== 'and back'), [], 'nothing twice');
         await tab.close();
       });
     }
@@ -117,6 +119,15 @@ for (const kind of servers) {
         await tab.close();
       });
     }
+
+    it('a ticket: @xmpp/client logs in with it over WebSocket and chats', async () => {
+      const { jid, password } = await ticket();
+      const client = await XmppClient.open({ url: `${world.postern.websocket_url}/ticket` });
+      await client.connect(jid.split('/')[0], password, { managed: false });
+      assert.equal((await client.status('connected')).jid, jid);
+      await chats(client, jid);
+      await client.close();
+    });
 
     it('a ticket finds its session from every thread, with what came before its browser', async () => {
       const moved = async (n) => {

@@ -17,7 +17,8 @@ export class XmppClient {
     return self;
   }
 
-  async connect(jid, password, { mechanism } = {}) {
+  // managed: the server offers XEP-0198.
+  async connect(jid, password, { mechanism, managed = true } = {}) {
     const [username, domain] = jid.split('@');
     const credentials = mechanism === 'SASLPlain'
       ? (authenticate) => authenticate({ username, password }, 'PLAIN') : { username, password };
@@ -26,6 +27,7 @@ export class XmppClient {
     const report = (status, condition = null) =>
       this.events.push({ event: 'status', status, condition, jid: this.xmpp.jid?.toString() });
     // It says "online" earlier, but begins to count anew when it gets to <enabled/>, and loses what came in between.
+    if (!managed) this.xmpp.on('online', () => report('connected'));
     this.xmpp.on('nonza', (element) => element.is('enabled', 'urn:xmpp:sm:3') && setImmediate(() => report('connected')));
     this.xmpp.streamManagement.on('resumed', () => report('resumed'));
     this.xmpp.on('error', (error) => {
