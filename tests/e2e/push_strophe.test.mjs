@@ -222,19 +222,22 @@ function in_browsers() {
     await tab.close();
   });
 
-  it('chromium: a frame, behind nginx as it comes: whatever the text', async () => {
-    const tab = await world.chromium.open({ origin: world.nginx.origin, url: { bosh: world.nginx.url } });
-    const jid = await come_online(world, tab, { push: { ...push, streams: ['frame'] } });
-    await by_way(tab, 'frame');
-    await talk(world, tab, jid, `</script><script>document.title='broken'</script><!-- \u2028 \\ " ' 😀`);
-    assert.equal(await tab.page.title(), 'chat');
-    await tab.call('disconnect');
-    await tab.status('disconnected');
-    assert.equal(await tab.page.locator('iframe').count(), 0);
-    // But for the icon that nginx does not have.
-    assert.deepEqual(tab.events.peek(({ event, text }) => event === 'pageerror' || (event === 'console' && !/status of 404/.test(text))), []);
-    await tab.close();
-  });
+  for (const browser of ['chromium', 'firefox']) {
+    it(`${browser}: a frame, behind nginx as it comes: whatever the text`, async () => {
+      const tab = await world[browser].open({ origin: world.nginx.origin, url: { bosh: world.nginx.url } });
+      const in_page = (expression) => (tab.page ?? tab).evaluate(expression);
+      const jid = await come_online(world, tab, { push: { ...push, streams: ['frame'] } });
+      await by_way(tab, 'frame');
+      await talk(world, tab, jid, `</script><script>document.title='broken'</script><!-- \u2028 \\ " ' 😀`);
+      assert.equal(await in_page('document.title'), 'chat');
+      await tab.call('disconnect');
+      await tab.status('disconnected');
+      assert.equal(await in_page('document.querySelectorAll("iframe").length'), 0);
+      // But for the icon that nginx does not have.
+      assert.deepEqual(tab.events.peek(({ event, text }) => event === 'pageerror' || (event === 'console' && !/status of 404/.test(text))), []);
+      await tab.close();
+    });
+  }
 
   it('chromium: a page of another origin cannot use a frame', async () => {
     const tab = await world.chromium.open({ origin: world.site.origin, url: { bosh: world.gateway.url } });
