@@ -26,7 +26,7 @@ class AckLedger {
         run_(first),
         proven_(first - 1),
         reported_(first - 1),
-        requests_(requests),
+        requests_(static_cast<std::uint16_t>(requests)),
         acks_(client_acks) {}
 
   struct Arrival {
@@ -72,8 +72,8 @@ class AckLedger {
   Rid proven_;    // responses up to here have been received
   Rid lost_ = 0;  // lowest response in doubt; 0: none (a response to rid 0 cannot be singled out, and need not be)
   Rid reported_;
-  std::uint32_t requests_;
   std::uint32_t round_trip_ms_ = 0;
+  std::uint16_t requests_;
   bool acks_;
 };
 

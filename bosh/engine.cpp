@@ -36,7 +36,9 @@ Engine::Engine(const Policy& policy, const Creation& creation, Identity identity
       server_acks_(creation.acks && policy.acks),
       client_acks_(creation.acks),
       legacy_(creation.legacy),
-      client_version_(creation.stream.version) {}
+      client_version_(creation.stream.version) {
+  if (policy.max_streams > 1 && !script_) streams_ = std::make_unique<StreamSet>(creation.to, greeting_->domain);
+}
 
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
@@ -58,11 +60,12 @@ void Engine::hand_over(const HandOver& what, xmpp::Instant now, xmpp::Actions& o
   window_ = RidWindow(what.first, window_.requests(), what.delivered);
   ledger_ = AckLedger(what.first, window_.requests(), client_acks_, what.delivered);
   greeting_.reset();
-  opened_ = true;
-  server_version_ = true;
+  streams_.reset();
+  main_.opened = true;
+  main_.server_version = true;
   handed_over_ = true;
-  restart_.header_sent();
-  static_cast<void>(restart_.from_server({what.features, xmpp::StanzaKind::features}));
+  main_.restart.header_sent();
+  static_cast<void>(main_.restart.from_server({what.features, xmpp::StanzaKind::features}));
   pause_ = what.lifetime;
   idle_since_ = now;
   if (what.delivered > 0) out.list.emplace_back(xmpp::AcknowledgedUpTo{what.delivered});
@@ -126,8 +129,9 @@ bool Engine::is_pause(const Body& body) const {
 // A request whose turn has come (PROTOCOL 0.2 step 6).
 void Engine::process(const Incoming& incoming, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   const Rid rid = window_.expected();
-  const bool leaves = body.type == BodyType::terminate || is_pause(body);
-  const bool empty = body.empty() && !leaves && !body.restart && !body.newkey && !is_push_news(body);  // B-114
+  const bool leaves = (body.type == BodyType::terminate && !names_none_open(body)) || is_pause(body);
+  const bool empty =
+      body.empty() && !leaves && !body.restart && !body.newkey && !is_push_news(body) && !is_stream_add(body);  // B-114
   const bool keyed = keys_.keyed();
   const bool accepted = keys_.accept(body.key, body.newkey);
   if (accepted) note_acks(rid, body, empty, now, out);
@@ -164,10 +168,11 @@ void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now,
   const bool given_up = window_.held() > window_.held_alive();
   const bool needless = empty && pacing_.enough(window_.held());
   const Rid last_answered = window_.first_held() - 1;
+  const std::uint64_t in_other_streams = streams_ ? streams_->unproven() : 0;
   const AckLedger::Arrival arrival{
       rid,           body.ack,
       body.bad_ack,  given_up || needless,
-      last_answered, answered_elements() <= ledger_.received() + policy_->max_in_doubt,
+      last_answered, answered_elements() + in_other_streams <= ledger_.received() + policy_->max_in_doubt,
   };
   const Rid before = ledger_.proven();
   ledger_.arrived(arrival);
@@ -188,10 +193,13 @@ void Engine::take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp:
   if (push_ && body.push_ask) push_->tell = true;
   if (body.push_end) leave_stream(now, out);
   const bool restart = body.restart && body.type != BodyType::terminate;
-  if (restart) ask_restart(rid, body, now, out);
+  if (names_none_open(body)) return no_such_stream(rid, body, now);
+  if (restart) restart_streams(rid, body, now, out);
   take_payload(body, now, out);
   if (tombstone_) return;
+  if (closes_one(body)) return close_one(body, now, out);
   if (body.type == BodyType::terminate) return end_by_client(now, out);
+  if (is_stream_add(body)) return add_stream(rid, body, out);
   if (is_pause(body)) {
     const auto longest = static_cast<std::int64_t>(policy_->maxpause);
     const std::int64_t wanted = *body.pause < 0 ? longest : std::clamp<std::int64_t>(*body.pause, 1, longest);
@@ -200,20 +208,20 @@ void Engine::take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp:
     release_below_ = rid + 1;
     return;
   }
-  if (!restart && policy_->nonsasl_features && !client_version_ && opened_ && !restart_.first_features_seen())
+  if (!restart && policy_->nonsasl_features && !client_version_ && main_.opened && !main_.restart.first_features_seen())
     push_made_up_features(now);
   pacing_.surplus(window_.held(), body.empty(), now);
 }
 
-void Engine::ask_restart(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+void Engine::ask_restart(Stream& stream, Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   window_.newest().pinned = true;
   // Whatever is older has nothing to wait for, and must not take the features (E-20).
   release_below_ = std::max(release_below_, rid);
-  switch (restart_.requested()) {
+  switch (stream.restart.requested()) {
     case StreamRestart::Answer::header:
-      return send_header(body.lang.value_or(std::string_view{}), out);
+      return send_header(stream, body.lang.value_or(std::string_view{}), out);
     case StreamRestart::Answer::stored_features:
-      return push_local(restart_.features(), xmpp::StanzaKind::features, now);
+      return push_local(stream, stream.restart.features(), xmpp::StanzaKind::features, now);
     case StreamRestart::Answer::features_due:
       break;
   }
@@ -287,7 +295,8 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
   } else if (Exchange* const answered = window_.find_answered(request, rid)) {
     answered->alive = false;
     // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
-    if (window_.delivered_up_to(rid) != window_.delivered_up_to(rid - 1)) ledger_.in_doubt(rid);
+    const bool of_others = streams_ && streams_->handed_out_in(rid);
+    if (of_others || window_.delivered_up_to(rid) != window_.delivered_up_to(rid - 1)) ledger_.in_doubt(rid);
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
@@ -336,9 +345,11 @@ xmpp::Instant Engine::deadline() const {
   if (idle_since_ != xmpp::never) return std::min(at, idle_since_ + patience());
   if (reading()) at = std::min(at, stream_deadline());
   if (window_.held() == 0) return at;
-  at = std::min({at, pacing_.held_until(window_.earliest_arrival()), restart_.implied_at(policy_->implied_restart)});
+  at = std::min(
+      {at, pacing_.held_until(window_.earliest_arrival()), main_.restart.implied_at(policy_->implied_restart)});
   if (greeting_) at = std::min(at, creation_bound());
-  if (!queue_.empty() && !pushing()) at = std::min(at, flush_at_);
+  if (!main_.queue.empty() && !pushing()) at = std::min(at, main_.flush_at);
+  if (streams_) at = std::min({at, streams_->flush_at(), streams_->implied_at(policy_->implied_restart)});
   if (surplus_releasable()) at = std::min(at, pacing_.surplus_at());
   return at;
 }

@@ -1,6 +1,7 @@
 // The BOSH engine: XEP-0124 and the BOSH side of XEP-0206 for one session, as a pure state machine (PROTOCOL 0.2 and
-// all B- and X- rules but B-180...B-187). The contract is in xmpp/binding.hpp. Where it was offered a client may read
-// the session by a push stream instead (V- rules of docs/PROTOCOLS.md); its requests are answered at once then.
+// all B- and X- rules). The contract is in xmpp/binding.hpp. Where it was offered a client may read the session by a
+// push stream instead (V- rules of docs/PROTOCOLS.md); its requests are answered at once then. Where the policy allows
+// it a session has several streams to servers (B-180 ... B-187); the first one is that of the contract.
 //
 // It composes: RidWindow (order, repeats, gaps), AckLedger (who has what), KeyChain, Pacing (hold, wait, overactivity).
 // It deliberately does not know HTTP, sockets, TLS, other sessions or how to reach the server.
@@ -21,9 +22,9 @@
 #include "bosh/key_chain.hpp"
 #include "bosh/pacing.hpp"
 #include "bosh/policy.hpp"
-#include "bosh/restart.hpp"
 #include "bosh/rid_window.hpp"
 #include "bosh/script_syntax.hpp"
+#include "bosh/stream.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stanza.hpp"
@@ -81,6 +82,9 @@ struct HandOver {
   std::string_view features;  // of the stream after the login
 };
 
+class StreamSet;
+struct OtherStream;
+
 class Engine {
  public:
   // `policy` must outlive the engine.
@@ -118,6 +122,17 @@ class Engine {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
 
+  // ---- the second stream and those behind it, by number (engine_streams.cpp). The engine asks for one by OpenStream;
+  // the shell reads what is wished for, null if it is not any more, and says what came of it. Then as the contract.
+  [[nodiscard]] const Creation* wish(std::uint32_t stream) const;
+  void accepted(std::uint32_t stream, std::string_view domain, xmpp::Instant now, xmpp::Actions& out);
+  void refused(std::uint32_t stream, Condition condition, xmpp::Instant now, xmpp::Actions& out);
+  void opened(std::uint32_t stream, const xmpp::StreamOpened& what, xmpp::Instant now, xmpp::Actions& out);
+  void deliver(std::uint32_t stream, const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out);
+  void delivered_all(std::uint32_t stream, xmpp::Instant now, xmpp::Actions& out);
+  void closed(std::uint32_t stream, const xmpp::CloseStream& why, xmpp::Instant now, xmpp::Actions& out);
+  void congested(std::uint32_t stream, bool is, xmpp::Instant now, xmpp::Actions& out);
+
   [[nodiscard]] const Counters& counters() const { return counters_; }
   // S-004: all requests of a session have the syntax of its first one; the shell sees to that.
   [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
@@ -142,7 +157,7 @@ class Engine {
   void push(const Incoming& incoming, const Digest* key);
   void note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now, xmpp::Actions& out);
   void take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
-  void ask_restart(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void ask_restart(Stream& stream, Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void repeat_of_held(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void repeat_of_future(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
@@ -156,25 +171,48 @@ class Engine {
 
   // ---- engine_flow.cpp: payload both ways, and when to answer
   void take_payload(const Body& body, xmpp::Instant now, xmpp::Actions& out);
-  void forward(const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out);
-  [[nodiscard]] bool handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
+  void forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool handled_here(Stream& stream, const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
   void pin_newest();
-  void push_local(std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
+  static void push_local(Stream& stream, std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
   void push_made_up_features(xmpp::Instant now);
-  void send_header(std::string_view lang, xmpp::Actions& out);
-  void send_deferred(xmpp::Actions& out);
-  void check_queue(xmpp::Instant now, xmpp::Actions& out);
+  static void send_header(Stream& stream, std::string_view lang, xmpp::Actions& out);
+  static void send_deferred(Stream& stream, xmpp::Actions& out);
+  void open_up(Stream& stream, const xmpp::StreamOpened& what);
+  void take(Stream& stream, const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out);
+  void check_queue(Stream& stream, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] std::size_t waiting_bytes() const;
   void settle(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool due(xmpp::Instant now) const;
   [[nodiscard]] bool creation_due(xmpp::Instant now) const;
   [[nodiscard]] xmpp::Instant creation_bound() const;
   [[nodiscard]] bool surplus_releasable() const;
   void answer_oldest(xmpp::Instant now, xmpp::Actions& out);
-  [[nodiscard]] std::string make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now);
-  [[nodiscard]] std::string stream_attributes();
+  [[nodiscard]] std::string make_answer(Stream& stream, const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now);
+  [[nodiscard]] std::string stream_attributes(Stream& stream);
   void resolve_dead(xmpp::Instant now);
   void after_answer(xmpp::Instant now, xmpp::Actions& out);
   void resume_server(xmpp::Actions& out);
+
+  // ---- engine_streams.cpp: several streams in one session
+  [[nodiscard]] bool is_stream_add(const Body& body) const;
+  [[nodiscard]] bool names_none_open(const Body& body) const;
+  [[nodiscard]] bool several() const;
+  [[nodiscard]] OtherStream* living(std::uint32_t stream) const;
+  template <typename Visit>
+  void each_addressed(const Body& body, Visit visit);
+  void forward_to_streams(const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool closes_one(const Body& body) const;
+  void close_one(const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void restart_streams(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void no_such_stream(Rid rid, const Body& body, xmpp::Instant now);
+  void add_stream(Rid rid, const Body& body, xmpp::Actions& out);
+  void answer_with_end_of(std::string_view name, Condition condition, Rid rid);
+  void imply_restarts(xmpp::Instant now, xmpp::Actions& out);
+  void hand_out(Stream& stream, Rid rid, const ClientQueue::Batch& batch, xmpp::Instant now);
+  void say_whose(const Stream& stream, bool payload, std::string& attributes);
+  [[nodiscard]] bool is_last_word(const Stream& stream) const;
+  [[nodiscard]] std::string last_words_of(const Stream& stream);
 
   // ---- engine_push.cpp: the session as a stream
   [[nodiscard]] bool pushing() const;  // what is for the client goes to a stream, whether somebody reads it or not
@@ -205,7 +243,11 @@ class Engine {
   void end_by_server(const Ending& ending, std::string_view stream_error, xmpp::Instant now, xmpp::Actions& out);
   void open_tombstone(const Ending& ending, xmpp::Instant now);
   void bury(const Ending& ending, xmpp::Actions& out);
+  void lose(Stream& stream, const Ending& ending, std::string_view stream_error, xmpp::Instant now,
+            xmpp::Actions& out);                                     // in engine_streams.cpp
+  void end_when_all_is_said(xmpp::Instant now, xmpp::Actions& out);  // likewise
   void bounce_queue(xmpp::Actions& out);
+  static void bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out);
   void tell(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool fits_with_last_words() const;
   [[nodiscard]] std::string last_words();
@@ -223,17 +265,15 @@ class Engine {
   AckLedger ledger_;
   KeyChain keys_;
   Pacing pacing_;
-  ClientQueue queue_;
-  StreamRestart restart_;
+  Stream main_;
   std::unique_ptr<const std::string> content_type_;  // null: default_content_type
-  std::unique_ptr<const std::string> authid_;        // known, and not yet told (B-051)
   std::unique_ptr<ScriptStream> script_;             // null: pure syntax
   std::unique_ptr<Greeting> greeting_;
   std::unique_ptr<Tombstone> tombstone_;
-  std::unique_ptr<Push> push_;  // null: no push streams
+  std::unique_ptr<Push> push_;          // null: no push streams
+  std::unique_ptr<StreamSet> streams_;  // null: one stream only
   Counters counters_;
   xmpp::Instant idle_since_ = xmpp::never;  // no request is held on a living connection
-  xmpp::Instant flush_at_ = xmpp::never;    // what waits for the client is due (B-066)
   Rid release_below_ = 0;                   // held requests below are to be answered now
   Rid report_ = 0;                          // B-085, due with the next answer; 0: nothing to report
   std::uint32_t wait_, inactivity_;         // seconds
@@ -241,14 +281,9 @@ class Engine {
   bool server_acks_ : 1;
   bool client_acks_ : 1;
   bool legacy_ : 1;
-  bool client_version_ : 1;          // xmpp:version at creation
-  bool server_version_ : 1 = false;  // of the server's stream
-  bool opened_ : 1 = false;
-  bool used_ : 1 = false;  // a second request has come
-  bool congested_ : 1 = false;
+  bool client_version_ : 1;  // xmpp:version at creation
+  bool used_ : 1 = false;    // a second request has come
   bool handed_over_ : 1 = false;
-  bool server_paused_ : 1 = false;
-  bool tell_version_ : 1 = false;  // xmpp:version was not known when the session was created
 };
 
 }  // namespace bosh

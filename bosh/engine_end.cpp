@@ -43,13 +43,19 @@ Condition condition_of(EndReason reason) {
 
 void Engine::close(EndReason reason, std::string_view text, xmpp::Instant now, xmpp::Actions& out) {
   if (tombstone_) return;
-  end_by_server({reason, condition_of(reason), text}, {}, now, out);
+  const Ending ending{reason, condition_of(reason), text};
+  several() && server_is_gone(reason) ? lose(main_, ending, {}, now, out) : end_by_server(ending, {}, now, out);
+}
+
+void Engine::closed(std::uint32_t stream, const xmpp::CloseStream& why, xmpp::Instant now, xmpp::Actions& out) {
+  OtherStream* const side = living(stream);
+  if (side != nullptr) lose(side->stream, {why.reason, condition_of(why.reason), why.text}, {}, now, out);
 }
 
 // From outside the client: the oldest request learns the condition, or the next one that comes.
 void Engine::end_by_server(const Ending& ending, std::string_view stream_error, xmpp::Instant now, xmpp::Actions& out) {
   if (!server_is_gone(ending.reason)) bounce_queue(out);
-  if (greeting_) queue_.clear();  // features for a session that there will not be
+  if (greeting_) main_.queue.clear();  // features for a session that there will not be
   open_tombstone(ending, now);
   tombstone_->told = false;
   tombstone_->stream_error = stream_error;
@@ -78,14 +84,14 @@ void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
       resolve_dead(now);
       continue;
     }
-    if (!tombstone.told && !queue_.empty() && !fits_with_last_words()) {
+    if (!tombstone.told && !main_.queue.empty() && !fits_with_last_words()) {
       pause_ = 0;
       answer_oldest(now, out);
       continue;
     }
     exchange.terminal = true;
     exchange.condition = tombstone.told ? Condition::other_request : tombstone.condition;
-    if (!tombstone.told && (!tombstone.stream_error.empty() || !queue_.empty())) exchange.answer = last_words();
+    if (!tombstone.told && (!tombstone.stream_error.empty() || !main_.queue.empty())) exchange.answer = last_words();
     tombstone.told = true;
     finish_oldest(now, out);
   }
@@ -94,9 +100,9 @@ void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
 // all that waits and the error in one body. Behind any other condition clients do not look for payload
 // (Strophe does not even read it), so it goes out in answers of its own.
 bool Engine::fits_with_last_words() const {
-  if (tombstone_->stream_error.empty()) return false;
-  return queue_.bytes() + tombstone_->stream_error.size() <= policy_->max_response_bytes &&
-         queue_.front(queue_.bytes()).bytes.size() == queue_.bytes();
+  if (tombstone_->stream_error.empty() || several()) return false;
+  return main_.queue.bytes() + tombstone_->stream_error.size() <= policy_->max_response_bytes &&
+         main_.queue.front(main_.queue.bytes()).bytes.size() == main_.queue.bytes();
 }
 
 std::string Engine::last_words() {
@@ -104,13 +110,13 @@ std::string Engine::last_words() {
   head.terminate = tombstone_->condition;
   head.declare_stream = !tombstone_->stream_error.empty();
   std::string payload;
-  if (!queue_.empty()) {
-    const auto batch = queue_.front(queue_.bytes());
+  if (!main_.queue.empty()) {
+    const auto batch = main_.queue.front(main_.queue.bytes());
     counters_.to_client += batch.entries;
     payload = batch.bytes;
   }
   payload += tombstone_->stream_error;
-  queue_.clear();
+  main_.queue.clear();
   return make_body(head, payload);
 }
 
@@ -178,8 +184,9 @@ void Engine::end_by_request(const Ending& ending, xmpp::RequestId request, Rid r
 void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
   const Ending ending{EndReason::client_terminated, Condition::none, "terminate"};
   while (window_.held() > 1 && !window_.oldest().alive) resolve_dead(now);
-  const ClientQueue::Batch batch =
-      queue_.empty() || pushing() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
+  const ClientQueue::Batch batch = main_.queue.empty() || pushing() || several()
+                                       ? ClientQueue::Batch{}
+                                       : main_.queue.front(policy_->max_response_bytes);
   Exchange& oldest = window_.oldest();
   oldest.terminal = true;
   if (batch.entries > 0) {
@@ -189,7 +196,7 @@ void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
     oldest.answer = make_body(head, batch.bytes);
     static_cast<void>(ledger_.hand_out(batch.counted));
     counters_.to_client += batch.entries;
-    queue_.pop(batch);
+    main_.queue.pop(batch);
   }
   bounce_queue(out);
   open_tombstone(ending, now);
@@ -212,12 +219,17 @@ void Engine::open_tombstone(const Ending& ending, xmpp::Instant now) {
 }
 
 void Engine::bury(const Ending& ending, xmpp::Actions& out) {
-  restart_.forget();
-  authid_.reset();
-  tell_version_ = false;
-  server_paused_ = false;
+  main_.restart.forget();
+  main_.authid.reset();
+  main_.tell_version = false;
+  main_.server_paused = false;
   std::vector<Future>().swap(window_.futures());
-  if (tombstone_->told) queue_.clear();
+  if (streams_) {
+    for (const auto& side : streams_->sides())
+      if (!side->fate.over) order(side->stream, xmpp::CloseStream{ending.reason, ending.text}, out);
+    streams_->clear();
+  }
+  if (tombstone_->told) main_.queue.clear();
   // Who is ended because there is no memory left must not keep any.
   if (tombstone_->vanished || ending.reason == EndReason::overload) window_.forget_answers();
   out.list.emplace_back(xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text});
@@ -225,13 +237,18 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
 
 // what was never handed to a response goes back; what xmpp::bounce() has no answer for is dropped (E-53).
 void Engine::bounce_queue(xmpp::Actions& out) {
-  std::uint64_t number = ledger_.handed_out();
-  for (; !queue_.empty(); queue_.pop_front()) {
-    const ClientQueue::Single single = queue_.front();
+  bounce(main_, ledger_.handed_out(), out);
+  if (!streams_) return;
+  for (const auto& side : streams_->sides()) bounce(side->stream, side->handed_out.count(), out);
+}
+
+void Engine::bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out) {
+  for (; !stream.queue.empty(); stream.queue.pop_front()) {
+    const ClientQueue::Single single = stream.queue.front();
     if (!single.counted) continue;
-    ++number;
+    ++handed_out;
     const std::string_view bounced = xmpp::bounce(single.stanza, out.arena);
-    if (!bounced.empty()) out.list.emplace_back(xmpp::Undeliverable{number, bounced});
+    if (!bounced.empty()) order(stream, xmpp::Undeliverable{handed_out, bounced}, out);
   }
 }
 
@@ -245,10 +262,11 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
     }
     case RidWindow::Place::expected:
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
-      // It was written before the client could know, and nobody will handle it.
-      for (const xmpp::Stanza& payload : *body.payloads)
+      // It was written before the client could know, and nobody will handle it. Of several streams there is none left
+      // that could say so.
+      for (const xmpp::Stanza& payload : several() ? std::vector<xmpp::Stanza>{} : *body.payloads)
         if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
-          queue_.push({notice, payload.kind, xmpp::StanzaType::error}, false);
+          main_.queue.push({notice, payload.kind, xmpp::StanzaType::error}, false);
       push({request, now, fingerprint(body.raw), 0, true}, nullptr);
       return tell(now, out);
     default:

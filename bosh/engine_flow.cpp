@@ -14,15 +14,16 @@ using xmpp::StanzaKind;
 // ---- to the server
 
 void Engine::take_payload(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
-  if (!script_) return forward(*body.payloads, now, out);
+  if (streams_) return forward_to_streams(body, now, out);
+  if (!script_) return forward(main_, *body.payloads, now, out);
   if (const auto fault = script_->take(body.piece)) {
     return end_with({xmpp::EndReason::protocol_fault, fault->condition, fault->text}, Told::culprit,
                     window_.expected() - 1, now, out);
   }
-  forward(script_->stanzas(), now, out);
+  forward(main_, script_->stanzas(), now, out);
 }
 
-void Engine::forward(const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out) {
+void Engine::forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out) {
   std::size_t size = 0;
   for (const xmpp::Stanza& payload : payloads) size += payload.bytes.size();
   if (size == 0) return;
@@ -32,29 +33,29 @@ void Engine::forward(const std::vector<xmpp::Stanza>& payloads, xmpp::Instant no
   char* end = block;
   std::uint32_t stanzas = 0;
   const auto flush = [&] {
-    if (begin != end) out.list.emplace_back(xmpp::ToServer{{begin, static_cast<std::size_t>(end - begin)}, stanzas});
+    if (begin != end) order(stream, xmpp::ToServer{{begin, static_cast<std::size_t>(end - begin)}, stanzas}, out);
     begin = end;
     stanzas = 0;
   };
   for (const xmpp::Stanza& payload : payloads) {
     if (payload.is_sasl()) pin_newest();
-    if (handled_here(payload, now, out)) continue;
-    const auto step = restart_.from_client(payload.kind);
+    if (handled_here(stream, payload, now, out)) continue;
+    const auto step = stream.restart.from_client(payload.kind);
     if (step == StreamRestart::Step::defer) {
-      restart_.defer(payload);
+      stream.restart.defer(payload);
       ++counters_.to_server;
       continue;
     }
     if (step == StreamRestart::Step::restart_first) {
       flush();
-      send_header({}, out);
+      send_header(stream, {}, out);
     }
     end = std::copy(payload.bytes.begin(), payload.bytes.end(), end);
     ++counters_.to_server;
     if (payload.counts()) ++stanzas;
   }
   flush();
-  if (restart_.deferred().size() > policy_->queue_high)
+  if (stream.restart.deferred().size() > policy_->queue_high)
     end_with({xmpp::EndReason::policy, Condition::policy_violation, "too much sent during SASL"}, Told::culprit,
              window_.expected() - 1, now, out);
 }
@@ -66,19 +67,21 @@ void Engine::pin_newest() {
 }
 
 // What must not reach the shared stream (B-014), and the one iq that servers no longer know.
-bool Engine::handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out) {
+bool Engine::handled_here(Stream& stream, const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out) {
   switch (payload.kind) {
     case StanzaKind::starttls:
-      push_local("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", StanzaKind::tls_failure, now);
+      push_local(stream, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", StanzaKind::tls_failure, now);
       return true;
     case StanzaKind::compress:
-      push_local("<failure xmlns='http://jabber.org/protocol/compress'><unsupported-method/></failure>",
+      push_local(stream, "<failure xmlns='http://jabber.org/protocol/compress'><unsupported-method/></failure>",
                  StanzaKind::other, now);
       return true;
     case StanzaKind::iq:
-      if (!policy_->local_session || payload.type != xmpp::StanzaType::set || !restart_.without_session()) return false;
+      if (!policy_->local_session || payload.type != xmpp::StanzaType::set || !stream.restart.without_session())
+        return false;
       if (const auto id = id_of_session_request(payload.bytes)) {
-        push_local(out.arena.join({"<iq xmlns='jabber:client' type='result' ", *id, "/>"}), StanzaKind::iq, now);
+        push_local(stream, out.arena.join({"<iq xmlns='jabber:client' type='result' ", *id, "/>"}), StanzaKind::iq,
+                   now);
         return true;
       }
       return false;
@@ -87,9 +90,9 @@ bool Engine::handled_here(const xmpp::Stanza& payload, xmpp::Instant now, xmpp::
   }
 }
 
-void Engine::push_local(std::string_view bytes, StanzaKind kind, xmpp::Instant now) {
-  queue_.push({bytes, kind, xmpp::StanzaType::result}, false);
-  flush_at_ = now;
+void Engine::push_local(Stream& stream, std::string_view bytes, StanzaKind kind, xmpp::Instant now) {
+  stream.queue.push({bytes, kind, xmpp::StanzaType::result}, false);
+  stream.flush_at = now;
 }
 
 // JSJaC waits for an element called mechanisms even if it wants iq:auth.
@@ -99,66 +102,80 @@ void Engine::push_made_up_features(xmpp::Instant now) {
       "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><auth xmlns='http://jabber.org/features/iq-auth'/>"
       "</stream:features>",
       StanzaKind::features};
-  static_cast<void>(restart_.from_server(features));
-  push_local(features.bytes, features.kind, now);
+  static_cast<void>(main_.restart.from_server(features));
+  push_local(main_, features.bytes, features.kind, now);
 }
 
-void Engine::send_header(std::string_view lang, xmpp::Actions& out) {
-  out.list.emplace_back(xmpp::RestartStream{out.arena.store(lang)});
-  restart_.header_sent();
-  send_deferred(out);
+void Engine::send_header(Stream& stream, std::string_view lang, xmpp::Actions& out) {
+  order(stream, xmpp::RestartStream{out.arena.store(lang)}, out);
+  stream.restart.header_sent();
+  send_deferred(stream, out);
 }
 
-void Engine::send_deferred(xmpp::Actions& out) {
-  if (restart_.deferred().empty()) return;
-  out.list.emplace_back(xmpp::ToServer{out.arena.store(restart_.deferred()), restart_.deferred_stanzas()});
-  restart_.deferred_sent();
+void Engine::send_deferred(Stream& stream, xmpp::Actions& out) {
+  StreamRestart& restart = stream.restart;
+  if (restart.deferred().empty()) return;
+  order(stream, xmpp::ToServer{out.arena.store(restart.deferred()), restart.deferred_stanzas()}, out);
+  restart.deferred_sent();
 }
 
 // ---- from the server
 
 void Engine::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::Actions&) {
-  if (tombstone_ || opened_) return;  // the id of a restarted stream is of no use to anybody
-  opened_ = true;
-  server_version_ = !stream.version.empty() && stream.version != "0.9";
-  if (!stream.id.empty()) authid_ = std::make_unique<const std::string>(stream.id);
-  tell_version_ = !greeting_ && server_version_;
-  // The answer is given in delivered_all(): features may follow in the same read.
+  if (!tombstone_) open_up(main_, stream);
+}
+
+// The answer is given in delivered_all(): features may follow in the same read.
+void Engine::open_up(Stream& stream, const xmpp::StreamOpened& what) {
+  if (stream.opened) return;  // the id of a restarted stream is of no use to anybody
+  stream.opened = true;
+  stream.server_version = !what.version.empty() && what.version != "0.9";
+  if (!what.id.empty()) stream.authid = std::make_unique<const std::string>(what.id);
+  stream.tell_version = !greeting_ && stream.server_version;
 }
 
 void Engine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
-  if (tombstone_) return;
-  if (stanza.kind == StanzaKind::stream_error) {
-    return end_by_server({xmpp::EndReason::server_error, Condition::remote_stream_error, "stream error"}, stanza.bytes,
-                         now, out);
-  }
-  const bool deferred_due = restart_.from_server(stanza);
-  queue_.push(stanza, stanza.counts());
-  if (deferred_due) restart_.header_due() ? send_header({}, out) : send_deferred(out);
-  if (queue_.bytes() >= policy_->queue_high) check_queue(now, out);
+  if (!tombstone_) take(main_, stanza, now, out);
 }
 
-void Engine::check_queue(xmpp::Instant now, xmpp::Actions& out) {
+void Engine::take(Stream& stream, const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
+  if (stanza.kind == StanzaKind::stream_error) {
+    const Ending ending{xmpp::EndReason::server_error, Condition::remote_stream_error, "stream error"};
+    return several() ? lose(stream, ending, stanza.bytes, now, out) : end_by_server(ending, stanza.bytes, now, out);
+  }
+  const bool deferred_due = stream.restart.from_server(stanza);
+  stream.queue.push(stanza, stanza.counts());
+  if (deferred_due) stream.restart.header_due() ? send_header(stream, {}, out) : send_deferred(stream, out);
+  if (waiting_bytes() >= policy_->queue_high) check_queue(stream, now, out);
+}
+
+std::size_t Engine::waiting_bytes() const {
+  return main_.queue.bytes() + (streams_ ? streams_->waiting_bytes() : 0);
+}
+
+// The marks are those of the session: several streams may not take more than one.
+void Engine::check_queue(Stream& stream, xmpp::Instant now, xmpp::Actions& out) {
   if (window_.any_alive() || reading()) {
-    flush_at_ = now;
+    stream.flush_at = now;
     settle(now, out);
   }
-  if (queue_.bytes() >= policy_->queue_high && !server_paused_) {
-    server_paused_ = true;
-    out.list.emplace_back(xmpp::PauseServer{});
+  if (waiting_bytes() >= policy_->queue_high && !stream.server_paused) {
+    stream.server_paused = true;
+    order(stream, xmpp::PauseServer{}, out);
   }
-  if (queue_.bytes() <= policy_->queue_cap) return;
-  end_by_server({xmpp::EndReason::policy, Condition::policy_violation, "too much unread"}, {}, now, out);
+  if (waiting_bytes() <= policy_->queue_cap) return;
+  const Ending ending{xmpp::EndReason::policy, Condition::policy_violation, "too much unread"};
+  several() ? lose(stream, ending, {}, now, out) : end_by_server(ending, {}, now, out);
 }
 
 void Engine::delivered_all(xmpp::Instant now, xmpp::Actions& out) {
   if (tombstone_) return;
-  if (!queue_.empty() && flush_at_ == xmpp::never) flush_at_ = now + policy_->coalesce;
+  if (!main_.queue.empty() && main_.flush_at == xmpp::never) main_.flush_at = now + policy_->coalesce;
   settle(now, out);
 }
 
 void Engine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
-  congested_ = is;
+  main_.congested = is;
   if (!tombstone_ && !is) settle(now, out);
 }
 
@@ -167,7 +184,7 @@ void Engine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
 // The end of every input: what is due now is done now.
 void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
   if (tombstone_) return;
-  if ((window_.any_alive() || reading()) && restart_.implied_at(policy_->implied_restart) <= now) send_header({}, out);
+  if (window_.any_alive() || reading()) imply_restarts(now, out);
   if (reading()) give_events(now, out);
   while (window_.held() > 0) {
     if (!window_.oldest().alive) {
@@ -179,28 +196,35 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
       break;
     }
   }
+  if (several()) end_when_all_is_said(now, out);
   note_idle(now);
 }
 
 bool Engine::due(xmpp::Instant now) const {
   if (greeting_) return creation_due(now);
-  if (pushing() && !congested_) return true;  // V-004
-  if (window_.first_held() < release_below_ || report_ != 0 || authid_ || tell_version_) return true;
+  if (pushing() && !main_.congested) return true;  // V-004
+  if (streams_) {
+    const Rid rid = window_.first_held();
+    if (streams_->undecided(rid)) return false;
+    if (!window_.oldest().answer.empty() || (several() && streams_->anybody_speaks(main_, rid, now))) return true;
+  }
+  if (window_.first_held() < release_below_ || report_ != 0 || main_.authid || main_.tell_version) return true;
   if (push_ && push_->tell) return true;
-  if (!queue_.empty() && flush_at_ <= now && !pushing()) return true;
+  if (!main_.queue.empty() && main_.flush_at <= now && !pushing()) return true;
   if (pacing_.held_until(window_.earliest_arrival()) <= now) return true;
   return surplus_releasable() && pacing_.surplus_at() <= now;
 }
 
 // Slowing the client down is all that can be done against a server that does not read.
 bool Engine::surplus_releasable() const {
-  return !congested_ && !greeting_ && (pacing_.polling() || !window_.oldest().pinned);
+  return !main_.congested && !(streams_ && streams_->any_congested()) && !greeting_ &&
+         (pacing_.polling() || !window_.oldest().pinned);
 }
 
 bool Engine::creation_due(xmpp::Instant now) const {
   if (pacing_.polling()) return true;
-  if (!queue_.empty() && flush_at_ <= now) return true;
-  if (opened_ && !server_version_) return true;  // no features will come
+  if (!main_.queue.empty() && main_.flush_at <= now) return true;
+  if (main_.opened && !main_.server_version) return true;  // no features will come
   return creation_bound() <= now;
 }
 
@@ -213,25 +237,32 @@ xmpp::Instant Engine::creation_bound() const {
 void Engine::answer_oldest(xmpp::Instant now, xmpp::Actions& out) {
   const Rid rid = window_.first_held();
   Exchange& exchange = window_.oldest();
-  const ClientQueue::Batch batch =
-      exchange.pause || queue_.empty() || pushing() ? ClientQueue::Batch{} : queue_.front(policy_->max_response_bytes);
+  const bool plain = exchange.pause || !exchange.answer.empty();
+  Stream* const next = several() && !plain ? streams_->next(main_, rid, now) : nullptr;
+  Stream& stream = next != nullptr ? *next : main_;
+  const ClientQueue::Batch batch = plain || stream.queue.empty() || pushing()
+                                       ? ClientQueue::Batch{}
+                                       : stream.queue.front(policy_->max_response_bytes);
   const bool with_payload = batch.entries > 0;
-  if (batch.sasl_success) restart_.success_handed_out(now);
-  counters_.to_client += batch.entries;
-  ledger_.hand_out(batch.counted);
+  hand_out(stream, rid, batch, now);
   exchange.delivered = answered_elements();
-  exchange.answer = make_answer(batch, rid, now);
+  if (exchange.answer.empty()) exchange.answer = make_answer(stream, batch, rid, now);
   reply_again(exchange.request, exchange, out);
   exchange.at = now;
+  if (stream.queue.empty()) stream.flush_at = xmpp::never;
   window_.oldest_is_answered();
   pacing_.answered(with_payload);
   after_answer(now, out);
 }
 
-std::string Engine::make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now) {
+std::string Engine::make_answer(Stream& stream, const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now) {
+  if (is_last_word(stream)) return last_words_of(stream);
   Head head;
   std::string attributes;
-  if (greeting_ || authid_ || tell_version_ || (push_ && push_->tell)) attributes = stream_attributes();
+  if (greeting_ || stream.authid || stream.tell_version || (push_ && push_->tell)) {
+    attributes = stream_attributes(stream);
+  }
+  if (streams_) say_whose(stream, batch.entries > 0, attributes);
   head.attributes = attributes;
   head.declare_stream = batch.features || greeting_ != nullptr;
   if (server_acks_ && (greeting_ || window_.expected() - 1 != rid)) head.ack = window_.expected() - 1;  // B-081, B-082
@@ -242,15 +273,15 @@ std::string Engine::make_answer(const ClientQueue::Batch& batch, Rid rid, xmpp::
   }
   report_ = 0;
   greeting_.reset();
-  if (head.plain()) return batch.entries == 0 ? std::string() : queue_.pop_as_body(batch);
+  if (head.plain()) return batch.entries == 0 ? std::string() : stream.queue.pop_as_body(batch);
   std::string body = make_body(head, batch.bytes);
-  if (batch.entries > 0) queue_.pop(batch);
+  if (batch.entries > 0) stream.queue.pop(batch);
   return body;
 }
 
 // The attributes of the creation answer (B-040 ... B-051, X-005, X-006), or those of the stream that came too late
 // for it.
-std::string Engine::stream_attributes() {
+std::string Engine::stream_attributes(Stream& stream) {
   std::string text;
   if (greeting_) {
     append_attribute(text, "wait", wait_);
@@ -264,13 +295,13 @@ std::string Engine::stream_attributes() {
     if (policy_->maxpause > 0) append_attribute(text, "maxpause", policy_->maxpause);
     if (policy_->offer_gzip_requests) append_attribute(text, "accept", "deflate,gzip");
   }
-  if (authid_) append_attribute(text, "authid", *authid_);
-  authid_.reset();
-  const bool version = tell_version_ || (greeting_ && server_version_);
+  if (stream.authid) append_attribute(text, "authid", *stream.authid);
+  stream.authid.reset();
+  const bool version = stream.tell_version || (greeting_ && stream.server_version);
   if (version) append_attribute(text, "xmpp:version", "1.0");
   if (greeting_) append_attribute(text, "xmpp:restartlogic", "true");
   if (version || greeting_) append_attribute(text, "xmlns:xmpp", "urn:xmpp:xbosh");
-  tell_version_ = false;
+  stream.tell_version = false;
   if (push_ && push_->tell) {
     append_attribute(text, "xmlns:push", push_namespace);
     append_attribute(text, "push:stream", push_->token);
@@ -293,15 +324,21 @@ void Engine::after_answer(xmpp::Instant now, xmpp::Actions& out) {
   pacing_.no_longer(window_.held());
   window_.trim(client_acks_, ledger_.proven());
   window_.drop_text_above(policy_->max_cached_bytes);
-  if (queue_.empty()) flush_at_ = xmpp::never;
+  if (streams_) streams_->remove_told();
   resume_server(out);
   note_idle(now);
 }
 
 void Engine::resume_server(xmpp::Actions& out) {
-  if (!server_paused_ || queue_.bytes() > policy_->queue_low) return;
-  server_paused_ = false;
-  out.list.emplace_back(xmpp::ResumeServer{});
+  if (waiting_bytes() > policy_->queue_low) return;
+  const auto resume = [&out](Stream& stream) {
+    if (!stream.server_paused) return;
+    stream.server_paused = false;
+    order(stream, xmpp::ResumeServer{}, out);
+  };
+  resume(main_);
+  if (!streams_) return;
+  for (const auto& side : streams_->sides()) resume(side->stream);
 }
 
 }  // namespace bosh

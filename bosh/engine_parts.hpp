@@ -9,6 +9,7 @@
 
 #include "bosh/engine.hpp"
 #include "bosh/event_stream.hpp"
+#include "bosh/stream_set.hpp"
 
 namespace bosh {
 
@@ -38,6 +39,16 @@ struct Engine::Push {
   std::uint64_t next = 1;             // number of the next event, while `events` is not there
   std::optional<EventStream> events;  // there: the client reads a stream, or is about to come back to it
 };
+
+// For the session's own stream an action as it is, for another one addressed to it.
+template <typename Order>
+void order(const Stream& stream, const Order& what, xmpp::Actions& out) {
+  if (stream.number == 1) {
+    out.list.emplace_back(what);
+  } else {
+    out.list.emplace_back(xmpp::ToStream{stream.number, what});
+  }
+}
 
 // Not cryptographic: it tells a retransmission from something else under the same rid (B-145), and where that matters
 // there are keys.

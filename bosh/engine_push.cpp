@@ -44,6 +44,11 @@ void Engine::prove(xmpp::Actions& out) {
   if (pushing() && ledger_.received() >= push_->events->before())
     news |= ledger_.received_up_to(push_->events->seen_elements());
   if (news) out.list.emplace_back(xmpp::AcknowledgedUpTo{ledger_.received()});
+  if (!streams_) return;
+  for (const auto& side : streams_->sides()) {
+    if (!side->handed_out.proven(ledger_.proven(), ledger_.first())) continue;
+    order(side->stream, xmpp::AcknowledgedUpTo{side->handed_out.received()}, out);
+  }
 }
 
 void Engine::on_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out) {
@@ -91,22 +96,22 @@ void Engine::leave_stream(xmpp::Instant now, xmpp::Actions& out) {
   if (!pushing()) return;
   EventStream& events = *push_->events;
   if (events.attached()) out.list.emplace_back(xmpp::CloseConnection{events.connection(), 0});
-  ledger_.take_back(events.give_back(queue_));
+  ledger_.take_back(events.give_back(main_.queue));
   push_->next = events.next();
   push_->events.reset();
-  if (!queue_.empty()) flush_at_ = now;
+  if (!main_.queue.empty()) main_.flush_at = now;
 }
 
 void Engine::give_events(xmpp::Instant now, xmpp::Actions& out) {
   EventStream& events = *push_->events;
   std::string bytes;
-  while (!queue_.empty() && flush_at_ <= now && events.may_give()) {
-    const ClientQueue::Batch batch = queue_.front(policy_->max_response_bytes);
-    if (batch.sasl_success) restart_.success_handed_out(now);
+  while (!main_.queue.empty() && main_.flush_at <= now && events.may_give()) {
+    const ClientQueue::Batch batch = main_.queue.front(policy_->max_response_bytes);
+    if (batch.sasl_success) main_.restart.success_handed_out(now);
     counters_.to_client += batch.entries;
-    events.give(queue_, batch, ledger_.hand_out(batch.counted), bytes);
+    events.give(main_.queue, batch, ledger_.hand_out(batch.counted), bytes);
   }
-  if (queue_.empty()) flush_at_ = xmpp::never;
+  if (main_.queue.empty()) main_.flush_at = xmpp::never;
   if (bytes.empty()) events.keep_alive(now, bytes);
   if (!bytes.empty()) send_events(bytes, now, out);
   resume_server(out);
@@ -123,8 +128,8 @@ void Engine::send_events(std::string_view bytes, xmpp::Instant now, xmpp::Action
 
 xmpp::Instant Engine::stream_deadline() const {
   const EventStream& events = *push_->events;
-  xmpp::Instant at = std::min(events.deadline(), restart_.implied_at(policy_->implied_restart));
-  if (!queue_.empty() && events.may_give()) at = std::min(at, flush_at_);
+  xmpp::Instant at = std::min(events.deadline(), main_.restart.implied_at(policy_->implied_restart));
+  if (!main_.queue.empty() && events.may_give()) at = std::min(at, main_.flush_at);
   return at;
 }
 
@@ -138,10 +143,10 @@ void Engine::end_stream(const Ending& ending, xmpp::Instant now, xmpp::Actions& 
     return;
   }
   std::string bytes;
-  while (!queue_.empty()) {
-    const ClientQueue::Batch batch = queue_.front(policy_->max_response_bytes);
+  while (!main_.queue.empty()) {
+    const ClientQueue::Batch batch = main_.queue.front(policy_->max_response_bytes);
     counters_.to_client += batch.entries;
-    events.give(queue_, batch, ledger_.hand_out(batch.counted), bytes);
+    events.give(main_.queue, batch, ledger_.hand_out(batch.counted), bytes);
   }
   Head head;
   head.terminate = ending.condition;
@@ -154,7 +159,7 @@ void Engine::end_stream(const Ending& ending, xmpp::Instant now, xmpp::Actions& 
 }
 
 std::size_t Engine::held_bytes() const {
-  return queue_.bytes() + window_.held_bytes() + (push_ && push_->events ? push_->events->bytes() : 0);
+  return waiting_bytes() + window_.held_bytes() + (push_ && push_->events ? push_->events->bytes() : 0);
 }
 
 }  // namespace bosh

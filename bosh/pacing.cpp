@@ -20,8 +20,8 @@ Pacing::Pacing(const Policy& policy, std::uint32_t wait, std::uint32_t hold, std
       longest_hold_(seconds(wait)),
       previous_at_(now),
       spent_at_(now),
-      hold_(wait == 0 ? 0 : hold),
-      requests_(requests) {
+      hold_(static_cast<std::uint16_t>(wait == 0 ? 0 : hold)),
+      requests_(static_cast<std::uint16_t>(requests)) {
   if (hold_ == 0) longest_hold_ = std::max(longest_hold_, seconds(std::max(policy.polling, 1U)));
 }
 

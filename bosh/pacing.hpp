@@ -60,8 +60,8 @@ class Pacing {
   xmpp::Instant throttled_until_ = xmpp::Instant::min();
   xmpp::Instant previous_at_;
   xmpp::Instant spent_at_;  // when the last token was taken
-  std::uint32_t hold_;
-  std::uint32_t requests_;
+  std::uint16_t hold_;
+  std::uint16_t requests_;
   std::uint8_t spent_ = 0;
   bool previous_empty_ = false;
   bool answered_with_payload_ = true;

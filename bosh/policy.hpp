@@ -50,6 +50,7 @@ struct Policy {
   bool local_session = true;         // answer the session iq of RFC 3921 where the server no longer knows it
   LegacyErrors legacy_errors = LegacyErrors::automatic;
   std::vector<std::string> content_types = {"text/xml", "application/xml", "text/plain"};  // B-034
+  std::uint32_t max_streams = 1;  // to servers, of one session (B-187); 1: as if XEP-0124 16 did not exist
   PushPolicy push;
   bool script_syntax = false;       // XEP-0252, for who asks by GET
   bool offer_gzip_requests = true;  // accept='deflate,gzip' in the creation answer (H-008)

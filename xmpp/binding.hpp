@@ -137,9 +137,27 @@ struct EndSession {
 // Nothing is left to answer: the shell may erase the session.
 struct Forget {};
 
-using Action =
-    std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink, RestartStream,
-                 PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, EndSession, Forget>;
+// ---- a session of several streams (BOSH): the first is the session's own, the others have numbers from 2 on
+// Another one is asked for: the engine has the particulars, and is told whether there will be one.
+struct OpenStream {
+  std::uint32_t stream;
+};
+// The stream to the server ends, the session does not.
+struct CloseStream {
+  EndReason reason;
+  std::string_view text;  // static storage; for the log
+};
+using StreamOrder =
+    std::variant<ToServer, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, CloseStream>;
+// What would be an action of its own if it were about the session's own stream.
+struct ToStream {
+  std::uint32_t stream;
+  StreamOrder order;
+};
+
+using Action = std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink,
+                            RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, EndSession,
+                            Forget, OpenStream, CloseStream, ToStream>;
 
 struct Actions {
   Arena arena;

@@ -56,6 +56,10 @@ std::string from_script(const xmpp::Reply& reply) {
   return body;
 }
 
+bool of_other_stream(std::string_view line) {
+  return line.size() > 2 && line[0] >= '2' && line[0] <= '9' && line[1] == ' ';
+}
+
 constexpr std::string_view reasons[] = {
     "client_terminated", "inactivity",   "never_used",  "protocol_fault", "policy",   "server_unreachable",
     "server_closed",     "server_error", "server_lost", "shutdown",       "overload", "internal_error"};
@@ -78,6 +82,15 @@ void Transcript::start(std::string_view attributes) {
            "]\n"
            "OPENED id=s1 version=1.0\n"
            "S> <stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:features>"));
+}
+
+void Transcript::start_two(std::string_view attributes) {
+  start(attributes);
+  static_cast<void>(
+      play("C>10 [to='example.net' xmpp:version='1.0']\n"
+           "ACCEPT 2 example.net\n"
+           "2 OPENED id=s2 version=1.0\n"
+           "2 S> <stream:features/>"));
 }
 
 void Transcript::run(std::string_view script) {
@@ -107,10 +120,10 @@ std::vector<std::string> Transcript::play(std::string_view script) {
 }
 
 bool Transcript::is_input(std::string_view line) {
-  for (const std::string_view start :
-       {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING", "STREAM", "UNSENT", "LOST"})
+  for (const std::string_view start : {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING",
+                                       "STREAM", "UNSENT", "LOST", "ACCEPT", "REFUSE"})
     if (line.starts_with(start)) return true;
-  return false;
+  return of_other_stream(line) && is_input(line.substr(2));
 }
 
 std::vector<std::string> Transcript::input(std::string_view line) {
@@ -120,19 +133,6 @@ std::vector<std::string> Transcript::input(std::string_view line) {
     request(line.substr(2));
   } else if (!engine_) {
     ADD_FAILURE() << "no session yet: " << line;
-  } else if (line.starts_with("S>")) {
-    from_server(trimmed(line.substr(2)), false);
-  } else if (line.starts_with("S+")) {
-    from_server(trimmed(line.substr(2)), true);
-  } else if (line.starts_with("OPENED")) {
-    const auto value = [line](std::string_view name) {
-      const auto at = line.find(name);
-      if (at == std::string_view::npos) return std::string_view{};
-      const auto rest = line.substr(at + name.size());
-      return rest.substr(0, rest.find(' '));
-    };
-    engine_->opened({value("id="), "example.org", value("version="), "en"}, now_, actions_);
-    if (value("version=").empty()) engine_->delivered_all(now_, actions_);
   } else if (line.starts_with("GONE")) {
     const auto id = ids_.find(trimmed(line.substr(4)));
     if (id == ids_.end()) {
@@ -142,16 +142,50 @@ std::vector<std::string> Transcript::input(std::string_view line) {
     }
   } else if (line.starts_with("at ")) {
     advance(trimmed(line.substr(3)));
-  } else if (line.starts_with("CLOSE")) {
-    engine_->close(reason_of(trimmed(line.substr(5))), "test", now_, actions_);
   } else if (line.starts_with("STREAM") || line.starts_with("UNSENT") || line.starts_with("LOST")) {
     reader(line);
-  } else if (line.starts_with("CONGESTED")) {
-    engine_->congested(true, now_, actions_);
+  } else if (line.starts_with("ACCEPT") || line.starts_with("REFUSE")) {
+    decide(line);
+  } else if (of_other_stream(line)) {
+    server(static_cast<std::uint32_t>(line[0] - '0'), line.substr(2));
   } else {
-    engine_->congested(false, now_, actions_);
+    server(1, line);
   }
   return rendered();
+}
+
+void Transcript::server(std::uint32_t stream, std::string_view line) {
+  const auto value = [line](std::string_view name) {
+    const auto at = line.find(name);
+    if (at == std::string_view::npos) return std::string_view{};
+    const auto rest = line.substr(at + name.size());
+    return rest.substr(0, rest.find(' '));
+  };
+  // The session's own stream has no number.
+  const auto tell = [&](auto call) { stream == 1 ? call() : call(stream); };
+  if (line.starts_with("S>") || line.starts_with("S+")) {
+    from_server(stream, trimmed(line.substr(2)), line[1] == '+');
+  } else if (line.starts_with("OPENED")) {
+    const xmpp::StreamOpened opened{value("id="), "example.org", value("version="), "en"};
+    tell([&](auto... of) { engine_->opened(of..., opened, now_, actions_); });
+    if (opened.version.empty()) tell([&](auto... of) { engine_->delivered_all(of..., now_, actions_); });
+  } else if (line.starts_with("CLOSE")) {
+    const auto reason = reason_of(trimmed(line.substr(5)));
+    if (stream == 1) return engine_->close(reason, "test", now_, actions_);
+    engine_->closed(stream, {reason, "test"}, now_, actions_);
+  } else {
+    tell([&](auto... of) { engine_->congested(of..., line.starts_with("CONGESTED"), now_, actions_); });
+  }
+}
+
+void Transcript::decide(std::string_view line) {
+  const auto stream = static_cast<std::uint32_t>(line[7] - '0');
+  const std::string_view word = trimmed(line.substr(8));
+  ASSERT_NE(engine_->wish(stream), nullptr) << "nobody asked for it: " << line;
+  if (line.starts_with("ACCEPT")) return engine_->accepted(stream, word, now_, actions_);
+  for (auto condition = Condition::bad_request; condition <= Condition::undefined_condition;
+       condition = static_cast<Condition>(static_cast<int>(condition) + 1))
+    if (wire_name(condition) == word) return engine_->refused(stream, condition, now_, actions_);
 }
 
 void Transcript::request(std::string_view line) {
@@ -218,7 +252,7 @@ void Transcript::reader(std::string_view line) {
   }
 }
 
-void Transcript::from_server(std::string_view text, bool more) {
+void Transcript::from_server(std::uint32_t stream, std::string_view text, bool more) {
   // The splitter of documents cuts like that of streams, and takes the namespaces of a stream from a root.
   const std::string document =
       "<s xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" + std::string(text) + "</s>";
@@ -228,8 +262,9 @@ void Transcript::from_server(std::string_view text, bool more) {
     ADD_FAILURE() << fault->text << ": " << text;
     return;
   }
-  for (const xmpp::Stanza& stanza : fragment.children) engine_->deliver(stanza, now_, actions_);
-  if (!more) engine_->delivered_all(now_, actions_);
+  for (const xmpp::Stanza& stanza : fragment.children)
+    stream == 1 ? engine_->deliver(stanza, now_, actions_) : engine_->deliver(stream, stanza, now_, actions_);
+  if (!more) stream == 1 ? engine_->delivered_all(now_, actions_) : engine_->delivered_all(stream, now_, actions_);
 }
 
 void Transcript::advance(std::string_view until) {
@@ -309,14 +344,31 @@ std::string Transcript::render(const xmpp::Undeliverable& stanza) {
   return "BOUNCE " + std::string(name) + " " + std::string(id.substr(0, id.find('\'')));
 }
 
+template <typename Order>
+std::string Transcript::render_order(const Order& order) {
+  if constexpr (std::is_same_v<Order, xmpp::ToServer>) {
+    return "U> " + without_client_namespace(order.bytes);
+  } else if constexpr (std::is_same_v<Order, xmpp::Undeliverable>) {
+    return render(order);
+  } else if constexpr (std::is_same_v<Order, xmpp::RestartStream>) {
+    return "RESTART" + (order.lang.empty() ? "" : " " + std::string(order.lang));
+  } else if constexpr (std::is_same_v<Order, xmpp::PauseServer>) {
+    return "PAUSE";
+  } else if constexpr (std::is_same_v<Order, xmpp::ResumeServer>) {
+    return "RESUME";
+  } else if constexpr (std::is_same_v<Order, xmpp::AcknowledgedUpTo>) {
+    return "ACKED " + std::to_string(order.stanzas);
+  } else if constexpr (std::is_same_v<Order, xmpp::CloseStream>) {
+    return "SHUT " + std::string(reasons[static_cast<std::size_t>(order.reason)]);
+  } else {
+    return {};
+  }
+}
+
 std::vector<std::string> Transcript::rendered() {
   std::vector<std::string> lines = extra_;
   for (const xmpp::Action& action : actions_.list) {
-    if (const auto* to_server = std::get_if<xmpp::ToServer>(&action)) {
-      lines.push_back("U> " + without_client_namespace(to_server->bytes));
-    } else if (const auto* undeliverable = std::get_if<xmpp::Undeliverable>(&action)) {
-      lines.push_back(render(*undeliverable));
-    } else if (const auto* push = std::get_if<xmpp::Push>(&action)) {
+    if (const auto* push = std::get_if<xmpp::Push>(&action)) {
       render(*push, lines);
     } else if (const auto* close = std::get_if<xmpp::CloseConnection>(&action)) {
       lines.push_back("BYE " + label(close->connection));
@@ -325,22 +377,27 @@ std::vector<std::string> Transcript::rendered() {
       lines.push_back(render(*reply));
     } else if (std::holds_alternative<xmpp::OpenLink>(action)) {
       lines.emplace_back("OPEN");
-    } else if (const auto* restart = std::get_if<xmpp::RestartStream>(&action)) {
-      lines.push_back("RESTART" + (restart->lang.empty() ? "" : " " + std::string(restart->lang)));
-    } else if (std::holds_alternative<xmpp::PauseServer>(action)) {
-      lines.emplace_back("PAUSE");
-    } else if (std::holds_alternative<xmpp::ResumeServer>(action)) {
-      lines.emplace_back("RESUME");
-    } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
-      lines.push_back("ACKED " + std::to_string(acked->stanzas));
+    } else if (const auto* open = std::get_if<xmpp::OpenStream>(&action)) {
+      lines.push_back("OPEN " + std::to_string(open->stream));
+    } else if (const auto* other = std::get_if<xmpp::ToStream>(&action)) {
+      lines.push_back(std::to_string(other->stream) + " " +
+                      std::visit([](const auto& order) { return render_order(order); }, other->order));
     } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
       lines.push_back("END " + std::string(reasons[static_cast<std::size_t>(end->reason)]) +
                       (end->condition.empty() ? "" : " " + std::string(end->condition)));
-    } else {
+    } else if (std::holds_alternative<xmpp::Forget>(action)) {
       lines.emplace_back("FORGET");
+    } else {
+      lines.push_back(std::visit([](const auto& order) { return render_order(order); }, action));
     }
   }
   return lines;
+}
+
+Policy up_to(std::uint32_t streams) {
+  Policy policy;
+  policy.max_streams = streams;
+  return policy;
 }
 
 std::vector<std::string> key_sequence(std::string_view seed, std::size_t n) {

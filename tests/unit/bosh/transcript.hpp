@@ -10,11 +10,15 @@
 //   at 55s, at 1500ms           time goes on to that moment since the start, stopping at every deadline
 //   CLOSE server_lost           the shell ends the session
 //   CONGESTED, FLOWING          the server does not, does again read
+//   2 S> ..., 2 OPENED ..., 2 CLOSE ..., 2 CONGESTED     likewise, of the session's second stream to a server
+//   ACCEPT 2 example.net, REFUSE 2 host-unknown          what became of it
 //   STREAM a [7]                a reader comes for the push stream, who has the events up to 7
 //   UNSENT a 100, LOST a        so much of what was pushed to it has not left; its connection is gone
 // and what the engine does about it, in its order, each on a line:
 //   G>10 empty | G>10 <message/> | G>10 [type='terminate'] <message/> | G>10 404 [...]    (status 200 is not written)
 //   U> <message/>   BOUNCE message id   OPEN   RESTART [lang]   PAUSE   RESUME   ACKED 3   END inactivity [condition]
+//   OPEN 2                      another stream to a server is wished for; `2 U> ...` is what goes there
+//   SHUT reason                 the stream to the server ends, and not the session
 //   E>a 8 <message/> | E>a ready (alive, moved)   BYE a
 //   FORGET REFUSED bad-request                 the creation request was refused BAD bad-request                     the
 //   body could not be read, and the engine never saw it
@@ -44,6 +48,8 @@ class Transcript {
   void run(std::string_view script);
   // A session that is created by request 9 (answered, with features), hold='1' unless `attributes` say otherwise.
   void start(std::string_view attributes = "wait='60' hold='1' ver='1.6' xmpp:version='1.0'");
+  // Likewise, with a second stream that request 10 has added; the policy has to allow it.
+  void start_two(std::string_view attributes = "wait='60' hold='1' ver='1.6' xmpp:version='1.0'");
   // From the first request on: XEP-0252. Answers are read as browsers would, so that they look the same here.
   void speak_script() { script_ = true; }
   // Executes inputs only and returns everything that came out, one line each.
@@ -58,7 +64,9 @@ class Transcript {
   std::vector<std::string> input(std::string_view line);
   void request(std::string_view line);
   void create(xmpp::RequestId id, const Body& body);
-  void from_server(std::string_view text, bool more);
+  void from_server(std::uint32_t stream, std::string_view text, bool more);
+  void server(std::uint32_t stream, std::string_view line);
+  void decide(std::string_view line);
   void advance(std::string_view until);
   void reader(std::string_view line);
   [[nodiscard]] std::string label(xmpp::ConnectionRef ref) const;
@@ -68,6 +76,9 @@ class Transcript {
   [[nodiscard]] std::string label(xmpp::RequestId id) const;
   [[nodiscard]] std::string render(const xmpp::Reply& reply) const;
   [[nodiscard]] static std::string render(const xmpp::Undeliverable& stanza);
+  // What goes to a server, whichever; empty for anything else.
+  template <typename Order>
+  [[nodiscard]] static std::string render_order(const Order& order);
 
   xmpp::Limits limits_;
   BodyReader reader_;
@@ -84,6 +95,9 @@ class Transcript {
   xmpp::Instant start_, now_;
   std::uint64_t next_id_ = 1;
 };
+
+// Otherwise as usual.
+[[nodiscard]] Policy up_to(std::uint32_t streams);
 
 // K(1) ... K(n) of XEP-0124 15.3 for a seed; keys[i] is K(i + 1).
 [[nodiscard]] std::vector<std::string> key_sequence(std::string_view seed, std::size_t n);

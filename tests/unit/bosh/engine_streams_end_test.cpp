@@ -1,0 +1,193 @@
+// XEP-0124 16.5, 16.6: how one of several streams ends, and how the session does. PROTOCOL B-184, B-185, X-041, X-050.
+#include <gtest/gtest.h>
+
+#include "tests/unit/bosh/transcript.hpp"
+
+namespace bosh::test {
+namespace {
+
+// Two streams, both told of; the client's next request is 11.
+class EngineStreamsEnd : public testing::Test {
+ protected:
+  EngineStreamsEnd() { t.start_two(); }
+  Transcript t{up_to(2)};
+};
+
+// B-184: its payload first, then it alone is closed. The name is used up.
+TEST_F(EngineStreamsEnd, TheClientClosesOne) {
+  t.run(R"(
+    C>11
+    C>12 [stream='2' type='terminate'] <presence type='unavailable'/>
+      2 U> <presence type='unavailable'/>
+      2 SHUT client_terminated
+      G>11 [stream='2' type='terminate']
+    S> <message id='1'/>
+      G>12 [stream='1'] <message id='1'/>
+    C>13 [stream='2'] <message/>
+    C>14 [to='example.net']
+      ACKED 1
+      OPEN 3
+      G>13 empty
+  )");
+}
+
+TEST_F(EngineStreamsEnd, TheClientClosesTheFirst) {
+  t.run(R"(
+    S> <message id='lost' from='x'/>
+    C>11 [stream='1' type='terminate']
+      BOUNCE message lost
+      SHUT client_terminated
+      G>11 [stream='1' type='terminate']
+    CLOSE server_closed
+    C>12 <message id='1'/>
+      2 U> <message id='1'/>
+    2 S> <message id='a'/>
+      G>12 [stream='2'] <message id='a'/>
+    C>13 [stream='2' type='terminate']
+      G>13 [type='terminate']
+      2 SHUT client_terminated
+      END client_terminated
+  )");
+}
+
+// B-184: without a name all are closed, with what the request says to all.
+TEST_F(EngineStreamsEnd, TheClientClosesAll) {
+  t.run(R"(
+    2 S> <message id='a' from='x'/>
+    C>11 [type='terminate'] <presence type='unavailable'/>
+      U> <presence type='unavailable'/>
+      2 U> <presence type='unavailable'/>
+      2 BOUNCE message a
+      G>11 [type='terminate']
+      2 SHUT client_terminated
+      END client_terminated
+  )");
+}
+
+// B-185: the other lives, and what the server had said before comes first (X-041).
+TEST_F(EngineStreamsEnd, AServerClosesOne) {
+  t.run(R"(
+    2 S+ <message id='a'/>
+    2 CLOSE server_lost
+    C>11
+      G>11 [stream='2'] <message id='a'/>
+    C>12
+      G>12 [stream='2' type='terminate' condition='remote-connection-failed']
+    C>13 [stream='1'] <message/>
+      U> <message/>
+    C>14 [stream='2'] <message/>
+      G>13 empty
+  )");
+}
+
+TEST_F(EngineStreamsEnd, TheFirstServerClosesItsOwn) {
+  t.run(R"(
+    C>11
+    CLOSE server_lost
+      G>11 [stream='1' type='terminate' condition='remote-connection-failed']
+    C>12 <message/>
+      2 U> <message/>
+    2 S> <message id='a'/>
+      G>12 [stream='2'] <message id='a'/>
+  )");
+}
+
+// X-040, of one stream.
+TEST_F(EngineStreamsEnd, AStreamErrorIsOfOneStream) {
+  t.run(R"(
+    C>11
+    2 S> <stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
+      G>11 [stream='2' type='terminate' condition='remote-stream-error' xmlns:stream='http://etherx.jabber.org/streams'] <stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
+    2 CLOSE server_error
+    S> <stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
+      END server_error remote-stream-error
+    C>12
+      G>12 [type='terminate' condition='remote-stream-error' xmlns:stream='http://etherx.jabber.org/streams'] <stream:error xmlns:stream='http://etherx.jabber.org/streams'><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
+  )");
+}
+
+// The last one's end is the session's, when all has been said.
+TEST_F(EngineStreamsEnd, TheLastServerEndsTheSession) {
+  t.run(R"(
+    S> <message id='1'/>
+    CLOSE server_lost
+    2 S> <message id='a'/>
+    2 CLOSE server_closed
+    C>11
+      G>11 [stream='1'] <message id='1'/>
+    C>12
+      G>12 [stream='2'] <message id='a'/>
+    C>13
+      ACKED 1
+      G>13 [stream='1' type='terminate' condition='remote-connection-failed']
+      END server_closed remote-connection-failed
+    C>14
+      G>14 [type='terminate' condition='remote-connection-failed']
+  )");
+}
+
+// One that never came up is told to the request that asked for it.
+TEST(EngineStreamsNew, AServerThatCannotBeReached) {
+  Transcript t(up_to(2));
+  t.start();
+  t.run(R"(
+    C>10 [to='example.net']
+      OPEN 2
+    ACCEPT 2 example.net
+    2 CLOSE server_unreachable
+      G>10 [stream='2' type='terminate' condition='remote-connection-failed']
+    C>11
+    S> <message/>
+      G>11 [stream='1'] <message/>
+  )");
+}
+
+// Too much unread ends the stream that it came from (B-070), and gives back what it kept.
+TEST(EngineStreamsNew, TooMuchUnread) {
+  Policy policy = up_to(2);
+  policy.queue_high = 60;
+  policy.queue_low = 20;
+  policy.queue_cap = 100;
+  Transcript t(policy);
+  t.start_two();
+  t.run(R"(
+    S> <message id='1'/>
+    2 S> <message id='a' from='x'/><message id='b' from='x'/><message id='c' from='x'/>
+      2 PAUSE
+      2 BOUNCE message a
+      2 BOUNCE message b
+      2 SHUT policy
+    C>11
+      G>11 [stream='1'] <message id='1'/>
+    C>12
+      G>12 [stream='2' type='terminate' condition='policy-violation']
+  )");
+}
+
+// Whatever ends the session ends all streams, and what none of them could hand out goes back to each.
+TEST_F(EngineStreamsEnd, TheSessionEndsWithAllStreams) {
+  t.run(R"(
+    S> <message id='1' from='x'/>
+    2 S> <message id='a' from='x'/>
+    at 90s
+      BOUNCE message 1
+      2 BOUNCE message a
+      2 SHUT inactivity
+      END inactivity
+  )");
+}
+
+TEST_F(EngineStreamsEnd, AShutdownIsOfTheWholeSession) {
+  t.run(R"(
+    C>11
+    CLOSE shutdown
+      G>11 [type='terminate' condition='system-shutdown']
+      2 SHUT shutdown
+      END shutdown system-shutdown
+    2 S> <message id='late'/>
+    2 CLOSE server_closed
+  )");
+}
+
+}  // namespace
+}  // namespace bosh::test
