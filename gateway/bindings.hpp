@@ -7,11 +7,13 @@
 #include "bosh/engine.hpp"
 #include "bosh/poll_engine.hpp"
 #include "bosh/prebind.hpp"
+#include "gateway/branch.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/ws_engine.hpp"
 
 namespace gateway {
 
-using Binding = std::variant<bosh::Engine, bosh::PollEngine, bosh::Prebind, xmpp::WsEngine, webclient::WebEngine>;
+using Binding =
+    std::variant<bosh::Engine, bosh::PollEngine, bosh::Prebind, Branch, xmpp::WsEngine, webclient::WebEngine>;
 
 }  // namespace gateway

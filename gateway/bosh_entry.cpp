@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "bosh/body.hpp"
 #include "bosh/engine.hpp"
@@ -28,6 +29,10 @@ enum class Syntax : std::uint8_t { pure, script };  // XEP-0124, XEP-0252
 bool legacy_errors(const bosh::Creation& creation, const bosh::Policy& policy) {
   return policy.legacy_errors == bosh::LegacyErrors::always ||
          (policy.legacy_errors == bosh::LegacyErrors::automatic && creation.legacy);
+}
+
+void log_refused(const Address& client, std::string_view what) {
+  spdlog::info("request of {} refused: {}", client.to_string(), what);
 }
 
 // One request that is not, or not yet, one of a session.
@@ -96,31 +101,11 @@ class BoshEntry {
       return answer(refusal->condition, refusal->legacy, false);
     }
     const auto& creation = std::get<bosh::Creation>(read);
-    const auto refuse = [&](bosh::Condition condition, std::string_view why) {
-      log_refusal(client, why);
-      answer(condition, legacy_errors(creation, config.bosh), false);
-    };
-    if (shard_.draining()) return refuse(bosh::Condition::system_shutdown, "shutting down");
-
-    const std::string& to = creation.to.empty() ? config.server.default_domain : creation.to;
-    if (to.empty()) return refuse(bosh::Condition::improper_addressing, "no domain given");
-    const auto found = config.domains.find(to);
-    if (found.standing == Domains::Standing::removed)
-      return refuse(bosh::Condition::host_gone, "domain no longer served");
-    if (found.standing == Domains::Standing::unknown) {
-      return refuse(bosh::Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
+    const Admitted admitted = admit(shard_, creation, client.address);
+    if (admitted.domain == nullptr) {
+      return answer(admitted.condition, legacy_errors(creation, config.bosh), false);
     }
-    // B-029, B-030: old clients always name the obvious way; anything else would let a browser choose where we connect.
-    if (const auto* route = std::get_if<bosh::Route>(&creation.route)) {
-      const auto where = config.domains.find(route->host);
-      if (route->port != 5222 || where.domain != found.domain) {
-        return refuse(bosh::Condition::host_unknown, "route to '" + safe_text(route->host) + "' is not allowed");
-      }
-    }
-    const AddressKey key = address_key(client.address);
-    const auto full = shard_.admission().session_started(key, *found.domain, config.limits, steady_now());
-    if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
-    open_session(body, creation, *found.domain, client);
+    open_session(body, creation, *admitted.domain, client);
   }
 
   void open_session(const bosh::Body& body, const bosh::Creation& creation, const Domain& domain,
@@ -133,11 +118,9 @@ class BoshEntry {
       identity.script = std::make_unique<bosh::ScriptStream>(shard_.parser_pool(), config.limits.from_client);
     }
     bosh::Engine engine(config.bosh, creation, std::move(identity), steady_now());
-    xmpp::StreamRequest stream = creation.stream;
-    if (domain.stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
-    SessionHost& host =
-        shard_.create_session(sid.secret, SessionStart{domain, std::move(name), std::move(engine), std::move(stream),
-                                                       SessionOrigin{client.address, client.secure}});
+    SessionHost& host = shard_.create_session(
+        sid.secret, SessionStart{domain, std::move(name), std::move(engine), stream_request(domain, creation),
+                                 SessionOrigin{client.address, client.secure}});
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::Engine>([&](bosh::Engine& created, xmpp::Instant now, xmpp::Actions& out) {
       if (config.bosh.push.enabled) created.offer_stream(mint_stream_token(shard_.index(), host.id()));
@@ -155,9 +138,7 @@ class BoshEntry {
            !tolerable);
   }
 
-  static void log_refusal(const Client& client, std::string_view what) {
-    spdlog::info("request of {} refused: {}", client.address.to_string(), what);
-  }
+  static void log_refusal(const Client& client, std::string_view what) { log_refused(client.address, what); }
 
   Shard& shard_;
   HttpConnection& connection_;
@@ -166,6 +147,41 @@ class BoshEntry {
 };
 
 }  // namespace
+
+Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& client) {
+  const Config& config = shard.config();
+  const auto refuse = [&client](bosh::Condition condition, std::string_view why) {
+    log_refused(client, why);
+    return Admitted{nullptr, condition};
+  };
+  if (shard.draining()) return refuse(bosh::Condition::system_shutdown, "shutting down");
+
+  const std::string& to = creation.to.empty() ? config.server.default_domain : creation.to;
+  if (to.empty()) return refuse(bosh::Condition::improper_addressing, "no domain given");
+  const auto found = config.domains.find(to);
+  if (found.standing == Domains::Standing::removed) {
+    return refuse(bosh::Condition::host_gone, "domain no longer served");
+  }
+  if (found.standing == Domains::Standing::unknown) {
+    return refuse(bosh::Condition::host_unknown, "domain '" + safe_text(to) + "' is not served");
+  }
+  // B-029, B-030: old clients always name the obvious way; anything else would let a browser choose where we connect.
+  if (const auto* route = std::get_if<bosh::Route>(&creation.route)) {
+    const auto where = config.domains.find(route->host);
+    if (route->port != 5222 || where.domain != found.domain) {
+      return refuse(bosh::Condition::host_unknown, "route to '" + safe_text(route->host) + "' is not allowed");
+    }
+  }
+  const auto full = shard.admission().session_started(address_key(client), *found.domain, config.limits, steady_now());
+  if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
+  return {found.domain, bosh::Condition::none};
+}
+
+xmpp::StreamRequest stream_request(const Domain& domain, const bosh::Creation& creation) {
+  xmpp::StreamRequest stream = creation.stream;
+  if (domain.stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
+  return stream;
+}
 
 void refuse_bosh(Shard& shard, HttpConnection& connection, const Request& request, bosh::Condition condition,
                  bool close) {

@@ -4,11 +4,24 @@
 #include <string_view>
 
 #include "bosh/condition.hpp"
+#include "bosh/engine.hpp"
+#include "gateway/address.hpp"
 #include "gateway/http_connection.hpp"
+#include "xmpp/session.hpp"
 
 namespace gateway {
 
 class Shard;
+struct Domain;
+
+// Whether there may be one more stream, and to which domain: of the shard's present configuration (B-020 ... B-030,
+// B-201). Admission has counted it then.
+struct Admitted {
+  const Domain* domain = nullptr;  // null: no
+  bosh::Condition condition = bosh::Condition::none;
+};
+[[nodiscard]] Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& client);
+[[nodiscard]] xmpp::StreamRequest stream_request(const Domain& domain, const bosh::Creation& creation);
 
 void serve_bosh(Shard& shard, HttpConnection& connection, const Request& request);
 // The same as XEP-0252 has it: a GET whose query is the <body/> (S-001 ... S-007).

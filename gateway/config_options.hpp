@@ -132,6 +132,7 @@ void visit(Visitor& v, bosh::Policy& c) {
   v.integer("max_wait", c.max_wait, 0, unsigned_short);
   v.integer("max_hold", c.max_hold, 0, 10);
   v.integer("max_requests", c.max_requests, 1, 255);
+  v.integer("max_streams", c.max_streams, 1, 32);
   v.integer("inactivity", c.inactivity, 5, unsigned_short);
   v.integer("polling", c.polling, 0, unsigned_short);
   v.integer("maxpause", c.maxpause, 0, unsigned_short);

@@ -276,6 +276,10 @@ void finish(bosh::Policy& policy, const Place& place) {
   if (policy.max_requests <= policy.max_hold) {
     fail(place("max_requests"), "max_requests is not above max_hold", "one request more than are held must be allowed");
   }
+  if (policy.max_streams > 1 && policy.push.enabled) {
+    fail(place("max_streams"), "max_streams above 1 cannot go together with push_streams",
+         "the events of a push stream are those of one stream to a server: switch one of them off");
+  }
   for (const auto& type : policy.content_types) {
     const std::string_view text = type;
     const auto slash = text.find('/');

@@ -80,6 +80,10 @@ std::string counts_of(const bosh::Prebind&) {
   return "begun by a back end";
 }
 
+std::string counts_of(const Branch& branch) {
+  return fmt::format("stream {} of the session", branch.stream());
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

@@ -6,6 +6,7 @@
 #include "bosh/engine.hpp"
 #include "bosh/poll_engine.hpp"
 #include "bosh/prebind.hpp"
+#include "gateway/branch.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
 #include "xmpp/time.hpp"
@@ -29,6 +30,7 @@ struct EndedSession {
 [[nodiscard]] std::string counts_of(const webclient::WebEngine& engine);
 [[nodiscard]] std::string counts_of(const bosh::PollEngine& engine);
 [[nodiscard]] std::string counts_of(const bosh::Prebind& engine);
+[[nodiscard]] std::string counts_of(const Branch& branch);
 
 void log_session_end(const EndedSession& session);
 

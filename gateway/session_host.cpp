@@ -289,6 +289,14 @@ void SessionHost::carry_out(xmpp::Instant now) {
             apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::EndSession>) {
             finish(what, now);
+          } else if constexpr (std::is_same_v<What, xmpp::OpenStream>) {
+            open_stream(what.stream, now);
+          } else if constexpr (std::is_same_v<What, xmpp::CloseStream>) {
+            if (link_) link_->pause_reading(false);
+            session_.close(now, shard_.session_actions());
+            apply(now);
+          } else if constexpr (std::is_same_v<What, xmpp::ToStream>) {
+            if (branches_) branches_->order(what);
           } else {
             forgotten_ = true;
           }
@@ -296,6 +304,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
         action);
   }
   asked.clear();
+  if (branches_) branches_->send();
   if (link_) link_->flush();
   arm_deadline();
   note_buffered();
@@ -318,6 +327,20 @@ void SessionHost::open_link(xmpp::Instant now) {
   LinkOwner& self = *this;
   link_ = std::make_unique<Link>(shard_, self, setup_, domain_);
   link_->open(origin_.address);
+}
+
+// Another one than its own, which is a host's of its own.
+void SessionHost::open_stream(std::uint32_t stream, xmpp::Instant now) {
+  auto* const engine = std::get_if<bosh::Engine>(&binding_);
+  const bosh::Creation* const wish = engine == nullptr ? nullptr : engine->wish(stream);
+  if (wish == nullptr) return;
+  if (!branches_) branches_ = std::make_unique<Branches>(shard_, id_, origin_, sid_);
+  const auto what = branches_->open(stream, *wish, now);
+  if (const auto* domain = std::get_if<std::string_view>(&what)) {
+    engine->accepted(stream, *domain, now, actions());
+  } else {
+    engine->refused(stream, std::get<bosh::Condition>(what), now, actions());
+  }
 }
 
 void SessionHost::tell_channel() {
@@ -380,6 +403,7 @@ void SessionHost::note_early_bytes(std::size_t bytes) {
 
 xmpp::Instant SessionHost::login_deadline() const {
   if (ended_ || stage_ == Admission::Stage::logged_in) return xmpp::never;
+  if (branches_ && !link_) return xmpp::never;  // its own stream is over, and each of the others has a deadline itself
   return created_ + setup_->config.limits.unauthenticated_timeout;
 }
 
@@ -393,6 +417,7 @@ void SessionHost::note_buffered() {
 
 void SessionHost::broken(std::string_view trouble) {
   disarm();
+  if (auto* const branch = as<Branch>()) branch->fail();
   if (!ended_) {
     ended_ = true;
     const std::string counts = ask([](const auto& engine) { return counts_of(engine); });

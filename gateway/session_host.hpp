@@ -114,6 +114,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
   void open_link(xmpp::Instant now);
+  void open_stream(std::uint32_t stream, xmpp::Instant now);
   void tell_channel();
   void note_stage(const xmpp::Stanza& delivered);
   [[nodiscard]] Step<SessionId> step() const;
@@ -140,9 +141,10 @@ class SessionHost final : public Timed, private LinkOwner {
   xmpp::Session session_;
   xmpp::StreamSplitter splitter_;
   std::unique_ptr<Link> link_;
-  std::string link_trouble_;       // what the system said, for the log line
-  std::uint32_t buffered_ = 0;     // as it was told to the shard
-  std::uint32_t early_bytes_ = 0;  // sent by the browser before it had logged in
+  std::unique_ptr<Branches> branches_;  // null: one stream only
+  std::string link_trouble_;            // what the system said, for the log line
+  std::uint32_t buffered_ = 0;          // as it was told to the shard
+  std::uint32_t early_bytes_ = 0;       // sent by the browser before it had logged in
   Admission::Stage stage_ = Admission::Stage::connecting;
   bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;

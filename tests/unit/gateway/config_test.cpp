@@ -230,6 +230,7 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
       {d + "max_queued_bytes = 16384\n", "p.toml:3: max_queued_bytes is smaller than max_body_bytes", "262144"},
       {d + "[bosh]\nqueue_low = 1048576\n", "p.toml:4: queue_low is not below queue_high", "well below"},
       {d + "[bosh]\nqueue_high = 8388608\n", "p.toml:4: queue_high is not below queue_cap", "well before"},
+      {d + "[bosh]\nmax_streams = 2\npush_streams = true\n", "p.toml:4: max_streams above 1 cannot go together", "off"},
       {d + "[bosh]\nmax_requests = 1\n", "p.toml:4: max_requests is not above max_hold", "more"},
       {d + "[bosh]\nmax_wait = 65536\n", "p.toml:4: [bosh] max_wait = 65536 is out of range", "65535"},
       {d + "[bosh]\ncontent_types = [\"text/xml; charset=utf-8\"]\n",

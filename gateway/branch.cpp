@@ -1,0 +1,213 @@
+#include "gateway/branch.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "gateway/bosh_entry.hpp"
+#include "gateway/session_host.hpp"
+#include "gateway/shard.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr auto look_interval = std::chrono::seconds(10);
+constexpr std::size_t first_block = 1024;  // of what is mostly one stanza
+
+}  // namespace
+
+// ---- the branch ----------------------------------------------------------------------------------------------------
+
+struct Branch::Report {
+  struct All {};
+  struct Congested {
+    bool is;
+  };
+  xmpp::Arena arena{first_block};
+  std::vector<std::variant<xmpp::StreamOpened, xmpp::Stanza, All, Congested, xmpp::CloseStream>> list;
+};
+
+Branch::Branch(Shard& shard, SessionId trunk, std::uint32_t stream, xmpp::Instant now)
+    : shard_(&shard), trunk_(trunk), stream_(stream), look_at_(now + look_interval) {}
+Branch::~Branch() = default;
+Branch::Branch(Branch&&) noexcept = default;
+Branch& Branch::operator=(Branch&&) noexcept = default;
+
+Branch::Report& Branch::report() {
+  if (!report_) report_ = std::make_unique<Report>();
+  return *report_;
+}
+
+void Branch::send() {
+  boost::asio::post(shard_->io(), [shard = shard_, trunk = trunk_, stream = stream_, report = std::move(report_)] {
+    SessionHost* const host = shard->sessions().find(trunk);
+    if (host == nullptr) return;
+    host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
+      for (const auto& event : report->list) {
+        std::visit(
+            [&](const auto& what) {
+              using What = std::decay_t<decltype(what)>;
+              if constexpr (std::is_same_v<What, xmpp::StreamOpened>) {
+                engine.opened(stream, what, now, out);
+              } else if constexpr (std::is_same_v<What, xmpp::Stanza>) {
+                engine.deliver(stream, what, now, out);
+              } else if constexpr (std::is_same_v<What, Report::All>) {
+                engine.delivered_all(stream, now, out);
+              } else if constexpr (std::is_same_v<What, Report::Congested>) {
+                engine.congested(stream, what.is, now, out);
+              } else {
+                engine.closed(stream, what, now, out);
+              }
+            },
+            event);
+      }
+    });
+  });
+}
+
+void Branch::begin(xmpp::Actions& out) {
+  out.list.emplace_back(xmpp::OpenLink{});
+}
+
+void Branch::obey(const xmpp::StreamOrder& order, xmpp::Actions& out) {
+  if (ended_) return;
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(what)>, xmpp::CloseStream>) {
+          end(what, out);
+        } else {
+          out.list.emplace_back(what);
+        }
+      },
+      order);
+}
+
+void Branch::end(const xmpp::CloseStream& why, xmpp::Actions& out) {
+  ended_ = true;
+  out.list.emplace_back(xmpp::EndSession{why.reason, {}, why.text});
+  out.list.emplace_back(xmpp::Forget{});
+}
+
+void Branch::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::Actions&) {
+  xmpp::Arena& arena = report().arena;
+  report().list.emplace_back(xmpp::StreamOpened{arena.store(stream.id), arena.store(stream.from),
+                                                arena.store(stream.version), arena.store(stream.lang)});
+}
+
+void Branch::deliver(const xmpp::Stanza& stanza, xmpp::Instant, xmpp::Actions&) {
+  xmpp::Stanza kept = stanza;
+  kept.bytes = report().arena.store(stanza.bytes);
+  report().list.emplace_back(kept);
+}
+
+void Branch::delivered_all(xmpp::Instant, xmpp::Actions&) {
+  if (!report_) return;
+  report_->list.emplace_back(Report::All{});
+  send();
+}
+
+void Branch::congested(bool is, xmpp::Instant, xmpp::Actions&) {
+  report().list.emplace_back(Report::Congested{is});
+  send();
+}
+
+void Branch::close(xmpp::EndReason reason, std::string_view text, xmpp::Instant, xmpp::Actions& out) {
+  if (ended_) return;
+  report().list.emplace_back(xmpp::CloseStream{reason, text});
+  send();
+  end({reason, text}, out);
+}
+
+void Branch::on_time(xmpp::Instant now, xmpp::Actions& out) {
+  if (deadline() > now) return;
+  look_at_ = now + look_interval;
+  if (shard_->sessions().find(trunk_) == nullptr) {
+    close(xmpp::EndReason::internal_error, "the session that it belongs to is gone", now, out);
+  }
+}
+
+void Branch::fail() {
+  if (std::exchange(ended_, true)) return;
+  report().list.emplace_back(xmpp::CloseStream{xmpp::EndReason::internal_error, "internal error"});
+  send();
+}
+
+// ---- its trunk -----------------------------------------------------------------------------------------------------
+
+struct Branches::Orders {
+  struct Order {
+    std::uint32_t stream;
+    xmpp::StreamOrder what;
+  };
+  xmpp::Arena arena{first_block};
+  std::vector<Order> list;
+};
+
+Branches::Branches(Shard& shard, SessionId trunk, const SessionOrigin& origin, std::string_view sid)
+    : shard_(shard), trunk_(trunk), origin_(origin), sid_(sid) {}
+
+Branches::~Branches() = default;
+
+std::variant<std::string_view, bosh::Condition> Branches::open(std::uint32_t stream, const bosh::Creation& wish,
+                                                               xmpp::Instant now) {
+  std::erase_if(list_, [this](const One& one) { return shard_.sessions().find(one.host) == nullptr; });
+  const Admitted admitted = admit(shard_, wish, origin_.address);
+  if (admitted.domain == nullptr) return admitted.condition;
+  const Domain& domain = *admitted.domain;
+  SessionHost& host = shard_.create_session(shard_.mint_sid().secret,
+                                            SessionStart{domain, std::string(sid_), Branch(shard_, trunk_, stream, now),
+                                                         stream_request(domain, wish), origin_});
+  list_.push_back({stream, host.id()});
+  boost::asio::post(shard_.io(), [&shard = shard_, id = host.id()] {
+    SessionHost* const branch = shard.sessions().find(id);
+    if (branch == nullptr) return;
+    branch->enter<Branch>([](Branch& begun, xmpp::Instant, xmpp::Actions& out) { begun.begin(out); });
+  });
+  return std::string_view(domain.name);
+}
+
+void Branches::order(const xmpp::ToStream& what) {
+  if (!orders_) orders_ = std::make_unique<Orders>();
+  xmpp::StreamOrder kept = what.order;
+  std::visit(
+      [this](auto& order) {
+        if constexpr (requires { order.bytes; }) {
+          order.bytes = orders_->arena.store(order.bytes);
+        } else if constexpr (requires { order.lang; }) {
+          order.lang = orders_->arena.store(order.lang);
+        } else if constexpr (requires { order.bounced; }) {
+          order.bounced = orders_->arena.store(order.bounced);
+        }
+      },
+      kept);
+  orders_->list.push_back({what.stream, kept});
+}
+
+void Branches::send() {
+  if (!orders_) return;
+  const std::shared_ptr<const Orders> orders(std::move(orders_));
+  for (const One& one : list_) {
+    const auto is_its = [&one](const Orders::Order& order) { return order.stream == one.stream; };
+    if (std::none_of(orders->list.begin(), orders->list.end(), is_its)) continue;
+    boost::asio::post(shard_.io(), [&shard = shard_, one, orders] {
+      SessionHost* const host = shard.sessions().find(one.host);
+      if (host == nullptr) return;
+      host->enter<Branch>([&](Branch& branch, xmpp::Instant, xmpp::Actions& out) {
+        for (const auto& order : orders->list)
+          if (order.stream == one.stream) branch.obey(order.what, out);
+      });
+    });
+  }
+  // Who is closed gets no more orders.
+  std::erase_if(list_, [&](const One& one) {
+    return std::any_of(orders->list.begin(), orders->list.end(), [&one](const Orders::Order& order) {
+      return order.stream == one.stream && std::holds_alternative<xmpp::CloseStream>(order.what);
+    });
+  });
+}
+
+}  // namespace gateway
