@@ -150,7 +150,8 @@ void serve_compose(Visit& visit, const Conversation& to) {
     const auto* message = visit.engine->model().find(to, *edit);
     if (message != nullptr && message->direction == webclient::Direction::outgoing) {
       page.edit = edit;
-      page.text = message->text;
+      page.text = (message->me ? "/me " : "") + message->text;
+      page.lines = page.lines || page.text.find('\n') != std::string::npos;  // a form of one line would join them
     }
   }
   answer_page(visit, visit.shard.pages().compose(page, visit.engine->view(), to), PageKind::framed);

@@ -65,10 +65,10 @@ void post_message(Visit& visit, const webclient::Conversation& to, bool static_p
   const bool lines = visit.asked("lines") == "1";
   const std::string back = static_page ? "/plain/" + id + "#write" : "/compose/" + id + (lines ? "?lines=1#t" : "#t");
   const std::string text = text_of(visit);
+  const auto edit = message_of(visit.form.value("edit"));
   Problem problem = Problem::none;
   // A form that comes again was sent already, and whoever sent it is to see an empty one.
   if (!text.empty() && visit.engine->take_once(visit.form.value("once"))) {
-    const auto edit = message_of(visit.form.value("edit"));
     problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
       return (edit ? client.correct(receiver, *edit, text, now, out) : client.send(receiver, text, now, out)).problem;
     });
@@ -80,6 +80,7 @@ void post_message(Visit& visit, const webclient::Conversation& to, bool static_p
   page.text = text;
   page.once = random_token();
   page.lines = lines;
+  page.edit = edit;
   const auto view = visit.engine->view();
   if (static_page) return answer_page(visit, visit.shard.pages().plain(page, 30, view, *still));
   answer_page(visit, visit.shard.pages().compose(page, view, *still), PageKind::framed);

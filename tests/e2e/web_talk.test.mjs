@@ -9,6 +9,7 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { until } from './lib/wait.mjs';
 import { Reader, wait } from './lib/web_reader.mjs';
+import { WebSession } from './lib/web_session.mjs';
 import { start_world, stop_world } from './lib/web_world.mjs';
 
 let browser;
@@ -103,6 +104,19 @@ for (const kind of servers) {
       await reader.see('stream', '.b.out', 'mine to change');
       await reader.bubble('mine to keep').waitFor({ state: 'hidden' });
     });
+    it('gives a text to be corrected back as it was written, also when the correction fails', async () => {
+      const session = await WebSession.open(world.origin, 'alice', world.server.password('alice'));
+      const bob = await session.row('bob');
+      await session.send(bob, '/me ponders\ntwice');
+      await from_alice((event) => event.body === '/me ponders\ntwice');
+      const number = await until(async () => /id="(m\d+)"(?:(?!<\/div>)[^])*twice/.exec(await session.page(`/plain/${bob}`))?.[1], wait, 'its number');
+      const form = await session.page(`/compose/${bob}?edit=${number}`);
+      assert.match(form, /<textarea[^>]*>\/me ponders\ntwice<\/textarea>/);
+      const hidden = (name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(form)[1];
+      const failed = await session.post(`/compose/${bob}`, { token: hidden('token'), once: hidden('once'), edit: number, text: 'x'.repeat(4001) });
+      assert.match(failed.text, new RegExp(`role="alert">The message is too long\\.[^]*name="edit" value="${number}"`));
+    });
+
     async function from_last_of_alice() {
       await reader.write('mine to keep');
       const sent = await from_alice((event) => event.body === 'mine to keep');
