@@ -45,11 +45,14 @@ int rank(const Conversation& row) {
   return 6;
 }
 
-// Nothing but its messages would be lost with it.
-bool may_go(const Conversation& conversation) {
+// How a row holds its place: nothing but its messages would be lost with it; or a question without an answer; or it
+// stays whatever comes.
+enum class Hold : std::uint8_t { none, question, firm };
+
+Hold hold_of(const Conversation& conversation) {
   const auto& room = conversation.room;
-  return !conversation.buddy && !conversation.asks &&
-         (!room || (room->state == RoomState::outside && !room->bookmarked && !room->invitation));
+  if (conversation.buddy || (room && (room->state != RoomState::outside || room->bookmarked))) return Hold::firm;
+  return conversation.asks || (room && room->invitation) ? Hold::question : Hold::none;
 }
 
 }  // namespace
@@ -157,11 +160,11 @@ Conversation* ChatModel::edit(std::string_view address) {
   return const_cast<Conversation*>(std::as_const(*this).find(address));
 }
 
-Conversation* ChatModel::require(std::string_view address, RowKind kind) {
+Conversation* ChatModel::require(std::string_view address, RowKind kind, Claim claim) {
   auto* const there = edit(address);
   const bool is_stranger = there != nullptr && there->kind == RowKind::person && !there->buddy;
   if (there != nullptr && !(is_stranger && kind == RowKind::room)) return there;
-  if (!make_space(kind, there == nullptr)) return nullptr;
+  if (!make_space(kind, there == nullptr, claim)) return nullptr;
   if (there != nullptr) {
     there->kind = RowKind::room;
     there->room = std::make_unique<Room>();
@@ -179,13 +182,16 @@ Conversation* ChatModel::require(std::string_view address, RowKind kind) {
 }
 
 // Those without anything unread go first, then those the reader has closed, then the quietest.
-bool ChatModel::make_space(RowKind kind, bool for_new_row) {
+bool ChatModel::make_space(RowKind kind, bool for_new_row, Claim claim) {
   std::size_t rooms = 0, others = 0;
   const Conversation* least = nullptr;
   const Conversation* least_room = nullptr;
-  const auto order = [](const Conversation& c) { return std::make_tuple(c.unread != 0, c.open, c.last, c.id); };
+  const auto order = [](const Conversation& c) {
+    return std::make_tuple(hold_of(c), c.unread != 0, c.open, c.last, c.id);
+  };
+  const Hold weaker_than = claim == Claim::content ? Hold::firm : Hold::question;
   const auto better = [&](const Conversation& c, const Conversation* than) {
-    return may_go(c) && (than == nullptr || order(c) < order(*than));
+    return hold_of(c) < weaker_than && (than == nullptr || order(c) < order(*than));
   };
   for (const auto& [id, conversation] : conversations_) {
     if (conversation.buddy) continue;

@@ -211,6 +211,10 @@ struct Upload {
   std::vector<std::pair<std::string, std::string>> headers;  // for the PUT: only Authorization, Cookie, Expires
 };
 
+// What a row is wanted for. A stranger's question (an invitation, a request to see our presence) takes no other's
+// place; it goes itself, when nothing else may, for what the reader does and for what is written to him.
+enum class Claim : std::uint8_t { content, question };
+
 class ChatModel {
  public:
   explicit ChatModel(const Bounds& bounds);
@@ -237,7 +241,7 @@ class ChatModel {
   void set_account(Account account, EventKind what);  // own_changed or link_changed
   // Finds or makes it. Null: the bound is reached and nothing may be dropped for it. Who was taken for a stranger
   // becomes a room when one is required: an occupant may have written before it was known (XEP-0045 7.5).
-  Conversation* require(std::string_view address, RowKind kind);
+  Conversation* require(std::string_view address, RowKind kind, Claim claim = Claim::content);
   Conversation* edit(ConversationId id);
   Conversation* edit(std::string_view address);
   void note(EventKind what, ConversationId conversation, std::uint32_t item = 0);
@@ -271,7 +275,7 @@ class ChatModel {
   void trim_text();
   void drop_oldest(Conversation& in);
   // For one more of the kind; `for_new_row`: and one more row.
-  bool make_space(RowKind kind, bool for_new_row);
+  bool make_space(RowKind kind, bool for_new_row, Claim claim);
   void erase(ConversationId id);
 
   Bounds bounds_;

@@ -252,7 +252,7 @@ bool Rooms::on_invitation(xmpp::ElementView outer, Turn& turn) {
   invitation.password =
       invite ? mediated.child("password", ns::muc_user).text() : std::string(direct.attribute("password"));
   if (invitation.password.size() > bounds.label) invitation.password.clear();
-  auto* room = model_.require(address->bare(), RowKind::room);
+  auto* room = model_.require(address->bare(), RowKind::room, Claim::question);
   if (room == nullptr || !room->room) return true;
   const auto shown = invitation.name;
   auto reason = invitation.reason;

@@ -204,7 +204,7 @@ void Roster::on_subscribe(std::string_view address, xmpp::ElementView presence, 
       known != nullptr && known->buddy &&
       (known->buddy->subscription == Subscription::from || known->buddy->subscription == Subscription::both);
   if (sees_us) return send_subscription(address, "subscribed", turn);  // RFC 6121 3.1.3
-  auto* row = model_.require(address, RowKind::person);
+  auto* row = model_.require(address, RowKind::person, Claim::question);
   if (row == nullptr || row->kind != RowKind::person) return;
   model_.set_asks(*row, clean_text(presence.child("status", xmpp::ns::client).text(), model_.bounds().status).text);
 }

@@ -304,7 +304,11 @@ TEST(ChatModelBounds, ConversationsOfStrangers) {
   EXPECT_NE(model.require("new3@x", RowKind::person), nullptr);  // even unread ones are bounded
   EXPECT_EQ(model.find("unread@x"), nullptr);
   model.set_asks(*model.edit("new3@x"), "me too");
-  EXPECT_EQ(model.require("new4@x", RowKind::person), nullptr);
+  // Questions alone are left: another one is not asked, but for what the reader does the oldest goes.
+  EXPECT_EQ(model.require("new4@x", RowKind::person, Claim::question), nullptr);
+  EXPECT_NE(model.require("new4@x", RowKind::person), nullptr);
+  EXPECT_EQ(model.find("new1@x"), nullptr);
+  EXPECT_NE(model.find("new2@x"), nullptr);
 }
 
 TEST(ChatModelBounds, BuddiesDoNotCrowdOutStrangers) {
@@ -329,6 +333,12 @@ TEST(ChatModelBounds, Rooms) {
   model.edit("c@x")->room->bookmarked = true;
   EXPECT_EQ(model.require("d@x", RowKind::room), nullptr);
   EXPECT_NE(model.require("romeo@x", RowKind::person), nullptr);
+  // An invitation holds its place against other invitations, but keeps the reader out of no room.
+  model.edit("c@x")->room->bookmarked = false;
+  model.edit("c@x")->room->invitation = Invitation{};
+  EXPECT_EQ(model.require("d@x", RowKind::room, Claim::question), nullptr);
+  EXPECT_NE(model.require("d@x", RowKind::room), nullptr);
+  EXPECT_EQ(model.find("c@x"), nullptr);
 }
 
 TEST(ChatModelBounds, OccupantsOfARoom) {

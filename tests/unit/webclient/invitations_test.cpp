@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/webclient/in_room.hpp"
 
 namespace {
@@ -74,6 +76,21 @@ TEST_F(InvitationsTest, OfOtherDevicesAndForgedOnes) {
       "<message from='julia@example.org/phone' to='hall@rooms.example.org'><x "
       "xmlns='http://jabber.org/protocol/muc#user'><invite to='romeo@example.net'/></x></message>");
   EXPECT_EQ(play.model().find("julia@example.org"), nullptr);
+}
+
+TEST_F(InvitationsTest, OfAFloodKeepTheReaderOutOfNoRoom) {
+  const auto rooms = [&] {
+    const auto rows = play.model().rows();
+    return std::count_if(rows.begin(), rows.end(), [](const Conversation* row) { return row->room != nullptr; });
+  };
+  for (int i = 0; i < 100; ++i) {
+    play.hears("<message from='mallory@example.net/x'><x xmlns='jabber:x:conference' jid='trap" + std::to_string(i) +
+               "@rooms.example.org'/></message>");
+  }
+  EXPECT_EQ(rooms(), 50);
+  EXPECT_TRUE(play.row("trap0@rooms.example.org").room->invitation) << "the first come stay";
+  enter();
+  EXPECT_EQ(rooms(), 50);
 }
 
 TEST_F(InvitationsTest, GoByTheRoom) {
