@@ -70,7 +70,7 @@ void Branch::send() {
 }
 
 void Branch::begin(xmpp::Actions& out) {
-  out.list.emplace_back(xmpp::OpenLink{});
+  if (!ended_) out.list.emplace_back(xmpp::OpenLink{});
 }
 
 void Branch::obey(const xmpp::StreamOrder& order, xmpp::Actions& out) {
@@ -117,21 +117,25 @@ void Branch::congested(bool is, xmpp::Instant, xmpp::Actions&) {
 
 void Branch::close(xmpp::EndReason reason, std::string_view text, xmpp::Instant, xmpp::Actions& out) {
   if (ended_) return;
-  report().list.emplace_back(xmpp::CloseStream{reason, text});
-  send();
+  if (!std::exchange(reported_, true)) {
+    report().list.emplace_back(xmpp::CloseStream{reason, text});
+    send();
+    // What the client has not had goes back by this link: the order to close comes behind that.
+    if (!server_is_gone(reason) && shard_->sessions().find(trunk_) != nullptr) return;
+  }
   end({reason, text}, out);
 }
 
 void Branch::on_time(xmpp::Instant now, xmpp::Actions& out) {
   if (deadline() > now) return;
   look_at_ = now + look_interval;
-  if (shard_->sessions().find(trunk_) == nullptr) {
+  if (reported_ || shard_->sessions().find(trunk_) == nullptr) {
     close(xmpp::EndReason::internal_error, "the session that it belongs to is gone", now, out);
   }
 }
 
 void Branch::fail() {
-  if (std::exchange(ended_, true)) return;
+  if (std::exchange(ended_, true) || std::exchange(reported_, true)) return;
   report().list.emplace_back(xmpp::CloseStream{xmpp::EndReason::internal_error, "internal error"});
   send();
 }

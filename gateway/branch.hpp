@@ -60,6 +60,7 @@ class Branch {
   Shard* shard_;
   SessionId trunk_;
   std::uint32_t stream_;
+  bool reported_ = false;  // that it is over
   bool ended_ = false;
   xmpp::Instant look_at_;           // whether the trunk is still there: one that ended by a bug could not say so
   std::unique_ptr<Report> report_;  // since the last one was sent

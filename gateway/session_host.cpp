@@ -292,9 +292,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::OpenStream>) {
             open_stream(what.stream, now);
           } else if constexpr (std::is_same_v<What, xmpp::CloseStream>) {
-            if (link_) link_->pause_reading(false);
-            session_.close(now, shard_.session_actions());
-            apply(now);
+            close_stream(now);
           } else if constexpr (std::is_same_v<What, xmpp::ToStream>) {
             if (branches_) branches_->order(what);
           } else {
@@ -341,6 +339,16 @@ void SessionHost::open_stream(std::uint32_t stream, xmpp::Instant now) {
   } else {
     engine->refused(stream, std::get<bosh::Condition>(what), now, actions());
   }
+}
+
+// Its own one, while others live. It has no login to wait for any more: each of the others has a deadline itself.
+void SessionHost::close_stream(xmpp::Instant now) {
+  if (ended_) return;
+  shard_.admission().session_advanced(domain_, stage_, Admission::Stage::logged_in);
+  stage_ = Admission::Stage::logged_in;
+  if (link_) link_->pause_reading(false);
+  session_.close(now, shard_.session_actions());
+  apply(now);
 }
 
 void SessionHost::tell_channel() {
@@ -403,7 +411,6 @@ void SessionHost::note_early_bytes(std::size_t bytes) {
 
 xmpp::Instant SessionHost::login_deadline() const {
   if (ended_ || stage_ == Admission::Stage::logged_in) return xmpp::never;
-  if (branches_ && !link_) return xmpp::never;  // its own stream is over, and each of the others has a deadline itself
   return created_ + setup_->config.limits.unauthenticated_timeout;
 }
 
@@ -417,7 +424,6 @@ void SessionHost::note_buffered() {
 
 void SessionHost::broken(std::string_view trouble) {
   disarm();
-  if (auto* const branch = as<Branch>()) branch->fail();
   if (!ended_) {
     ended_ = true;
     const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
@@ -426,6 +432,7 @@ void SessionHost::broken(std::string_view trouble) {
                                  encrypted_});
     shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
   }
+  if (auto* const branch = as<Branch>()) branch->fail();
   release_link();
 }
 
