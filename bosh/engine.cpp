@@ -193,7 +193,7 @@ void Engine::take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp:
   if (push_ && body.push_ask) push_->tell = true;
   if (body.push_end) leave_stream(now, out);
   const bool restart = body.restart && body.type != BodyType::terminate;
-  if (names_none_open(body)) return no_such_stream(rid, body, now);
+  if (names_none_open(body)) return no_such_stream(rid, body, now, out);
   if (restart) restart_streams(rid, body, now, out);
   take_payload(body, now, out);
   if (tombstone_) return;

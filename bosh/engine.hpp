@@ -182,6 +182,7 @@ class Engine {
   void take(Stream& stream, const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out);
   void check_queue(Stream& stream, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] std::size_t waiting_bytes() const;
+  [[nodiscard]] std::size_t deferred_bytes() const;
   void settle(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool due(xmpp::Instant now) const;
   [[nodiscard]] bool creation_due(xmpp::Instant now) const;
@@ -189,6 +190,7 @@ class Engine {
   [[nodiscard]] bool surplus_releasable() const;
   void answer_oldest(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] std::string make_answer(Stream& stream, const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now);
+  [[nodiscard]] std::optional<Rid> ack_in_answer_to(Rid rid) const;
   [[nodiscard]] std::string stream_attributes(Stream& stream);
   void resolve_dead(xmpp::Instant now);
   void after_answer(xmpp::Instant now, xmpp::Actions& out);
@@ -198,6 +200,7 @@ class Engine {
   [[nodiscard]] bool is_stream_add(const Body& body) const;
   [[nodiscard]] bool names_none_open(const Body& body) const;
   [[nodiscard]] bool several() const;
+  [[nodiscard]] bool main_lives() const;
   [[nodiscard]] OtherStream* living(std::uint32_t stream) const;
   template <typename Visit>
   void each_addressed(const Body& body, Visit visit);
@@ -205,14 +208,16 @@ class Engine {
   [[nodiscard]] bool closes_one(const Body& body) const;
   void close_one(const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void restart_streams(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
-  void no_such_stream(Rid rid, const Body& body, xmpp::Instant now);
+  void no_such_stream(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void give_back(std::uint32_t number, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now,
+                 xmpp::Actions& out);
   void add_stream(Rid rid, const Body& body, xmpp::Actions& out);
   void answer_with_end_of(std::string_view name, Condition condition, Rid rid);
   void imply_restarts(xmpp::Instant now, xmpp::Actions& out);
   void hand_out(Stream& stream, Rid rid, const ClientQueue::Batch& batch, xmpp::Instant now);
   void say_whose(const Stream& stream, bool payload, std::string& attributes);
   [[nodiscard]] bool is_last_word(const Stream& stream) const;
-  [[nodiscard]] std::string last_words_of(const Stream& stream);
+  [[nodiscard]] std::string last_words_of(const Stream& stream, Rid rid);
 
   // ---- engine_push.cpp: the session as a stream
   [[nodiscard]] bool pushing() const;  // what is for the client goes to a stream, whether somebody reads it or not
@@ -244,8 +249,8 @@ class Engine {
   void open_tombstone(const Ending& ending, xmpp::Instant now);
   void bury(const Ending& ending, xmpp::Actions& out);
   void lose(Stream& stream, const Ending& ending, std::string_view stream_error, xmpp::Instant now,
-            xmpp::Actions& out);                                     // in engine_streams.cpp
-  void end_when_all_is_said(xmpp::Instant now, xmpp::Actions& out);  // likewise
+            xmpp::Actions& out);                                                    // in engine_streams.cpp
+  [[nodiscard]] bool ends_when_all_is_said(xmpp::Instant now, xmpp::Actions& out);  // likewise
   void bounce_queue(xmpp::Actions& out);
   static void bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out);
   void tell(xmpp::Instant now, xmpp::Actions& out);

@@ -84,6 +84,10 @@ void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
       resolve_dead(now);
       continue;
     }
+    if (!exchange.answer.empty()) {  // of a stream that was refused: it says nothing of the session
+      finish_oldest(now, out);
+      continue;
+    }
     if (!tombstone.told && !main_.queue.empty() && !fits_with_last_words()) {
       pause_ = 0;
       answer_oldest(now, out);
@@ -264,9 +268,11 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
       // It was written before the client could know, and nobody will handle it. Of several streams there is none left
       // that could say so.
-      for (const xmpp::Stanza& payload : several() ? std::vector<xmpp::Stanza>{} : *body.payloads)
+      for (const xmpp::Stanza& payload : *body.payloads) {
+        if (several()) break;
         if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
           main_.queue.push({notice, payload.kind, xmpp::StanzaType::error}, false);
+      }
       push({request, now, fingerprint(body.raw), 0, true}, nullptr);
       return tell(now, out);
     default:

@@ -55,7 +55,7 @@ void Engine::forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, 
     if (payload.counts()) ++stanzas;
   }
   flush();
-  if (stream.restart.deferred().size() > policy_->queue_high)
+  if (deferred_bytes() > policy_->queue_high)
     end_with({xmpp::EndReason::policy, Condition::policy_violation, "too much sent during SASL"}, Told::culprit,
              window_.expected() - 1, now, out);
 }
@@ -122,7 +122,7 @@ void Engine::send_deferred(Stream& stream, xmpp::Actions& out) {
 // ---- from the server
 
 void Engine::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::Actions&) {
-  if (!tombstone_) open_up(main_, stream);
+  if (main_lives()) open_up(main_, stream);
 }
 
 // The answer is given in delivered_all(): features may follow in the same read.
@@ -135,7 +135,7 @@ void Engine::open_up(Stream& stream, const xmpp::StreamOpened& what) {
 }
 
 void Engine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
-  if (!tombstone_) take(main_, stanza, now, out);
+  if (main_lives()) take(main_, stanza, now, out);
 }
 
 void Engine::take(Stream& stream, const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
@@ -151,6 +151,10 @@ void Engine::take(Stream& stream, const xmpp::Stanza& stanza, xmpp::Instant now,
 
 std::size_t Engine::waiting_bytes() const {
   return main_.queue.bytes() + (streams_ ? streams_->waiting_bytes() : 0);
+}
+
+std::size_t Engine::deferred_bytes() const {
+  return main_.restart.deferred().size() + (streams_ ? streams_->deferred_bytes() : 0);
 }
 
 // The marks are those of the session: several streams may not take more than one.
@@ -169,14 +173,15 @@ void Engine::check_queue(Stream& stream, xmpp::Instant now, xmpp::Actions& out) 
 }
 
 void Engine::delivered_all(xmpp::Instant now, xmpp::Actions& out) {
-  if (tombstone_) return;
+  if (!main_lives()) return;
   if (!main_.queue.empty() && main_.flush_at == xmpp::never) main_.flush_at = now + policy_->coalesce;
   settle(now, out);
 }
 
 void Engine::congested(bool is, xmpp::Instant now, xmpp::Actions& out) {
+  if (!main_lives()) return;
   main_.congested = is;
-  if (!tombstone_ && !is) settle(now, out);
+  if (!is) settle(now, out);
 }
 
 // ---- when to answer
@@ -186,7 +191,7 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
   if (tombstone_) return;
   if (window_.any_alive() || reading()) imply_restarts(now, out);
   if (reading()) give_events(now, out);
-  while (window_.held() > 0) {
+  while (!ends_when_all_is_said(now, out) && window_.held() > 0) {
     if (!window_.oldest().alive) {
       if (window_.held() == 1) break;
       resolve_dead(now);
@@ -196,8 +201,7 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
       break;
     }
   }
-  if (several()) end_when_all_is_said(now, out);
-  note_idle(now);
+  if (!tombstone_) note_idle(now);
 }
 
 bool Engine::due(xmpp::Instant now) const {
@@ -255,8 +259,15 @@ void Engine::answer_oldest(xmpp::Instant now, xmpp::Actions& out) {
   after_answer(now, out);
 }
 
+// B-081, B-082
+std::optional<Rid> Engine::ack_in_answer_to(Rid rid) const {
+  const Rid newest = window_.expected() - 1;
+  return server_acks_ && (greeting_ || newest != rid) ? std::optional(newest) : std::nullopt;
+}
+
 std::string Engine::make_answer(Stream& stream, const ClientQueue::Batch& batch, Rid rid, xmpp::Instant now) {
-  if (is_last_word(stream)) return last_words_of(stream);
+  const bool pause = window_.oldest().pause;  // which has no payload (B-095)
+  if (!pause && is_last_word(stream)) return last_words_of(stream, rid);
   Head head;
   std::string attributes;
   if (greeting_ || stream.authid || stream.tell_version || (push_ && push_->tell)) {
@@ -265,7 +276,7 @@ std::string Engine::make_answer(Stream& stream, const ClientQueue::Batch& batch,
   if (streams_) say_whose(stream, batch.entries > 0, attributes);
   head.attributes = attributes;
   head.declare_stream = batch.features || greeting_ != nullptr;
-  if (server_acks_ && (greeting_ || window_.expected() - 1 != rid)) head.ack = window_.expected() - 1;  // B-081, B-082
+  head.ack = ack_in_answer_to(rid);
   if (report_ != 0 && window_.place(report_, false) == RidWindow::Place::answered) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - window_.at(report_).at).count();
     head.report = report_;

@@ -159,7 +159,8 @@ void Engine::end_stream(const Ending& ending, xmpp::Instant now, xmpp::Actions& 
 }
 
 std::size_t Engine::held_bytes() const {
-  return waiting_bytes() + window_.held_bytes() + (push_ && push_->events ? push_->events->bytes() : 0);
+  return waiting_bytes() + deferred_bytes() + window_.held_bytes() +
+         (push_ && push_->events ? push_->events->bytes() : 0);
 }
 
 }  // namespace bosh

@@ -9,11 +9,16 @@
 #include "bosh/engine.hpp"
 #include "bosh/engine_parts.hpp"
 #include "bosh/response.hpp"
+#include "xmpp/bounce.hpp"
 
 namespace bosh {
 
 bool Engine::several() const {
   return streams_ && streams_->several();
+}
+
+bool Engine::main_lives() const {
+  return !tombstone_ && !(several() && streams_->fate_of(main_).over);
 }
 
 OtherStream* Engine::living(std::uint32_t stream) const {
@@ -80,11 +85,29 @@ void Engine::restart_streams(Rid rid, const Body& body, xmpp::Instant now, xmpp:
   });
 }
 
-void Engine::no_such_stream(Rid rid, const Body& body, xmpp::Instant now) {
+void Engine::no_such_stream(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   std::uint32_t number = 0;
-  if (streams_->read(*body.stream, number) == StreamSet::Name::unknown)
+  if (streams_->read(*body.stream, number) == StreamSet::Name::unknown) {
     answer_with_end_of(*body.stream, Condition::item_not_found, rid);
+  } else {
+    give_back(number, *body.payloads, now, out);
+  }
   pacing_.surplus(window_.held(), true, now);
+}
+
+// Written before the client could know that the stream is over, and nobody will handle it: it comes back ahead of the
+// stream's last words.
+void Engine::give_back(std::uint32_t number, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now,
+                       xmpp::Actions& out) {
+  OtherStream* const side = streams_->find(number);
+  if (side == nullptr && number != main_.number) return;
+  Stream& stream = side == nullptr ? main_ : side->stream;
+  const StreamFate& fate = streams_->fate_of(stream);
+  if (!fate.over || fate.told) return;
+  for (const xmpp::Stanza& payload : payloads) {
+    if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
+      push_local(stream, notice, payload.kind, now);
+  }
 }
 
 // B-184. The last one takes the session with it.
@@ -122,6 +145,7 @@ void Engine::answer_with_end_of(std::string_view name, Condition condition, Rid 
   Head head;
   head.attributes = attributes;
   head.terminate = condition;
+  head.ack = ack_in_answer_to(rid);
   window_.at(rid).answer = make_body(head, {});
   release_below_ = std::max(release_below_, rid + 1);
 }
@@ -209,7 +233,7 @@ bool Engine::is_last_word(const Stream& stream) const {
   return fate.over && !fate.told;
 }
 
-std::string Engine::last_words_of(const Stream& stream) {
+std::string Engine::last_words_of(const Stream& stream, Rid rid) {
   StreamFate& fate = streams_->fate_of(stream);
   fate.told = true;
   std::string attributes;
@@ -218,6 +242,7 @@ std::string Engine::last_words_of(const Stream& stream) {
   head.attributes = attributes;
   head.terminate = fate.condition;
   head.declare_stream = !fate.error.empty();
+  head.ack = ack_in_answer_to(rid);
   return make_body(head, fate.error);
 }
 
@@ -228,11 +253,11 @@ void Engine::lose(Stream& stream, const Ending& ending, std::string_view stream_
   StreamFate& fate = streams_->fate_of(stream);
   if (fate.over) return;
   fate = {true, false, ending.reason, ending.condition, ending.text, std::string(stream_error)};
-  if (!server_is_gone(ending.reason)) {
-    const OtherStream* const side = streams_->find(stream.number);
-    bounce(stream, side == nullptr ? ledger_.handed_out() : side->handed_out.count(), out);
-    order(stream, xmpp::CloseStream{ending.reason, ending.text}, out);
-  }
+  const OtherStream* const side = streams_->find(stream.number);
+  const bool gone = server_is_gone(ending.reason);
+  if (!gone) bounce(stream, side == nullptr ? ledger_.handed_out() : side->handed_out.count(), out);
+  // A further stream that is gone has ended with its link. The first may have been given up with its link still there.
+  if (!gone || side == nullptr) order(stream, xmpp::CloseStream{ending.reason, ending.text}, out);
   stream.restart.forget();
   stream.authid.reset();
   stream.tell_version = false;
@@ -243,10 +268,12 @@ void Engine::lose(Stream& stream, const Ending& ending, std::string_view stream_
   settle(now, out);
 }
 
-void Engine::end_when_all_is_said(xmpp::Instant now, xmpp::Actions& out) {
+bool Engine::ends_when_all_is_said(xmpp::Instant now, xmpp::Actions& out) {
+  if (!several()) return false;
   const StreamFate* const last = streams_->last_words(main_);
-  if (last == nullptr) return;
+  if (last == nullptr) return false;
   end_by_server({last->reason, last->condition, last->text}, last->error, now, out);
+  return true;
 }
 
 }  // namespace bosh

@@ -13,7 +13,13 @@ std::size_t size_of(const std::optional<std::string_view>& text) {
 }  // namespace
 
 StoredBody::StoredBody(const Body& body) : payloads_(*body.payloads), body_(body) {
-  std::size_t size = size_of(body.key) + size_of(body.newkey) + size_of(body.lang) + body.piece.size();
+  // Of what a request within a session may mean; the rest would dangle.
+  body_.raw = {};
+  body_.sid = body_.ver = body_.charsets = {};
+  const auto texts = {&body_.key, &body_.newkey, &body_.lang,  &body_.stream,
+                      &body_.to,  &body_.from,   &body_.route, &body_.content};
+  std::size_t size = body.piece.size();
+  for (const auto* text : texts) size += size_of(*text);
   for (const xmpp::Stanza& payload : payloads_) size += payload.bytes.size();
   bytes_.reserve(size);  // the views below must not move
   const auto keep = [this](std::string_view text) {
@@ -21,12 +27,8 @@ StoredBody::StoredBody(const Body& body) : payloads_(*body.payloads), body_(body
     bytes_.append(text);
     return std::string_view(bytes_).substr(begin, text.size());
   };
-  // Only what a request within a session may mean; the rest would dangle.
-  body_.raw = {};
-  body_.sid = body_.to = body_.from = body_.route = body_.ver = body_.content = body_.stream = body_.charsets = {};
-  if (body.key) body_.key = keep(*body.key);
-  if (body.newkey) body_.newkey = keep(*body.newkey);
-  if (body.lang) body_.lang = keep(*body.lang);
+  for (auto* text : texts)
+    if (*text) *text = keep(**text);
   body_.piece = keep(body.piece);
   for (xmpp::Stanza& payload : payloads_) payload.bytes = keep(payload.bytes);
   body_.payloads = &payloads_;

@@ -94,9 +94,8 @@ StreamSet::Name StreamSet::read(std::string_view name, std::uint32_t& number) co
   if (!ours || value >= next_) return Name::unknown;
   const OtherStream* const side = find(value);
   const bool over = value == 1 ? first_.over : side == nullptr || side->fate.over || side->wish;
-  if (over) return Name::closed;
   number = value;
-  return Name::open;
+  return over ? Name::closed : Name::open;
 }
 
 // ---- what there is to be told
@@ -134,13 +133,13 @@ Stream* StreamSet::next(Stream& first, Rid rid, xmpp::Instant now) const {
 
 StreamFate* StreamSet::last_words(const Stream& first) {
   if (!several_ || open() > 0 || !first.queue.empty()) return nullptr;
-  StreamFate* last = first_.told ? nullptr : &first_;
+  StreamFate* last = first_.told ? nullptr : &first_;  // untold
   for (const auto& side : sides_) {
     if (side->fate.told) continue;
     if (last != nullptr || !side->stream.queue.empty()) return nullptr;
     last = &side->fate;
   }
-  return last;
+  return last == nullptr ? &first_ : last;  // all told: what is left is to say that the session is over
 }
 
 // ---- sums
@@ -148,6 +147,12 @@ StreamFate* StreamSet::last_words(const Stream& first) {
 std::size_t StreamSet::waiting_bytes() const {
   std::size_t bytes = 0;
   for (const auto& side : sides_) bytes += side->stream.queue.bytes();
+  return bytes;
+}
+
+std::size_t StreamSet::deferred_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& side : sides_) bytes += side->stream.restart.deferred().size();
   return bytes;
 }
 

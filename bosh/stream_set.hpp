@@ -85,7 +85,7 @@ class StreamSet {
   [[nodiscard]] bool goes_to(std::string_view to) const;
 
   enum class Name : std::uint8_t { open, closed, unknown };
-  // `number`: which one, if it is open. Names that were given once are not unknown.
+  // `number`: which one, unless it is unknown. Names that were given once are not.
   [[nodiscard]] Name read(std::string_view name, std::uint32_t& number) const;
 
   // ---- what there is to be told
@@ -99,7 +99,8 @@ class StreamSet {
   [[nodiscard]] StreamFate* last_words(const Stream& first);
 
   // ---- sums
-  [[nodiscard]] std::size_t waiting_bytes() const;
+  [[nodiscard]] std::size_t waiting_bytes() const;   // for the client
+  [[nodiscard]] std::size_t deferred_bytes() const;  // for the servers
   [[nodiscard]] std::uint64_t unproven() const;
   [[nodiscard]] bool any_congested() const;
   [[nodiscard]] bool handed_out_in(Rid rid) const;

@@ -84,7 +84,10 @@ TEST_F(EngineStreamsEnd, TheFirstServerClosesItsOwn) {
   t.run(R"(
     C>11
     CLOSE server_lost
+      SHUT server_lost
       G>11 [stream='1' type='terminate' condition='remote-connection-failed']
+    S> <message id='late'/>
+    CONGESTED
     C>12 <message/>
       2 U> <message/>
     2 S> <message id='a'/>
@@ -100,6 +103,7 @@ TEST_F(EngineStreamsEnd, AStreamErrorIsOfOneStream) {
       G>11 [stream='2' type='terminate' condition='remote-stream-error' xmlns:stream='http://etherx.jabber.org/streams'] <stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
     2 CLOSE server_error
     S> <stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
+      SHUT server_error
       END server_error remote-stream-error
     C>12
       G>12 [type='terminate' condition='remote-stream-error' xmlns:stream='http://etherx.jabber.org/streams'] <stream:error xmlns:stream='http://etherx.jabber.org/streams'><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>
@@ -111,6 +115,7 @@ TEST_F(EngineStreamsEnd, TheLastServerEndsTheSession) {
   t.run(R"(
     S> <message id='1'/>
     CLOSE server_lost
+      SHUT server_lost
     2 S> <message id='a'/>
     2 CLOSE server_closed
     C>11
@@ -123,6 +128,75 @@ TEST_F(EngineStreamsEnd, TheLastServerEndsTheSession) {
       END server_closed remote-connection-failed
     C>14
       G>14 [type='terminate' condition='remote-connection-failed']
+  )");
+}
+
+// Likewise with a request held, which is told of the session and not of a stream.
+TEST_F(EngineStreamsEnd, TheLastServerEndsTheSessionUnderARequest) {
+  t.run(R"(
+    C>11
+    2 CLOSE server_lost
+      G>11 [stream='2' type='terminate' condition='remote-connection-failed']
+    C>12
+    CLOSE server_closed
+      SHUT server_closed
+      G>12 [type='terminate' condition='remote-connection-failed']
+      END server_closed remote-connection-failed
+  )");
+}
+
+TEST_F(EngineStreamsEnd, AFurtherOneIsTheLast) {
+  t.run(R"(
+    C>11
+    CLOSE server_lost
+      SHUT server_lost
+      G>11 [stream='1' type='terminate' condition='remote-connection-failed']
+    C>12
+    2 CLOSE server_lost
+      G>12 [type='terminate' condition='remote-connection-failed']
+      END server_lost remote-connection-failed
+  )");
+}
+
+// The only other stream is closed while one is wished for, which then is refused.
+TEST_F(EngineStreamsEnd, TheLastOneIsRefused) {
+  t.run(R"(
+    C>11 [stream='1' type='terminate']
+      SHUT client_terminated
+      G>11 [stream='1' type='terminate']
+    C>13 [stream='2' type='terminate']
+    C>12 [to='example.com']
+      OPEN 3
+      2 SHUT client_terminated
+    REFUSE 3 host-unknown
+      G>12 [stream='3' type='terminate' condition='host-unknown']
+      G>13 [type='terminate']
+      END client_terminated
+  )");
+}
+
+// What was written before the client could know comes back ahead of the stream's last words.
+TEST_F(EngineStreamsEnd, WhatIsSaidToAStreamThatIsOverComesBack) {
+  t.run(R"(
+    2 CLOSE server_lost
+    C>11 [stream='2'] <message to='x' id='7'/>
+      G>11 [stream='2'] <message type='error' from='x' id='7'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+    C>12
+      G>12 [stream='2' type='terminate' condition='remote-connection-failed']
+    C>13 [stream='2'] <message to='x' id='8'/>
+    at 5s
+  )");
+}
+
+// The answer to a pause has no payload (B-095), and no words of a stream either.
+TEST_F(EngineStreamsEnd, APauseTellsNothing) {
+  t.run(R"(
+    CLOSE server_lost
+      SHUT server_lost
+    C>11 [pause='10']
+      G>11 empty
+    C>12
+      G>12 [stream='1' type='terminate' condition='remote-connection-failed']
   )");
 }
 

@@ -337,5 +337,30 @@ TEST(EngineStreams, WhatIsAnsweredHereIsAnsweredInItsName) {
   )");
 }
 
+// Who overtakes another on the second connection still means what it says (B-140).
+TEST(EngineStreams, ARequestAheadOfAGapKeepsItsStream) {
+  Transcript t(up_to(3));
+  t.start_two();
+  t.run(R"(
+    C>12 [stream='2'] <message id='b'/>
+    C>11 [stream='1'] <message id='a'/>
+      U> <message id='a'/>
+      2 U> <message id='b'/>
+    C>14 [to='example.com']
+    C>13
+      OPEN 3
+      G>11 empty
+      G>12 empty
+      G>13 empty
+    ACCEPT 3 example.com
+    C>16 [stream='2' type='terminate']
+    C>15 [stream='9'] <message/>
+      2 SHUT client_terminated
+      G>14 [stream='3' from='example.com']
+      G>15 [stream='9' type='terminate' condition='item-not-found']
+      G>16 [stream='2' type='terminate']
+  )");
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -157,24 +157,30 @@ TEST(RidWindow, HandsOutFuturesInOrder) {
 
 // What a stored body points to is its own.
 TEST(RidWindow, StoredBodiesOwnTheirText) {
-  std::string key = "key", newkey = "newkey", lang = "de", message = "<message/>", iq = "<iq/>";
+  std::string key = "key", newkey = "newkey", lang = "de", to = "example.net", stream = "2", message = "<message/>",
+              iq = "<iq/>";
   std::vector<xmpp::Stanza> payloads = {{message, xmpp::StanzaKind::message}, {iq, xmpp::StanzaKind::iq}};
   Body body;
   body.payloads = &payloads;
   body.raw = message;
-  body.sid = body.to = "gone";
+  body.sid = body.ver = "gone";
+  body.to = body.from = body.route = body.content = to;
+  body.stream = stream;
   body.key = key;
   body.newkey = newkey;
   body.lang = lang;
   body.restart = true;
   const StoredBody stored(body);
-  for (std::string* text : {&key, &newkey, &lang, &message, &iq}) std::fill(text->begin(), text->end(), '?');
+  for (std::string* text : {&key, &newkey, &lang, &to, &stream, &message, &iq})
+    std::fill(text->begin(), text->end(), '?');
   payloads.clear();
   const Body& kept = stored.body();
   EXPECT_EQ(kept.key, "key");
   EXPECT_EQ(kept.newkey, "newkey");
   EXPECT_EQ(kept.lang, "de");
-  EXPECT_FALSE(kept.sid || kept.to);
+  for (const auto& text : {kept.to, kept.from, kept.route, kept.content}) EXPECT_EQ(text, "example.net");
+  EXPECT_EQ(kept.stream, "2");
+  EXPECT_FALSE(kept.sid || kept.ver);
   EXPECT_TRUE(kept.restart);
   ASSERT_EQ(kept.payloads->size(), 2U);
   EXPECT_EQ((*kept.payloads)[0].bytes, "<message/>");
