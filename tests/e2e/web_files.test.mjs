@@ -61,8 +61,9 @@ class Sending {
     return this.socket.bytesWritten - this.socket.writableLength;
   }
 
+  // Twenty megabytes that a server takes in small bites.
   answered() {
-    return until(() => this.answer.includes('\r\n\r\n'), wait, 'an answer');
+    return until(() => this.answer.includes('\r\n\r\n'), 4 * wait, 'an answer');
   }
 }
 
