@@ -122,10 +122,15 @@ function the_way_to(kind) {
     await open({ websocket: 'refuse' });
     const jid = await come_online(world, client);
     await by_way(client, 'sse');
-    const sent = numbered(`${'long '.repeat(40)}message`, 300);
-    for (const text of sent) world.bob.message(jid, text);
+    const sent = numbered(`${'long '.repeat(60)}message`, 300);
     const got = [];
-    while (got.length < sent.length) got.push((await client.event('message')).body);
+    // Each sixty are more than a stream may carry, however few events they come in.
+    for (let i = 0; i < sent.length; i += 60) {
+      const some = sent.slice(i, i + 60);
+      assert.ok(some.join('').length > settings.bosh.push_max_bytes);
+      for (const text of some) world.bob.message(jid, text);
+      while (got.length < i + some.length) got.push((await client.event('message')).body);
+    }
     assert.deepEqual(got, sent);
     const streams = proxy.seen.filter((what) => what === 'stream').length;
     assert.ok(streams >= 5, `${streams} streams`);

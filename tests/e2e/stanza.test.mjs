@@ -11,7 +11,7 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
-import { deadline } from './lib/wait.mjs';
+import { deadline, until } from './lib/wait.mjs';
 
 // Postern's TLS on a free port is what the domain's port 443 is to others. The library keeps the fetch() that it finds.
 const web = { port: 443, fetch: globalThis.fetch, lookup: dns.lookup };
@@ -115,7 +115,8 @@ for (const { kind, name, door } of cases) {
       world.client.disconnect();
       await gone;
       const { lines } = world.gateway.child;
-      assert.equal(lines.some((line) => line.includes('; WebSocket, to server')), Boolean(door.discovers), 'by the door that was meant');
+      const ended = await until(() => lines.find((line) => line.includes(' ended after ')), 15_000, 'the end is in the log');
+      assert.equal(ended.includes('; WebSocket, to server'), Boolean(door.discovers), 'by the door that was meant');
     });
   });
 }
