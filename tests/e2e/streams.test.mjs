@@ -6,7 +6,7 @@ import { BoshSession } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { FakeServer } from './lib/fake_server.mjs';
+import { answer_client, FakeServer } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { servers } from './lib/servers.mjs';
@@ -204,5 +204,53 @@ for (const kind of servers) {
     });
   });
 }
+
+// Servers without XEP-0198: what nobody has fetched has to go back to them (X-050).
+describe('several streams, servers of few words', () => {
+  const world = {};
+  before(async () => {
+    const script = { on_element: answer_client };
+    world.servers = [await FakeServer.start(script), await FakeServer.start(script)];
+  });
+  after(() => stop_all(...world.servers));
+
+  const start = (limits = {}) => start_postern({ bosh: { max_streams: 2 }, limits,
+    domains: world.servers.map(({ port }, i) => ({ name: `${'ab'[i]}.test`, server: `127.0.0.1:${port}`, tls: 'none' })) });
+  async function open_two(postern) {
+    const arrives = world.servers.map((server) => server.accept());
+    const client = await Client.open(postern.port, { attributes: { to: 'a.test' } });
+    assert.equal(await client.add('b.test'), '2');
+    return { client, streams: await Promise.all(arrives) };
+  }
+
+  it('what waits goes back by each link when the gateway stops', async () => {
+    const postern = await start();
+    const { client, streams } = await open_two(postern);
+    for (const stream of ['1', '2']) await client.log_in(stream, 'alice', 'secret');
+    const returned = streams.map(async (stream, i) => {
+      stream.send(`<message from='x@y.test' id='waits-${i}'><body>x</body></message>`);
+      return stream.element((xml) => xml.includes(`id='waits-${i}'`) && xml.includes("type='error'"));
+    });
+    // Whose answer brings nothing, and which the gateway reads behind what the servers have said.
+    assert.equal((await client.ask({ pause: 30 })).children.length, 0);
+    await postern.stop();
+    await Promise.all(returned);
+  });
+
+  it('a session whose first stream is closed takes no place of those that have not logged in', async () => {
+    const postern = await start({ max_unauthenticated_sessions: 2 });
+    const { client, streams } = await open_two(postern);
+    await client.log_in('2', 'alice', 'secret');
+    await client.say({ stream: '1', type: 'terminate' });
+    assert.equal(await client.end_of('1'), 'none');
+    for (const nth of ['first', 'second']) {
+      const other = await Client.open(postern.port, { attributes: { to: 'a.test' } });
+      assert.equal(other.session.created.type, undefined, `the ${nth} that has not logged in`);
+    }
+    await client.say({}, chat('x@b.test', 'still there'));
+    await streams[1].element((xml) => xml.includes('still there'));
+    await postern.stop();
+  });
+});
 
 leave_nothing_behind();

@@ -84,6 +84,17 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await reader.shows('#oc', '"2"');
     });
 
+    it('invites somebody, and says what came of it', async () => {
+      await reader.go((await reader.path()).replace('/app/', '/room/'));
+      await reader.fill('page', '#invitee', world.carol.bare);
+      await reader.fill('page', '#reason', 'the pot is full');
+      await reader.click('page', 'button[value=invite]');
+      await reader.see('stream', '.b.note', `You have invited ${world.carol.bare}. the pot is full`);
+      // Whether every occupant may is a setting of the room, and their defaults differ.
+      if (kind.server_name === 'ejabberd') return reader.see('stream', '.b.note', `${world.carol.bare} was not invited.`);
+      return world.carol.event('message', (event) => event.from === room('tea') && event.invited_by && event.reason === 'the pot is full');
+    });
+
     it('writes to one of them alone', async () => {
       await see_in_list(() => is_linked('Robert'), 2 * wait, 'Robert has a link');
       await reader.click('stream', '.people li a', 'Robert');
