@@ -95,8 +95,8 @@ class StreamSet {
   // Who has the next answer: a new stream the one to its request, else in turn. Null: nobody has anything to say.
   [[nodiscard]] Stream* next(Stream& first, Rid rid, xmpp::Instant now) const;
   void had_turn(const Stream& stream) { turn_ = stream.number; }
-  // All streams are over, and nothing is left to say but the end of the session: in the words of this one, which was the
-  // last, or of the first where all have been told already. Null: not yet.
+  // All streams are over, and nothing is left to say but the end of the session: in the words of this one, which was
+  // the last, or of the first where all have been told already. Null: not yet.
   [[nodiscard]] StreamFate* last_words(const Stream& first);
 
   // ---- sums
