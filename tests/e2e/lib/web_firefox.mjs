@@ -92,8 +92,14 @@ export class FirefoxReader extends Reader {
     return (await this.evaluate(await this.frame(where), `(${what})(${found}, ${JSON.stringify(argument)})`)).value;
   }
 
-  ask(where, selector, what, argument, text) {
-    return this.ask_any(where, selector, text, what, argument);
+  // A page may go between two questions, and its successor have no node yet.
+  async ask(where, selector, what, argument, text) {
+    let answer;
+    await until(async () => {
+      answer = await this.ask_any(where, selector, text, what, argument);
+      return true;
+    }, wait, `an answer about ${selector} in the ${where}`);
+    return answer;
   }
 
   async texts(where, selector) {
@@ -116,8 +122,7 @@ export class FirefoxReader extends Reader {
   }
 
   async click(where, selector, text) {
-    await this.see(where, selector, text);
-    const { x, y } = JSON.parse(await this.ask_any(where, selector, text, place));
+    const { x, y } = JSON.parse(await this.ask(where, selector, place, undefined, text));
     await this.input([{ type: 'pointer', id: 'mouse', parameters: { pointerType: 'mouse' },
       actions: [{ type: 'pointerMove', x, y }, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }] }]);
   }
