@@ -23,12 +23,11 @@ constexpr std::size_t first_block = 1024;  // of what is mostly one stanza
 // ---- the branch ----------------------------------------------------------------------------------------------------
 
 struct Branch::Report {
-  struct All {};
   struct Congested {
     bool is;
   };
   xmpp::Arena arena{first_block};
-  std::vector<std::variant<xmpp::StreamOpened, xmpp::Stanza, All, Congested, xmpp::CloseStream>> list;
+  std::vector<std::variant<xmpp::StreamOpened, xmpp::Stanza, Congested, xmpp::CloseStream>> list;
 };
 
 Branch::Branch(Shard& shard, SessionId trunk, std::uint32_t stream, xmpp::Instant now)
@@ -55,8 +54,6 @@ void Branch::send() {
                 engine.opened(stream, what, now, out);
               } else if constexpr (std::is_same_v<What, xmpp::Stanza>) {
                 engine.deliver(stream, what, now, out);
-              } else if constexpr (std::is_same_v<What, Report::All>) {
-                engine.delivered_all(stream, now, out);
               } else if constexpr (std::is_same_v<What, Report::Congested>) {
                 engine.congested(stream, what.is, now, out);
               } else {
@@ -65,6 +62,7 @@ void Branch::send() {
             },
             event);
       }
+      engine.delivered_all(stream, now, out);  // whatever it was that had the report sent
     });
   });
 }
@@ -105,9 +103,7 @@ void Branch::deliver(const xmpp::Stanza& stanza, xmpp::Instant, xmpp::Actions&) 
 }
 
 void Branch::delivered_all(xmpp::Instant, xmpp::Actions&) {
-  if (!report_) return;
-  report_->list.emplace_back(Report::All{});
-  send();
+  if (report_) send();
 }
 
 void Branch::congested(bool is, xmpp::Instant, xmpp::Actions&) {

@@ -163,6 +163,7 @@ for (const kind of servers) {
       assert.equal(refused.condition, 'policy-violation', 'three are the most');
       assert.equal(refused.attributes.stream, '4');
       const stream = await arrives;
+      await client.next('3', (element) => element.local === 'features'); // its name is known before
       stream.send(chat('x@fake.test', 'last words'));
       await client.text('3', 'last words');
       stream.reset();
