@@ -49,7 +49,14 @@ export class WsTab {
     await this.bind_resource();
     this.socket.send(`<enable xmlns='${sm}' resume='true'/>`);
     const enabled = await this.expect('enabled');
-    Object.assign(this, { previous: enabled.attributes.id, handled: 0, acknowledged: 0, online: true });
+    Object.assign(this, { previous: enabled.attributes.id, handled: 0, acknowledged: 0 });
+    this.go_on();
+  }
+
+  // What was said meanwhile, or is to be said again, is counted from here on, so it goes out before anything else.
+  go_on() {
+    this.online = true;
+    if (this.unconfirmed.length > 0) this.socket.send(...this.unconfirmed.map(({ stanza }) => stanza), `<r xmlns='${sm}'/>`);
   }
 
   // False: there is nothing to resume; who wrote what was not acknowledged is told, and a new session begins.
@@ -59,8 +66,7 @@ export class WsTab {
     const answer = parse(await this.socket.message(15_000));
     if (answer.attributes.h !== undefined) this.confirm(Number(answer.attributes.h));
     if (answer.local === 'resumed') {
-      this.online = true;
-      if (this.unconfirmed.length > 0) this.socket.send(...this.unconfirmed.map(({ stanza }) => stanza), `<r xmlns='${sm}'/>`);
+      this.go_on();
       return true;
     }
     for (const { id } of this.unconfirmed.splice(0)) if (id) this.listener.unconfirmed(id);
