@@ -45,9 +45,18 @@ export class FirefoxReader extends Reader {
   // is left may have the same address.
   async go(path) {
     const url = new URL(path, this.origin);
-    await this.evaluate(this.context, `window.left = true; void (location.href = ${JSON.stringify(url)})`);
+    await this.leads_on(() => this.evaluate(this.context, `void (location.href = ${JSON.stringify(url)})`), `${path} opens`);
+  }
+
+  async follow(where, selector, text) {
+    await this.leads_on(() => this.click(where, selector, text), `${selector} leads to a page`);
+  }
+
+  async leads_on(action, what) {
+    await this.evaluate(this.context, 'window.left = true');
+    await action();
     const is_there = "!window.left && location.protocol !== 'about:'"; // the path may be another by then
-    await until(async () => (await this.evaluate(this.context, is_there)).value, wait, `${path} opens`);
+    await until(async () => (await this.evaluate(this.context, is_there)).value, wait, what);
   }
 
   async path() {

@@ -43,6 +43,12 @@ export class Reader {
     return this.find(where, selector, text).click();
   }
 
+  // A click that leads to another page, or to the same anew: done when that one is there.
+  async follow(where, selector, text) {
+    const led_on = this.page.waitForEvent('framenavigated', { predicate: (frame) => frame === this.page.mainFrame(), timeout: wait });
+    await Promise.all([led_on, this.click(where, selector, text)]);
+  }
+
   fill(where, selector, value) {
     return this.find(where, selector).fill(value);
   }
@@ -99,7 +105,7 @@ export class Reader {
     if ((mode || cookie) && !(await this.visible('page', '#mode'))) await this.click('page', 'summary');
     if (mode) await this.choose('page', '#mode', mode);
     if (cookie) await this.choose('page', '#cookie', cookie);
-    await this.click('page', 'button[value=password]');
+    await this.follow('page', 'button[value=password]');
   }
 
   async open_chat(name) {
