@@ -186,10 +186,16 @@ std::size_t skipped(const Conversation& shown, std::size_t backlog) {
   return shown.messages.size() - std::min(shown.messages.size(), backlog);
 }
 
+// Whether there may be older messages than the first that the model holds, and it has room for them.
+bool may_have_more(const View& view, const Conversation& shown) {
+  return view.model.account().archive && shown.kind != RowKind::room && !shown.history.complete &&
+         shown.messages.size() < view.model.bounds().messages;
+}
+
 // Where to look for older messages than the first that is shown, to which browsers scroll once the page has an end.
-std::string older_link(std::string_view path, const Conversation& shown, std::size_t backlog) {
+std::string older_link(std::string_view path, const View& view, const Conversation& shown, std::size_t backlog) {
   const std::size_t from = skipped(shown, backlog);
-  if (shown.messages.empty() || (from == 0 && (shown.history.complete || shown.kind == RowKind::room))) return {};
+  if (shown.messages.empty() || (from == 0 && !may_have_more(view, shown))) return {};
   return copy(path) + "n=" + std::to_string(backlog + first_backlog) + "#" + name_of(shown.messages[from].id);
 }
 
@@ -315,7 +321,7 @@ std::string Pages::stream(const StreamPage& page, const View& view, const Conver
   if (shown->history.loading) {
     values.flag("loading", true);
   } else {
-    values.text("older", older_link(page.self + "&", *shown, page.backlog));
+    values.text("older", older_link(page.self + "&", view, *shown, page.backlog));
   }
   std::string out = templates_.render("stream", *view.reader.texts, values);
   out += bubbles(*shown, page.backlog, view.reader, true);
@@ -355,7 +361,7 @@ std::string Pages::plain(const ComposePage& page, std::size_t backlog, const Vie
   set_shown(values, view, shown);
   set_form(values, page, view, shown, "/plain/");
   values.text("bubbles", bubbles(shown, backlog, view.reader, false)).text("link_state", link_words(view));
-  values.text("older", older_link(view.reader.base + "/plain/" + name_of(shown.id) + "?", shown, backlog));
+  values.text("older", older_link(view.reader.base + "/plain/" + name_of(shown.id) + "?", view, shown, backlog));
   if (shown.kind != RowKind::room) values.text("presence", copy(words(texts, shown.show)));
   if (shown.typing == Typing::composing) values.text("typing", texts.fill("stream.typing", {{"name", shown.title()}}));
   if (view.model.unread() > 0) values.text("unread", std::to_string(view.model.unread()));
