@@ -1,6 +1,7 @@
 #include "gateway/web_entry.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -278,11 +279,19 @@ bool read_form(Visit& visit) {
   return true;
 }
 
+// Whether somebody who is logged in would find such a page.
+bool is_page(std::string_view name) {
+  constexpr std::array pages = {"compose", "contact", "file",     "logout", "plain",
+                                "private", "room",    "settings", "stream", "upload"};
+  return std::find(pages.begin(), pages.end(), name) != pages.end();
+}
+
 bool is_framed(const PathParts& where) {
   return where.page == "stream" || where.page == "compose" || where.page == "file" || where.page == "upload";
 }
 
 void serve_reader(Visit& visit, const PathParts& where, bool is_post) {
+  if (visit.engine == nullptr && !is_page(where.page)) return answer_error(visit, 404, "error.not_found");
   if (visit.engine == nullptr) return answer_expired(visit, is_framed(where) ? PageKind::framed : PageKind::whole);
   // Who wants to leave may do so at any time.
   if (where.page != "logout" && answered_for_state(visit, is_framed(where) ? PageKind::framed : PageKind::whole))
