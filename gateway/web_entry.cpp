@@ -221,7 +221,9 @@ void get(Visit& visit, const PathParts& where) {
     const std::string& address = visit.engine->model().account().address;
     return answer_page(visit, pages.room_join(view, "", "", address.substr(0, address.find('@'))));
   }
-  if (where.page == "room" && row != nullptr && row->room) return answer_page(visit, pages.room(view, *row, ""));
+  if (where.page == "room" && row != nullptr && row->room) {
+    return answer_page(visit, pages.room(view, *row, "", {random_token(), {}, {}}));
+  }
   answer_error(visit, 404, "error.not_found");
 }
 

@@ -144,10 +144,14 @@ void post_join(Visit& visit) {
 namespace {
 
 void post_invitation(Visit& visit, webclient::ConversationId room) {
-  const webclient::InviteForm form{std::string(visit.form.value("address")), std::string(visit.form.value("reason"))};
-  const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
-    return client.invite(room, WebClient::InviteFields{form.address, form.reason}, now, out);
-  });
+  const webclient::InviteForm form{random_token(), std::string(visit.form.value("address")),
+                                   std::string(visit.form.value("reason"))};
+  Problem problem = Problem::none;
+  if (visit.engine->take_once(visit.form.value("once"))) {
+    problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+      return client.invite(room, WebClient::InviteFields{form.address, form.reason}, now, out);
+    });
+  }
   const auto* still = visit.engine->model().find(room);
   if (problem == Problem::none || still == nullptr) return redirect(visit, page_of(visit, room));
   answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem), form));
@@ -177,7 +181,8 @@ void post_room(Visit& visit, const webclient::Conversation& which) {
   });
   const auto* still = visit.engine->model().find(id);
   if (problem != Problem::none && still != nullptr) {
-    return answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem)));
+    return answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem),
+                                                       {random_token(), {}, {}}));
   }
   redirect(
       visit,

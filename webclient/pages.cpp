@@ -415,7 +415,10 @@ std::string Pages::room(const View& view, const Conversation& which, const std::
   set_occupants(values, view, which);
   if (which.room) {
     values.text("subject", which.room->subject).flag("kept", which.room->bookmarked);
-    values.text("invitee", invite.address).text("reason", invite.reason).list("buddies", buddy_values(view));
+    values.text("invitee", invite.address)
+        .text("reason", invite.reason)
+        .text("once", invite.once)
+        .list("buddies", buddy_values(view));
   }
   return templates_.render("room", *view.reader.texts, values);
 }

@@ -54,8 +54,9 @@ struct ComposePage {
 // How many messages a page shows of a conversation, unless its reader asks for older ones.
 inline constexpr std::size_t first_backlog = 50;
 
-// What was typed into the form that invites somebody to a room, where it is shown again.
+// The form that invites somebody to a room, with what was typed into it where it is shown again.
 struct InviteForm {
+  std::string once;  // of this form alone: sent twice it counts once
   std::string address, reason;
 };
 
@@ -99,7 +100,7 @@ class Pages {
   [[nodiscard]] std::string room_join(const View& view, const std::string& message, const std::string& address,
                                       const std::string& nick);
   [[nodiscard]] std::string room(const View& view, const Conversation& which, const std::string& message,
-                                 const InviteForm& invite = {});
+                                 const InviteForm& invite);
   [[nodiscard]] std::string settings(const View& view, const std::string& message, WallTime now);
 
   [[nodiscard]] const Templates& templates() const { return templates_; }

@@ -97,6 +97,35 @@ describe('the chat without scripts keeps others out', () => {
     assert.equal((await world.bob.event('message')).body, 'the last');
   });
 
+  it('invites nobody twice with one form', async () => {
+    const alice = await open('alice');
+    const address = `twice@${world.server.muc}`;
+    const { location } = (await alice.submit('/room/join', { address, nick: 'alice' })).headers;
+    const path = location.replace('/app/', '/room/');
+    const form = await until(async () => /<form(?:(?!<\/form>)[^])*name="once"[^]*?<\/form>/.exec(await alice.page(path))?.[0], wait, 'the form');
+    const hidden = (name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(form)[1];
+    const fields = { token: hidden('token'), once: hidden('once'), do: 'invite', address: world.carol.bare };
+    for (const more of [{ reason: 'first' }, { reason: 'again' }, { reason: 'another form', once: 'another' }]) {
+      assert.equal((await alice.post(path, { ...fields, ...more })).status, 303);
+    }
+    const invited = () => world.carol.event('message', (event) => event.from === address && event.invited_by);
+    assert.equal((await invited()).reason, 'first');
+    assert.equal((await invited()).reason, 'another form');
+  });
+
+  it('tells strangers of a page only where there is one', async () => {
+    for (const path of ['/nothing', '/wp-login.php', '/app.php', '/.env', '/stream.txt', '/s/x/nothing']) {
+      const answer = await ask(`${world.origin}${path}`);
+      assert.equal(answer.status, 404, path);
+      assert.doesNotMatch(answer.text, /name="password"/, path);
+    }
+    for (const path of ['/settings', '/plain/', '/stream/c1', '/compose/c1', '/room/join']) {
+      const answer = await ask(`${world.origin}${path}`);
+      assert.equal(answer.status, 200, path);
+      assert.match(answer.text, /not logged in/, path);
+    }
+  });
+
   it('sends the strictest fields that work, with every page', async () => {
     const alice = await open();
     const bob = await alice.row('bob');

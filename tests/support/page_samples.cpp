@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
   write("stream_room.html", closed(pages.stream(stream, view, &room), true));
   write("stream_asks.html", closed(pages.stream(stream, view, &grace), true));
   write("stream_invited.html", closed(pages.stream(stream, view, &invited), true));
-  write("room_invited.html", pages.room(view, invited, ""));
+  write("room_invited.html", pages.room(view, invited, "", {}));
   write("compose.html", pages.compose({}, view, bob));
   write("compose_correct.html", pages.compose(correction, view, bob));
   write("compose_lines.html", pages.compose(lines, view, bob));
@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
   write("contact.html", pages.contact(view, bob, ""));
   write("contact_asks.html", pages.contact(view, grace, ""));
   write("room_join.html", pages.room_join(view, "", "", "alice"));
-  write("room.html", pages.room(view, room, ""));
+  write("room.html", pages.room(view, room, "", {}));
   write("settings.html", pages.settings(view, "", sample::noon));
   reader.static_pages = true;
   write("plain.html", pages.plain({}, 30, view, bob));

@@ -56,8 +56,8 @@ class PagesTest : public testing::Test {
         {"contact add", pages.contact_add(view, "m", "a", "n", "g")},
         {"contact", pages.contact(view, person, "m")},
         {"room join", pages.room_join(view, "m", "a", "n")},
-        {"room", pages.room(view, room, "m")},
-        {"room invitation", pages.room(view, room, "m", {"<i slot=x class=d>", "\"><script>"})},
+        {"room", pages.room(view, room, "m", {})},
+        {"room invitation", pages.room(view, room, "m", {"o", "<i slot=x class=d>", "\"><script>"})},
         {"settings", pages.settings(view, "m", sample::noon)},
     };
   }
@@ -189,7 +189,7 @@ TEST_F(PagesTest, OfferFilesWhereTheServerTakesThem) {
 
 TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
   Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
-  std::string page = pages.room(view, room, "");
+  std::string page = pages.room(view, room, "", {});
   EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"subject\""));
   EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"nick\""));
   EXPECT_THAT(page, HasSubstr("value=\"Plans\""));
@@ -198,11 +198,11 @@ TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
   const std::string live = pages.stream({"N", "/stream/c1", 50}, view, &room);
   EXPECT_THAT(live, HasSubstr("role=\"alert\">Somebody with this name is already there."));
   room.room->state = RoomState::outside;
-  page = pages.room(view, room, "");
+  page = pages.room(view, room, "", {});
   EXPECT_THAT(page, Not(HasSubstr("value=\"subject\"")));
   EXPECT_THAT(page, Not(HasSubstr("value=\"decline\"")));
   room.room->invitation = Invitation{"bob@example.org", "bob@example.org", "come & see", ""};
-  page = pages.room(view, room, "");
+  page = pages.room(view, room, "", {});
   EXPECT_THAT(page, HasSubstr("value=\"decline\""));
   EXPECT_THAT(page, HasSubstr("bob@example.org invites you to team@rooms.example.org. come &amp; see"));
 }
@@ -211,9 +211,10 @@ TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
 TEST_F(PagesTest, InviteToARoom) {
   sample::buddy(model, "bob@example.org", "Bob & Sons");
   Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
-  const std::string page = pages.room(view, room, "", {"carol@", "come & see"});
+  const std::string page = pages.room(view, room, "", {"form-1", "carol@", "come & see"});
   EXPECT_THAT(page, HasSubstr("name=\"do\" value=\"invite\""));
   EXPECT_THAT(page, HasSubstr("value=\"carol@\""));
+  EXPECT_THAT(page, HasSubstr("name=\"once\" value=\"form-1\""));
   EXPECT_THAT(page, HasSubstr("value=\"come &amp; see\""));
   EXPECT_THAT(page, HasSubstr("<option value=\"bob@example.org\">Bob &amp; Sons</option>"));
   Message message;
@@ -233,11 +234,11 @@ TEST_F(PagesTest, InviteToARoom) {
   EXPECT_THAT(live, HasSubstr("carol@example.org was not invited. You are not allowed to do this."));
   EXPECT_THAT(live, HasSubstr("carol@example.org does not want to come. no &lt;time&gt;"));
   room.room->state = RoomState::outside;
-  EXPECT_THAT(pages.room(view, room, ""), Not(HasSubstr("value=\"invite\"")));
+  EXPECT_THAT(pages.room(view, room, "", {}), Not(HasSubstr("value=\"invite\"")));
   // A long list does not make the page long.
   for (int i = 0; i < 500; ++i) sample::buddy(model, "b" + std::to_string(i) + "@example.org", "B");
   room.room->state = RoomState::joined;
-  EXPECT_EQ(count(pages.room(view, room, ""), "<option"), 50);
+  EXPECT_EQ(count(pages.room(view, room, "", {}), "<option"), 50);
 }
 
 // What a newcomer need not know stands behind one line, unless something of it was chosen.
@@ -273,7 +274,7 @@ TEST_F(PagesTest, SayWhoIsWhoInARoom) {
   bob.role = carol.role = Role::moderator;
   dave.role = Role::visitor;
   for (const auto& one : {bob, carol, dave}) model.set_occupant(room, one);
-  const std::string page = pages.room(view, room, "");
+  const std::string page = pages.room(view, room, "", {});
   const auto says = [&](const std::string& nick, const std::string& what) {
     return std::regex_search(page,
                              std::regex("<bdi>" + nick + "</bdi>(</a>)? <span class=\"lead\">available" + what + "<"));
@@ -291,19 +292,28 @@ TEST_F(PagesTest, ProposeANameForARoom) {
   room.room->state = RoomState::outside;
   room.room->nick.clear();
   room.room->invitation = Invitation{"bob@example.org", "bob@example.org", "", ""};
-  EXPECT_THAT(pages.room(view, room, ""), HasSubstr("name=\"nick\" type=\"text\" value=\"alice\""));
+  EXPECT_THAT(pages.room(view, room, "", {}), HasSubstr("name=\"nick\" type=\"text\" value=\"alice\""));
   EXPECT_THAT(pages.plain_list(view), HasSubstr("waits for your answer"));
 }
 
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
   StreamPage page{"N", "/stream/c1?w=x", 60};
+  const auto archive = [this](bool there) {
+    Account account = model.account();
+    account.archive = there;
+    model.set_account(account, EventKind::own_changed);
+  };
+  archive(true);
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
   EXPECT_THAT(pages.stream({"N", "/stream/c1?w=x"}, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=100#m1\""));
   EXPECT_EQ(page.address(), "/stream/c1?w=x&n=60");
   bob.history.complete = true;
+  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
+  bob.history.complete = false;
+  archive(false);  // nobody to ask
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   for (int i = 0; i < 60; ++i) model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110#m2\""));
