@@ -188,7 +188,7 @@ class PrebindEntry {
     login.domain = domain_;
     login.identity = std::move(identity_);
     login.resource = std::move(resource_);
-    login.texts = &webclient::catalogue({});
+    login.reader.texts = &webclient::catalogue({});
     login.linger = config_.lifetime;
     login.origin = origin_;
     const std::string sid = begin_web_session(shard_, std::move(login));

@@ -13,8 +13,6 @@ namespace gateway {
 
 namespace {
 
-constexpr std::string_view plain_name = "postern";
-constexpr std::string_view secure_name = "__Host-postern";
 constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=Strict";
 constexpr auto window = std::chrono::minutes(1);
 constexpr std::size_t max_names = 20'000;
@@ -35,17 +33,22 @@ std::string hex(const unsigned char* bytes, std::size_t count) {
   return out;
 }
 
-std::string cookie(std::string_view value, bool secure, std::string_view more) {
+std::string_view name_of(Cookie which, bool secure) {
+  if (which == Cookie::session) return secure ? "__Host-postern" : "postern";
+  return secure ? "__Host-postern-reader" : "postern-reader";
+}
+
+std::string cookie(Cookie which, std::string_view value, bool secure, std::string_view more) {
   std::string out = "Set-Cookie: ";
-  out.append(secure ? secure_name : plain_name).append("=").append(value).append(attributes);
+  out.append(name_of(which, secure)).append("=").append(value).append(attributes);
   if (secure) out += "; Secure";
   return out.append(more).append("\r\n");
 }
 
 }  // namespace
 
-std::optional<std::string_view> session_cookie(std::string_view header, bool secure) {
-  const std::string_view wanted = secure ? secure_name : plain_name;
+std::optional<std::string_view> find_cookie(std::string_view header, Cookie which, bool secure) {
+  const std::string_view wanted = name_of(which, secure);
   std::optional<std::string_view> found;
   while (!header.empty()) {
     const auto end = std::min(header.find(';'), header.size());
@@ -59,12 +62,12 @@ std::optional<std::string_view> session_cookie(std::string_view header, bool sec
   return found;
 }
 
-std::string set_cookie(std::string_view sid, bool secure) {
-  return cookie(sid, secure, "");
+std::string set_cookie(Cookie which, std::string_view value, bool secure) {
+  return cookie(which, value, secure, which == Cookie::session ? "" : "; Max-Age=31536000");
 }
 
-std::string forget_cookie(bool secure) {
-  return cookie("", secure, "; Max-Age=0");
+std::string forget_cookie(Cookie which, bool secure) {
+  return cookie(which, "", secure, "; Max-Age=0");
 }
 
 bool is_from_here(const RequestHead& head, bool secure) {

@@ -14,12 +14,16 @@
 
 namespace gateway {
 
-// The value of our cookie; on TLS only one with the __Host- prefix counts, which no other host and no plain page can
-// set.
-[[nodiscard]] std::optional<std::string_view> session_cookie(std::string_view header, bool secure);
+enum class Cookie : std::uint8_t {
+  session,  // names it, as long as the browser runs
+  reader,   // how its reader wants the pages (webclient/kept_reader), for a year
+};
+
+// Its value; on TLS only one with the __Host- prefix counts, which no other host and no plain page can set.
+[[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view header, Cookie which, bool secure);
 // Header fields, with CRLF.
-[[nodiscard]] std::string set_cookie(std::string_view sid, bool secure);
-[[nodiscard]] std::string forget_cookie(bool secure);
+[[nodiscard]] std::string set_cookie(Cookie which, std::string_view value, bool secure);
+[[nodiscard]] std::string forget_cookie(Cookie which, bool secure);
 
 // A POST from one of our own pages, as far as the browser tells: Origin and Sec-Fetch-Site, where they are there.
 [[nodiscard]] bool is_from_here(const RequestHead& head, bool secure);

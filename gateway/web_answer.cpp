@@ -4,6 +4,8 @@
 
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/web_access.hpp"
+#include "webclient/kept_reader.hpp"
 
 namespace gateway {
 
@@ -30,11 +32,19 @@ std::string shared_fields(std::string_view base) {
 
 }  // namespace
 
-const webclient::Catalogue& Visit::texts() const {
-  if (engine != nullptr) return *engine->reader().texts;
+webclient::Reader Visit::reader() const {
+  if (engine != nullptr) return engine->reader();
+  webclient::Reader out;
+  out.texts = &webclient::choose_language(request.head.accept_language);
+  const auto kept = find_cookie(request.head.cookie, Cookie::reader, client.secure);
+  if (kept) webclient::restore_reader(*kept, out);
   const std::string chosen = asked("lang");
-  if (!chosen.empty()) return webclient::catalogue(chosen);
-  return webclient::choose_language(request.head.accept_language);
+  if (!chosen.empty()) out.texts = &webclient::catalogue(chosen);
+  return out;
+}
+
+const webclient::Catalogue& Visit::texts() const {
+  return *reader().texts;
 }
 
 webclient::WallTime wall_now() {

@@ -29,6 +29,8 @@ struct Visit {
   SessionHost* host = nullptr;  // null: nobody is logged in
   webclient::WebEngine* engine = nullptr;
 
+  // Of the session; else what the browser has kept, in the language that the address asks for, if it does.
+  [[nodiscard]] webclient::Reader reader() const;
   [[nodiscard]] const webclient::Catalogue& texts() const;
   // A value of the query; empty when there is none.
   [[nodiscard]] std::string asked(std::string_view name) const;

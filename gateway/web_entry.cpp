@@ -86,8 +86,7 @@ void serve_asset(Visit& visit, std::string_view name) {
 void serve_app(Visit& visit, std::string_view item) {
   const bool known = visit.engine != nullptr;
   if (known && answered_for_state(visit, PageKind::whole)) return;
-  webclient::Reader reader;
-  reader.texts = &visit.texts();
+  const webclient::Reader reader = visit.reader();
   const auto id = id_of<ConversationId>(item, 'c');
   if (!id && !item.empty()) return answer_error(visit, 404, "error.not_found");
   const Conversation* shown = known && id ? visit.engine->model().find(*id) : nullptr;
@@ -95,7 +94,7 @@ void serve_app(Visit& visit, std::string_view item) {
   const std::uint32_t unread = known ? visit.engine->model().unread() : 0;
   const std::string name = id ? webclient::name_of(*id) : std::string();
   const std::string window = random_token().substr(0, 12);
-  answer_page(visit, visit.shard.pages().app(shown, name, window, unread, known ? visit.engine->reader() : reader));
+  answer_page(visit, visit.shard.pages().app(shown, name, window, unread, reader));
 }
 
 void serve_moved(Visit& visit, std::string_view item) {
@@ -245,7 +244,7 @@ void post(Visit& visit, const PathParts& where) {
 bool find_session(Visit& visit) {
   std::optional<std::string_view> name;
   if (visit.base.empty()) {
-    name = session_cookie(visit.request.head.cookie, visit.client.secure);
+    name = find_cookie(visit.request.head.cookie, Cookie::session, visit.client.secure);
   } else {
     name = std::string_view(visit.base).substr(visit.base.rfind('/') + 1);
   }

@@ -4,6 +4,7 @@
 
 #include "gateway/shard.hpp"
 #include "gateway/web_access.hpp"
+#include "webclient/kept_reader.hpp"
 
 namespace gateway {
 
@@ -201,6 +202,8 @@ void post_settings(Visit& visit) {
   reader.texts = &webclient::catalogue(visit.form.value("lang"));
   reader.zone_minutes = *zone;
   reader.reload_seconds = *seconds;
+  const std::string kept =
+      visit.base.empty() ? set_cookie(Cookie::reader, webclient::keep_reader(reader), visit.client.secure) : "";
   const std::string status(visit.form.value("status"));
   const Problem problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
     return client.set_presence(static_cast<webclient::Show>(*show), status, now, out);
@@ -208,8 +211,9 @@ void post_settings(Visit& visit) {
   visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
     engine.set_reader(std::move(reader), now, out);
   });
-  if (problem == Problem::none) return redirect(visit, page_of(visit, {}));
-  answer_page(visit, visit.shard.pages().settings(visit.engine->view(), words_of(visit, problem), wall_now()));
+  if (problem == Problem::none) return redirect(visit, page_of(visit, {}), kept);
+  answer_page(visit, visit.shard.pages().settings(visit.engine->view(), words_of(visit, problem), wall_now()),
+              PageKind::whole, 200, kept);
 }
 
 }  // namespace gateway

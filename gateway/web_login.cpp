@@ -114,8 +114,7 @@ webclient::WebEngine make_engine(Shard& shard, WebLogin login, const std::string
   client.files = shard.config().webchat.max_file_bytes > 0;
   client.plain_upload_origins = login.domain->upload_origins;
   webclient::WebSettings settings;
-  settings.reader.texts = login.texts;
-  settings.reader.static_pages = login.static_pages;
+  settings.reader = std::move(login.reader);
   if (login.in_path) settings.reader.base = base_of(sid);
   settings.linger = login.linger;
   settings.token = [key = token_for(shard.web_key(), sid)](std::string_view form) { return token_for(key, form); };
@@ -171,16 +170,17 @@ void log_in(Visit& visit) {
   login.identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
   login.identity.user = account.user;
   login.identity.secret = xmpp::Secret(visit.form.value("password"));
-  login.texts = &visit.texts();
-  login.static_pages = visit.form.value("mode") == "static";
+  login.reader = visit.reader();
+  login.reader.static_pages = visit.form.value("mode") == "static";
   login.in_path = wants_no_cookie(visit);
   login.linger = std::chrono::minutes(linger_of(visit));
   login.origin = {visit.client.address, visit.client.secure};
   visit.form.wipe();
-  const bool static_pages = login.static_pages, in_path = login.in_path;
+  const bool static_pages = login.reader.static_pages, in_path = login.in_path;
   const std::string sid = begin_web_session(visit.shard, std::move(login));
   if (in_path) visit.base = base_of(sid);
-  redirect(visit, static_pages ? "/plain/" : "/app/", in_path ? std::string() : set_cookie(sid, visit.client.secure));
+  redirect(visit, static_pages ? "/plain/" : "/app/",
+           in_path ? std::string() : set_cookie(Cookie::session, sid, visit.client.secure));
 }
 
 // A new id for every login: one that somebody else has put into the browser is worth nothing.
@@ -213,12 +213,11 @@ void redeem_ticket(Visit& visit) {
   const bool static_pages = visit.asked("mode") == "static";
   host->enter<webclient::WebEngine>([&](webclient::WebEngine& engine, xmpp::Instant at, xmpp::Actions& out) {
     engine.arrived(std::chrono::minutes(linger_of(visit)), at);
-    auto reader = engine.reader();
-    reader.texts = &visit.texts();
+    auto reader = visit.reader();
     reader.static_pages = static_pages;
     engine.set_reader(std::move(reader), at, out);
   });
-  const std::string cookie = set_cookie(write_sid(*redeemed), visit.client.secure);
+  const std::string cookie = set_cookie(Cookie::session, write_sid(*redeemed), visit.client.secure);
   if (!static_pages) return redirect(visit, "/app/", cookie);
   // Who comes from another site brings the cookie with no redirect, but with the link of a page of ours.
   const auto& texts = visit.texts();
@@ -235,7 +234,7 @@ void log_out(Visit& visit) {
   visit.host->enter<webclient::WebEngine>(
       [](webclient::WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.log_out(now, out); });
   const bool has_cookie = std::exchange(visit.base, {}).empty();
-  redirect(visit, "/login?out=1", has_cookie ? forget_cookie(visit.client.secure) : std::string());
+  redirect(visit, "/login?out=1", has_cookie ? forget_cookie(Cookie::session, visit.client.secure) : std::string());
 }
 
 bool answered_for_state(Visit& visit, PageKind kind) {

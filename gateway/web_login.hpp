@@ -6,7 +6,7 @@
 #include "gateway/config.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/web_answer.hpp"
-#include "webclient/catalogue.hpp"
+#include "webclient/iframe_stream.hpp"
 #include "xmpp/sasl.hpp"
 #include "xmpp/time.hpp"
 
@@ -25,8 +25,7 @@ struct WebLogin {
   const Domain* domain = nullptr;
   xmpp::SaslIdentity identity;
   std::string resource;  // empty: the client's own choice
-  const webclient::Catalogue* texts = nullptr;
-  bool static_pages = false;
+  webclient::Reader reader;
   bool in_path = false;  // the session is named by the path of its pages, without a cookie
   xmpp::Duration linger{};
   SessionOrigin origin;

@@ -153,6 +153,25 @@ for (const { kind, browser_name, launch, open } of pairs) {
       assert.equal(await reader.ask('stream', 'html', (node) => getComputedStyle(node).direction), 'rtl');
       await reader.close();
     });
+
+    it('keeps language and zone for the next login, and nothing for another browser', async () => {
+      const reader = await log_in();
+      await reader.go('/settings');
+      await reader.choose('page', '#lang', 'de');
+      await reader.choose('page', '#zone', '330');
+      await reader.follow('page', 'button[type=submit]', 'Save');
+      await reader.see('stream', '.own button', 'Abmelden');
+      await reader.click('stream', '.own button');
+      await reader.see('page', 'button', 'Anmelden');
+      await reader.log_in(world.server.jid('alice'), world.server.password('alice'));
+      await reader.see('stream', '.own button', 'Abmelden');
+      await reader.go('/settings');
+      assert.equal(await reader.ask('page', '#zone', (node) => node.value), '330');
+      await reader.close();
+      const other = await log_in();
+      await other.see('stream', '.own button', 'Log out');
+      await other.close();
+    });
   });
 }
 

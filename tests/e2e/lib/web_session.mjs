@@ -84,7 +84,7 @@ export class WebSession {
       method: 'POST', from: this.from, body: new URLSearchParams(fields).toString(),
       headers: { ...this.headers, ...this.from_here, 'content-type': 'application/x-www-form-urlencoded', ...headers },
     });
-    const set = answer.headers['set-cookie']?.[0];
+    const set = answer.headers['set-cookie']?.find((one) => /^(__Host-)?postern=/.test(one));
     if (set) this.cookie = set.split(';')[0];
     return answer;
   }

@@ -7,27 +7,39 @@ namespace gateway {
 namespace {
 
 TEST(WebAccess, FindsItsCookie) {
-  EXPECT_EQ(session_cookie("a=b; postern=SID; c=d", false), "SID");
-  EXPECT_EQ(session_cookie("postern=SID", false), "SID");
-  EXPECT_FALSE(session_cookie("", false));
-  EXPECT_FALSE(session_cookie("xpostern=SID; postern", false));
+  EXPECT_EQ(find_cookie("a=b; postern=SID; c=d", Cookie::session, false), "SID");
+  EXPECT_EQ(find_cookie("postern=SID", Cookie::session, false), "SID");
+  EXPECT_FALSE(find_cookie("", Cookie::session, false));
+  EXPECT_FALSE(find_cookie("xpostern=SID; postern", Cookie::session, false));
 }
 
 // A plain cookie can be set by any other host of the domain; on TLS it counts for nothing.
 TEST(WebAccess, TrustsOnlyThePrefixedCookieOnTls) {
-  EXPECT_EQ(session_cookie("__Host-postern=SID; postern=X", true), "SID");
-  EXPECT_FALSE(session_cookie("postern=SID", true));
-  EXPECT_FALSE(session_cookie("__Host-postern=SID", false));
+  EXPECT_EQ(find_cookie("__Host-postern=SID; postern=X", Cookie::session, true), "SID");
+  EXPECT_FALSE(find_cookie("postern=SID", Cookie::session, true));
+  EXPECT_FALSE(find_cookie("__Host-postern=SID", Cookie::session, false));
 }
 
 TEST(WebAccess, TakesNeitherOfTwoCookies) {
-  EXPECT_FALSE(session_cookie("postern=A; postern=B", false));
+  EXPECT_FALSE(find_cookie("postern=A; postern=B", Cookie::session, false));
 }
 
 TEST(WebAccess, SetsTheStrictestCookie) {
-  EXPECT_EQ(set_cookie("SID", false), "Set-Cookie: postern=SID; Path=/; HttpOnly; SameSite=Strict\r\n");
-  EXPECT_EQ(set_cookie("SID", true), "Set-Cookie: __Host-postern=SID; Path=/; HttpOnly; SameSite=Strict; Secure\r\n");
-  EXPECT_EQ(forget_cookie(false), "Set-Cookie: postern=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0\r\n");
+  EXPECT_EQ(set_cookie(Cookie::session, "SID", false),
+            "Set-Cookie: postern=SID; Path=/; HttpOnly; SameSite=Strict\r\n");
+  EXPECT_EQ(set_cookie(Cookie::session, "SID", true),
+            "Set-Cookie: __Host-postern=SID; Path=/; HttpOnly; SameSite=Strict; Secure\r\n");
+  EXPECT_EQ(forget_cookie(Cookie::session, false),
+            "Set-Cookie: postern=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0\r\n");
+}
+
+TEST(WebAccess, KeepsTheReadersWishesApart) {
+  EXPECT_EQ(
+      set_cookie(Cookie::reader, "de.60.0", true),
+      "Set-Cookie: __Host-postern-reader=de.60.0; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=31536000\r\n");
+  EXPECT_EQ(find_cookie("postern=SID; postern-reader=de.60.0", Cookie::reader, false), "de.60.0");
+  EXPECT_EQ(find_cookie("postern=SID; postern-reader=de.60.0", Cookie::session, false), "SID");
+  EXPECT_FALSE(find_cookie("postern-reader=de.60.0", Cookie::reader, true));
 }
 
 TEST(WebAccess, KnowsWhereAFormComesFrom) {
