@@ -1,44 +1,42 @@
-// Conversations in the chat without scripts, and everything that can stand beside a message: Chromium with JavaScript off, real
+// Conversations in the chat without scripts, and everything that can stand beside a message: browsers with JavaScript off, real
 // servers that keep an archive, an independent client at the other end.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
-import { Chromium } from './lib/chromium.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { servers } from './lib/servers.mjs';
 import { until } from './lib/wait.mjs';
-import { Reader, wait } from './lib/web_reader.mjs';
+import { pairs } from './lib/web_browsers.mjs';
+import { wait } from './lib/web_reader.mjs';
 import { WebSession } from './lib/web_session.mjs';
 import { start_world, stop_world } from './lib/web_world.mjs';
 
-let browser;
-before(async () => {
-  browser = await Chromium.launch();
-});
-after(() => stop_all(browser));
-
-for (const kind of servers) {
-  describe(`conversations in the chat without scripts with ${kind.server_name}`, () => {
+for (const { kind, browser_name, launch, open } of pairs) {
+  describe(`conversations in the chat without scripts in ${browser_name} with ${kind.server_name}`, () => {
     const world = {};
+    let browser;
     let reader;
     before(async () => {
+      browser = await launch();
       await start_world(world, kind, { server: { archive: true }, people: ['bob'] });
       world.device = await Buddy.connect(world.server, 'alice', { resource: 'device' });
       world.device.presence();
       await world.device.event('presence', (event) => event.from === world.device.jid);
       for (let i = 1; i <= 70; i++) world.bob.message(world.server.jid('alice'), `old ${i}.`, { id: `old-${i}` });
       await world.device.event('message', (event) => event.body === 'old 70.');
-      reader = await Reader.open(browser, world.origin);
+      reader = await open(browser, world.origin);
       await reader.log_in('alice', world.server.password('alice'));
       await reader.open_chat('bob');
     });
-    after(() => stop_all(world.device && { stop: () => world.device.quit() }, { stop: () => stop_world(world) }));
+    after(() => stop_all(world.device && { stop: () => world.device.quit() }, { stop: () => stop_world(world) }, browser));
     const alice = () => world.server.jid('alice');
     const from_alice = (fits) => world.bob.event('message', (event) => event.from.startsWith(alice()) && fits(event));
     const raw = (xml) => world.bob.tell({ do: 'raw', xml });
     const payload = (inner, id = 'p1') => raw(`<message to="${alice()}" type="chat" id="${id}">${inner}</message>`);
-    const bubbles = () => reader.stream.locator('.b .x').allTextContents();
+    const bubbles = () => reader.texts('stream', '.b .x');
+    // Of the message with that text.
+    const ask = (text, what, argument) => reader.ask('stream', '.b', what, argument, text);
+    const mark = (text) => ask(text, (node) => getComputedStyle(node.querySelector('.k'), '::after').content);
 
     it('shows the newest of the archive', async () => {
       await reader.see_message('old 70.');
@@ -49,7 +47,7 @@ for (const kind of servers) {
       await reader.click('stream', '.old a');
       await reader.see_message('old 1.');
       assert.deepEqual(await bubbles(), Array.from({ length: 70 }, (_, i) => `old ${i + 1}.`));
-      assert.equal(await reader.stream.locator('.old a').count(), 0, 'there are no older ones');
+      assert.deepEqual(await reader.texts('stream', '.old a'), [], 'there are no older ones');
     });
 
     it('shows what is written on another device, once', async () => {
@@ -63,10 +61,9 @@ for (const kind of servers) {
     it('marks what the server has and what has been received, and tells others the same', async () => {
       await reader.write('has it come?');
       const { id } = await from_alice((event) => event.body === 'has it come?');
-      const mark = () => reader.bubble('has it come?').locator('.k').evaluate((node) => getComputedStyle(node, '::after').content);
-      await until(async () => /^"✓" \/ "sent"$/.test(await mark()), wait, 'sent');
+      await until(async () => /^"✓" \/ "sent"$/.test(await mark('has it come?')), wait, 'sent');
       payload(`<received xmlns="urn:xmpp:receipts" id="${id}"/>`);
-      await until(async () => /^"✓✓" \/ "delivered"$/.test(await mark()), wait, 'received');
+      await until(async () => /^"✓✓" \/ "delivered"$/.test(await mark('has it come?')), wait, 'received');
       payload('<body>tell me</body><request xmlns="urn:xmpp:receipts"/>', 'asks-for-it');
       await reader.see_message('tell me');
       await from_alice((event) => event.body === undefined);
@@ -90,20 +87,21 @@ for (const kind of servers) {
       await reader.see_message('see you at fife');
       payload('<body>see you at five</body><replace xmlns="urn:xmpp:message-correct:0" id="wrong"/>', 'right');
       await reader.see_message('see you at five');
-      await reader.bubble('at fife').waitFor({ state: 'hidden' });
+      await reader.miss('stream', '.b', 'at fife');
       await reader.see('stream', '.b small', 'edited');
       // Nobody corrects what somebody else has written.
       payload(`<body>forged</body><replace xmlns="urn:xmpp:message-correct:0" id="${(await from_last_of_alice()).id}"/>`, 'forger');
       await reader.see_message('forged');
-      assert.ok(await reader.bubble('mine to keep').isVisible());
+      assert.ok(await reader.visible('stream', '.b', 'mine to keep'));
 
-      await reader.click('stream', '.b.out:has-text("mine to keep") a', 'edit');
+      await reader.click('stream', `#${await ask('mine to keep', (node) => node.id)} a`, 'edit');
       await until(async () => (await reader.ask('compose', '#t', (node) => node.value)) === 'mine to keep', wait, 'the text to correct');
       await reader.write('mine to change');
       await from_alice((event) => event.body === 'mine to change');
       await reader.see('stream', '.b.out', 'mine to change');
-      await reader.bubble('mine to keep').waitFor({ state: 'hidden' });
+      await reader.miss('stream', '.b', 'mine to keep');
     });
+
     it('gives a text to be corrected back as it was written, also when the correction fails', async () => {
       const session = await WebSession.open(world.origin, 'alice', world.server.password('alice'));
       const bob = await session.row('bob');
@@ -126,18 +124,16 @@ for (const kind of servers) {
 
     it('shows /me, links, lines and long texts as they are meant', async () => {
       world.bob.message(alice(), '/me waves <b>');
-      await until(async () => /\* bob\s+waves <b>/.test(await reader.bubble('waves').textContent()), wait, 'bob waves');
+      await until(async () => /\* bob\s+waves <b>/.test(await ask('waves', (node) => node.textContent)), wait, 'bob waves');
       world.bob.message(alice(), 'first\nsecond  line');
-      const lines = reader.bubble('second').locator('.x');
-      assert.equal(await lines.innerText(), 'first\nsecond  line');
+      assert.equal(await ask('second', (node) => node.querySelector('.x').innerText), 'first\nsecond  line');
       world.bob.message(alice(), `long ${'words '.repeat(500)}end`);
-      const folded = reader.bubble('long words').locator('details');
-      await folded.waitFor();
-      assert.equal(await folded.evaluate((node) => node.open), false);
-      await folded.locator('summary').click();
-      assert.equal(await folded.evaluate((node) => node.open), true);
+      const is_open = () => ask('long words', (node) => node.querySelector('details').open);
+      assert.equal(await is_open(), false);
+      await reader.click('stream', '.b summary');
+      await until(is_open, wait, 'the text unfolds');
       world.bob.message(alice(), 'see https://example.org/a_(b)?c=d&e=<x>.');
-      assert.equal(await reader.bubble('example.org').locator('a').getAttribute('href'), 'https://example.org/a_(b)?c=d&e=');
+      assert.equal(await ask('example.org', (node) => node.querySelector('a').getAttribute('href')), 'https://example.org/a_(b)?c=d&e=');
       await reader.click('compose', '.more');
       await reader.see('compose', 'textarea#t');
       await reader.fill('compose', '#t', 'one\ntwo');
@@ -151,9 +147,7 @@ for (const kind of servers) {
       await reader.click('page', 'button[type=submit]');
       await reader.see('compose', '#t');
       await reader.write('is anybody there?');
-      await until(async () => /^"not delivered: /.test(
-        (await reader.bubble('is anybody there?').locator('.k').evaluate((node) => getComputedStyle(node, '::after').content))),
-      wait, 'it has not arrived');
+      await until(async () => /^"not delivered: /.test(await mark('is anybody there?')), wait, 'it has not arrived');
     });
 
     it('shows times in the chosen zone', async () => {
@@ -163,7 +157,7 @@ for (const kind of servers) {
       await reader.see_message('what time is it?');
       const chat = await reader.path();
       const minutes = async () => {
-        const [hour, minute] = (await reader.bubble('what time is it?').locator('time').textContent()).split(':');
+        const [hour, minute] = (await ask('what time is it?', (node) => node.querySelector('time').textContent)).split(':');
         return Number(hour) * 60 + Number(minute);
       };
       const utc = await minutes();

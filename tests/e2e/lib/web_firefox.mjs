@@ -148,7 +148,7 @@ export class FirefoxReader extends Reader {
   }
 
   async type(text) {
-    const strokes = [...text].flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]);
+    const strokes = [...text].map((letter) => (letter === '\n' ? keys.Enter : letter)).flatMap((value) => [{ type: 'keyDown', value }, { type: 'keyUp', value }]);
     await this.input([{ type: 'key', id: 'keyboard', actions: strokes }]);
   }
 
