@@ -11,8 +11,13 @@ namespace webclient {
 
 namespace {
 
-constexpr std::size_t max_held = 1000;                    // the wire acknowledges the oldest long before
+constexpr std::size_t max_held = 1000;                    // more than the wire leaves unacknowledged
 constexpr auto typing_lasts = std::chrono::seconds(120);  // a client that vanishes says nothing any more
+
+xmpp::NewElement recipient_unavailable() {
+  auto condition = xmpp::NewElement("recipient-unavailable", xmpp::ns::stanza_conditions);
+  return xmpp::NewElement("error").set("type", "wait").add(std::move(condition));
+}
 
 bool sees_us(const Conversation& row) {
   return row.buddy && (row.buddy->subscription == Subscription::from || row.buddy->subscription == Subscription::both);
@@ -62,7 +67,7 @@ void Chats::on_message(xmpp::ElementView message, Turn& turn) {
     if (message.attribute("from") == self_.bare) on_carbon(carbon.child("forwarded", ns::forward), sent, turn);
     return;
   }
-  const auto place = place_of(message);
+  auto place = place_of(message);
   if (!place) return;
   const auto read = read_message(message, model_.bounds());
   auto fields = to_model(read);
@@ -70,6 +75,7 @@ void Chats::on_message(xmpp::ElementView message, Turn& turn) {
   fields.when = delay.value_or(turn.wall);
   fields.delayed = delay.has_value();
   fields.archive_id = read_archive_id(message, self_.bare);
+  if (fields.archive_id.empty() && message.attribute("type") != "headline") place->author = message.attribute("from");
   take(*place, message, std::move(fields), read, turn);
 }
 
@@ -112,29 +118,76 @@ const Message* Chats::find_known(const Conversation& in, const Message& message)
   return found == in.messages.end() ? nullptr : &*found;
 }
 
-// Until a reader has it, this session may end without anybody having seen it; what is in the archive is not lost by
-// that.
-void Chats::hold(const Conversation& in, const Message& message) {
+// ---- what no reader has got ---------------------------------------------------------------------------------------
+
+std::size_t Chats::weight(const Held& held) {
+  return sizeof held + held.author.size() + held.wire_id.size();
+}
+
+template <typename Which>
+void Chats::release(Which which) {
+  std::erase_if(held_, [&](Held& held) {
+    if (!which(held)) return false;
+    held_bytes_ -= weight(held);
+    return true;
+  });
+}
+
+// Until a reader has it, this session may end without anybody having seen it; what came out of the archive is not lost
+// by that.
+void Chats::hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn) {
   if (!message.unread || message.archived || !wire_.managed()) return;
-  held_.push_back({wire_.mark(), in.id, message.id});
-  if (held_.size() > max_held) held_.pop_front();
+  release([&](const Held& held) { return held.conversation == in.id && held.message == message.id; });
+  held_.push_back({wire_.mark(), in.id, message.id, author, message.wire_id});
+  held_bytes_ += weight(held_.back());
+  if (held_.size() <= max_held) return;
+  tell_author(held_.front(), turn);
+  held_bytes_ -= weight(held_.front());
+  held_.pop_front();
+}
+
+void Chats::read(Conversation& row, Turn& turn) {
+  model_.mark_read(row);
+  release([&](Held& held) {
+    if (held.conversation != row.id || held.on_a_page) return false;
+    held.on_a_page = model_.find(row, held.message) != nullptr;
+    if (!held.on_a_page) tell_author(held, turn);
+    return !held.on_a_page;
+  });
 }
 
 void Chats::proven(ConversationId in, const Wire::Mark& shown) {
-  std::erase_if(held_, [&](const Held& held) {
+  release([&](const Held& held) {
     return held.conversation == in && !(held.mark.stream == shown.stream && shown.is_before(held.mark));
   });
 }
 
 Wire::Mark Chats::not_held(Wire::Mark shown) {
-  while (!held_.empty()) {
-    const Held& oldest = held_.front();
-    const auto* row = model_.find(oldest.conversation);
-    if (wire_.is_present(oldest.mark) && row != nullptr && model_.find(*row, oldest.message) != nullptr) break;
-    held_.pop_front();
+  // Of whom its reader has removed, nothing is waited for.
+  release([this](const Held& held) { return model_.find(held.conversation) == nullptr; });
+  const auto first =
+      std::find_if(held_.begin(), held_.end(), [this](const Held& held) { return !wire_.is_ours(held.mark); });
+  if (first == held_.end() || shown.is_before(first->mark)) return shown;
+  return {shown.stream, first->mark.stanza - 1};
+}
+
+void Chats::forget_what_the_server_has() {
+  release([this](const Held& held) { return !wire_.is_ours(held.mark); });
+}
+
+void Chats::give_back(Turn& turn) {
+  for (const Held& held : held_) {
+    if (wire_.is_ours(held.mark) && model_.find(held.conversation) != nullptr) tell_author(held, turn);
   }
-  if (held_.empty() || shown.is_before(held_.front().mark)) return shown;
-  return {shown.stream, held_.front().mark.stanza - 1};
+  release([](const Held&) { return true; });
+}
+
+// As xmpp::bounce() does for a client that has vanished.
+void Chats::tell_author(const Held& of, Turn& turn) {
+  if (of.author.empty()) return;
+  auto error = xmpp::NewElement("message").set("type", "error").set("to", of.author);
+  if (!of.wire_id.empty()) error.set("id", of.wire_id);
+  wire_.send(std::move(error).add(recipient_unavailable()), turn);
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
@@ -157,7 +210,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
   if (const auto* known = find_known(*row, fields)) {
-    hold(*row, *known);
+    hold(*row, *known, place.author, turn);
     // The copy tells under which id the archive has ours.
     for (auto& there : row->messages) {
       if (there.wire_id == fields.wire_id && there.archive_id.empty()) there.archive_id = fields.archive_id;
@@ -173,7 +226,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);
   auto* added = model_.add_message(*row, std::move(fields));
   auto* replaced = old_id ? model_.edit(*row, *old_id) : nullptr;
-  if (added != nullptr) hold(*row, *added);
+  if (added != nullptr) hold(*row, *added, place.author, turn);
   if (added != nullptr && replaced != nullptr) model_.replace(*row, *replaced, *added);
   if (read.wants_receipt && !place.outgoing) send_receipt(*row, message, read, turn);
 }
@@ -302,7 +355,7 @@ Chats::Sent Chats::submit(Conversation& to, std::string_view text, std::string_v
   message.link = link;
   message.wire_id = id;
   if (to.kind == RowKind::room) message.author = to.room->nick;
-  model_.mark_read(to);
+  read(to, turn);
   model_.set_open(to, true);
   const auto* old = find_corrected(model_, to, message, corrects);
   const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);

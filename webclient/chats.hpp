@@ -41,11 +41,18 @@ class Chats {
   // After the older ones are in: links corrections to what they correct.
   void link_corrections(Conversation& in, const std::vector<std::pair<std::string, std::string>>& id_and_corrected);
 
+  // A page shows this conversation. Whoever has written what there was no room for, so that it is on none, is told.
+  void read(Conversation& row, Turn& turn);
   // A reader has got what is in this conversation, up to the mark.
   void proven(ConversationId in, const Wire::Mark& shown);
   // What the server need not keep, where everything up to `shown` has been shown: nothing beyond the oldest message
   // that no reader has got.
   [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
+  // A new stream begins: what the server still owned of the old one it stores or sends back.
+  void forget_what_the_server_has();
+  // The session ends: whoever has written what is ours now and no reader has got is told (PROTOCOL U-060, X-050).
+  void give_back(Turn& turn);
+  [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
 
   void on_sent(const std::vector<SentMessage>& arrived);
   // Of type error, also of a room. False: it is of no message here.
@@ -67,12 +74,13 @@ class Chats {
     std::string address;
     RowKind kind = RowKind::person;
     bool outgoing = false;
+    std::string author = {};  // to be told if no reader gets it; empty: another device or the archive has it too
   };
   [[nodiscard]] std::optional<Place> place_of(xmpp::ElementView message) const;
   void on_carbon(xmpp::ElementView forwarded, bool sent, Turn& turn);
   void take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn);
   static const Message* find_known(const Conversation& in, const Message& message);
-  void hold(const Conversation& in, const Message& message);
+  void hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn);
   void set_typing(Conversation& of, Typing typing, Turn& turn);
   void send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn);
   Sent submit(Conversation& to, std::string_view text, std::string_view link, std::string_view corrects, Turn& turn);
@@ -85,8 +93,17 @@ class Chats {
     Wire::Mark mark;  // the stanza that brought it
     ConversationId conversation{};
     MessageId message{};
+    std::string author, wire_id;
+    bool on_a_page = false;
   };
-  std::deque<Held> held_;  // with no reader yet, so that the server keeps them too; oldest first
+  static std::size_t weight(const Held& held);
+  void tell_author(const Held& of, Turn& turn);
+  template <typename Which>
+  void release(Which which);
+
+  // With no reader yet: the server keeps them too, or else (Wire::is_ours) we answer for them. Oldest first.
+  std::deque<Held> held_;
+  std::size_t held_bytes_ = 0;
 };
 
 // The newest in a chain of corrections that begins with the message of this id, written by the same as `by`; null if

@@ -179,8 +179,8 @@ Opened Client::start_private(ConversationId room, OccupantId with, xmpp::Instant
 Problem Client::open_conversation(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
   auto* row = edit(id);
   if (row == nullptr) return Problem::no_such_conversation;
-  model_.mark_read(*row);
   auto step = turn(now, out);
+  chats_.read(*row, step);
   if (wire_.online()) archive_.open(*row, step);
   return Problem::none;
 }
@@ -189,14 +189,16 @@ Problem Client::close_conversation(ConversationId id) {
   auto* row = edit(id);
   if (row == nullptr) return Problem::no_such_conversation;
   model_.mark_read(*row);
+  chats_.proven(id, wire_.mark());  // its reader wants no more of it
   model_.set_open(*row, false);
   return Problem::none;
 }
 
-Problem Client::mark_read(ConversationId id) {
+Problem Client::mark_read(ConversationId id, xmpp::Instant now, xmpp::Actions& out) {
   auto* row = edit(id);
   if (row == nullptr) return Problem::no_such_conversation;
-  model_.mark_read(*row);
+  auto step = turn(now, out);
+  chats_.read(*row, step);
   return Problem::none;
 }
 

@@ -62,7 +62,9 @@ class Client {
   // The clock on the wall has been set.
   void set_clock(xmpp::Instant now, WallTime wall);
   // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.
-  [[nodiscard]] std::size_t held_bytes() const { return model_.held_bytes() + wire_.kept_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const {
+    return model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes();
+  }
   // After the end: only why is kept.
   void forget() { model_.forget(); }
   [[nodiscard]] Wire::Mark mark() const { return wire_.mark(); }
@@ -80,7 +82,7 @@ class Client {
   // It is on a reader's screen: read, and its history is asked for.
   Problem open_conversation(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   Problem close_conversation(ConversationId id);
-  Problem mark_read(ConversationId id);
+  Problem mark_read(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   Problem load_older(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   Chats::Sent send(ConversationId to, std::string_view text, xmpp::Instant now, xmpp::Actions& out);
   Chats::Sent correct(ConversationId in, MessageId message, std::string_view text, xmpp::Instant now,

@@ -222,6 +222,7 @@ void Client::begin_session(Turn& turn) {
   for (auto& unsent : wire_.take_unsent()) unsent_.push_back(std::move(unsent));
   for (const auto& asked : wire_.forget_questions()) on_no_answer(asked);
   archive_.forget();
+  chats_.forget_what_the_server_has();
   roster_.forget_presence();
   wire_.link_up();
   if (offers_management_) wire_.enabling(turn);
@@ -337,7 +338,10 @@ void Client::end(xmpp::EndReason reason, Problem why, std::string_view text, Tur
   login_.reset();
   identity_.secret.wipe();
   // The server keeps for the next login what no reader has seen. After its own end it does not listen.
-  if (state_ == State::online && wire_.managed() && stream_problem_ == Problem::none) wire_.acknowledge(turn);
+  if (state_ == State::online && stream_problem_ == Problem::none) {
+    if (wire_.managed()) wire_.acknowledge(turn);
+    chats_.give_back(turn);
+  }
   state_ = State::ended;
   due_ = lost_at_ = probed_at_ = xmpp::never;
   wire_.link_down();

@@ -98,7 +98,7 @@ void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
   if (ends) ended_at_ = now;
   for (const ConversationId id : push_.shown()) {
     const Conversation* shown = model().find(id);
-    if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id);
+    if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id, now, out);
   }
   push_.on_change(view(), now, chunks_);
   hand_out(out);

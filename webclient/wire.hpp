@@ -114,6 +114,10 @@ class Wire {
   [[nodiscard]] Mark mark() const { return {stream_, handled_}; }
   // False: the mark is of an earlier stream, which nobody can acknowledge any more.
   [[nodiscard]] bool is_present(const Mark& mark) const { return mark.stream == stream_; }
+  // The server has been told that it is here, or would be with the next <a/>.
+  [[nodiscard]] bool is_ours(const Mark& mark) const {
+    return !is_present(mark) || !Mark{stream_, confirmed_}.is_before(mark);
+  }
   // A reader has everything that was received up to there.
   void seen(const Mark& mark, Turn& turn);
   void acknowledge(Turn& turn) const;  // <a/>

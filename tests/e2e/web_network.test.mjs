@@ -106,19 +106,28 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await outside.see_message('while the way is cut');
       await outside.write('on the same way');
       await world.bob.event('message', (event) => event.body === 'on the same way');
+      await outside.go('/settings');
+      await outside.click('page', 'button', 'Log out');
+      await outside.see('page', '[role=alert]', 'You are logged out.');
       await outside.close();
       door.stop();
     });
 
-    it('gives back to the server what nobody has seen when it is stopped', async () => {
+    it('gives back what nobody has seen when it is stopped: to the server, and what is too much for one to those who wrote it', async () => {
       await reader.leave();
-      for (const text of numbered('unseen', 3)) world.bob.message(alice(), text);
+      const unseen = numbered('unseen', 450);
+      for (const text of unseen) world.bob.message(alice(), text, { id: text });
       await world.bob.roster(); // answered after them: the server has passed them on
       await world.gateway.stop();
       world.gateway = undefined;
       const device = await Buddy.connect(world.server, 'alice', { resource: 'device' });
       device.presence();
-      for (const text of numbered('unseen', 3)) await device.event('message', (event) => event.body === text, wait);
+      const of = (buddy, what) =>
+        buddy.events.peek((event) => event.event === 'message').map((event) => event[what]).filter((text) => text?.startsWith('unseen'));
+      const kept = () => of(device, 'body');
+      const back = () => of(world.bob, 'id');
+      await until(() => kept().length + back().length >= unseen.length, wait, () => `all of them, ${kept().length} and ${back().length}`);
+      assert.deepEqual([...back(), ...kept()], unseen);
       await device.quit();
     });
   });

@@ -13,10 +13,19 @@ namespace webclient {
 namespace {
 
 using std::chrono::seconds;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 constexpr std::string_view hello =
     "<message xmlns='jabber:client' from='romeo@example.net/orchard' type='chat' id='m1'><body>hello</body></message>";
 constexpr xmpp::ConnectionRef list{1}, chat{2};
+
+auto error_to(const std::string& author, const std::string& id) {
+  return AllOf(HasSubstr("to=\"" + author + "\""), HasSubstr("id=\"" + id + "\""),
+               HasSubstr("<recipient-unavailable "));
+}
 
 class SeenTest : public testing::Test {
  protected:
@@ -33,6 +42,32 @@ class SeenTest : public testing::Test {
     engine->delivered_all(now, out);
   }
   void says_hello() { deliver(hello, xmpp::StanzaKind::message); }
+  void says(const std::string& id) {
+    deliver("<message xmlns='jabber:client' from='romeo@example.net/orchard' type='chat' id='" + id + "'><body>" + id +
+                "</body></message>",
+            xmpp::StanzaKind::message);
+  }
+  void passes(int presences) {
+    for (int i = 0; i < presences; ++i) {
+      deliver("<presence xmlns='jabber:client' from='tybalt@example.net/x'/>", xmpp::StanzaKind::presence);
+    }
+  }
+  // The errors that went to the server.
+  [[nodiscard]] std::vector<std::string> errors() const {
+    std::vector<std::string> found;
+    for (const auto& action : out.list) {
+      const auto* said = std::get_if<xmpp::ToServer>(&action);
+      if (said != nullptr && said->bytes.find("type=\"error\"") != std::string_view::npos)
+        found.emplace_back(said->bytes);
+    }
+    return found;
+  }
+  // When the session ends now.
+  std::vector<std::string> given_back() {
+    out.clear();
+    engine->log_out(now, out);
+    return errors();
+  }
   void open(xmpp::ConnectionRef connection, ConversationId shown) {
     StreamWish wish;
     wish.connection = connection;
@@ -123,6 +158,95 @@ TEST_F(SeenTest, NothingIsHeldAfterTheEnd) {
   engine->log_out(now, out);
   EXPECT_LT(engine->held_bytes(), 9000U);
   EXPECT_EQ(engine->model().account().link, LinkState::ended);
+}
+
+// Servers bear only so much: then the server has been told, and whoever wrote is told when nobody can read it any more.
+TEST_F(SeenTest, WhatWasTakenOverAndNeverReadComesBack) {
+  says_hello();
+  passes(399);
+  EXPECT_EQ(acknowledged(), "0");
+  passes(1);
+  EXPECT_EQ(acknowledged(), "1");
+  EXPECT_THAT(given_back(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+}
+
+TEST_F(SeenTest, WhatIsStillTheServersDoesNotComeBack) {
+  says_hello();
+  passes(399);
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+TEST_F(SeenTest, WhatWasTakenOverAndReadLaterDoesNotComeBack) {
+  says_hello();
+  passes(500);
+  says("m2");
+  open(chat, romeo());
+  engine->on_arrived(chat, now, out);
+  EXPECT_EQ(acknowledged(), "502");
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+// One that was taken over does not keep the server from forgetting what was read behind it.
+TEST_F(SeenTest, WhatWasTakenOverHoldsNothingBack) {
+  says_hello();
+  passes(400);
+  open(list, ConversationId{});
+  engine->on_arrived(list, now, out);
+  EXPECT_EQ(acknowledged(), "401");
+}
+
+// Who closes a conversation does not want it; copies and the archive are with other devices too.
+TEST_F(SeenTest, WhatOthersHaveDoesNotComeBack) {
+  says_hello();
+  deliver(
+      "<message xmlns='jabber:client' from='julia@example.org' to='julia@example.org/web'><received "
+      "xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client' "
+      "from='paris@example.net/x' to='julia@example.org/tablet' type='chat' "
+      "id='c1'><body>copy</body></message></forwarded></received></message>",
+      xmpp::StanzaKind::message);
+  deliver(
+      "<message xmlns='jabber:client' from='paris@example.net/x' type='chat' id='c2'><body>kept</body><stanza-id "
+      "xmlns='urn:xmpp:sid:0' id='a1' by='julia@example.org'/></message>",
+      xmpp::StanzaKind::message);
+  ASSERT_NE(engine->model().find("paris@example.net"), nullptr);
+  EXPECT_EQ(engine->model().find("paris@example.net")->messages.size(), 2U);
+  passes(400);
+  ASSERT_EQ(engine->client().close_conversation(romeo()), Problem::none);
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+// What the model has no room for is on no page, whatever page is read.
+TEST_F(SeenTest, WhatFellOutOfTheModelComesBack) {
+  says_hello();
+  for (int i = 0; i < 500; ++i) says("n" + std::to_string(i));
+  out.clear();
+  open(chat, romeo());
+  EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+  // What was on a page falls out later and is nobody's loss.
+  says("last");
+  engine->on_arrived(chat, now, out);
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+TEST_F(SeenTest, WhatAPageWasTooSlowForComesBack) {
+  says_hello();
+  open(chat, romeo());
+  engine->on_arrived(chat, now, out);
+  says("on its way");
+  engine->on_unsent(chat, 1000, now, out);  // until it has left, nothing more is written
+  for (int i = 0; i < 501; ++i) says("n" + std::to_string(i));
+  out.clear();
+  engine->on_unsent(chat, 0, now, out);
+  EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "n0")));
+}
+
+// Nobody keeps more than a bounded list of those who may have to be told.
+TEST_F(SeenTest, TooManyAreToldAtOnce) {
+  out.clear();
+  for (int i = 0; i < 1000; ++i) says("n" + std::to_string(i));
+  EXPECT_THAT(errors(), IsEmpty());
+  says("last");
+  EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "n0")));
 }
 
 // A page is proven by the next thing its reader asks for.
