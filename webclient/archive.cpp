@@ -12,6 +12,7 @@ namespace webclient {
 namespace {
 
 constexpr std::size_t page = 30, catch_up_page = 100;
+constexpr std::size_t max_early = 8;            // a reader opens few before the server has answered
 constexpr std::size_t max_catch_up_pages = 20;  // then the conversations load the rest when they are opened
 
 xmpp::NewElement field(const char* name, std::string_view value, bool hidden = false) {
@@ -51,11 +52,24 @@ bool Archive::ask(Conversation& row, std::string_view before, Turn& turn) {
 }
 
 void Archive::open(Conversation& row, Turn& turn) {
-  if (row.kind == RowKind::room || !model_.account().archive || row.history.known || row.history.loading) return;
+  if (row.kind == RowKind::room || row.history.known || row.history.loading) return;
+  if (!model_.account().archive) {
+    std::erase(early_, row.id);
+    early_.push_back(row.id);
+    if (early_.size() > max_early) early_.pop_front();
+    return;
+  }
   // Before what came live, if that is in the archive.
   const auto first =
       std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
   ask(row, first == row.messages.end() ? std::string_view() : std::string_view(first->archive_id), turn);
+}
+
+void Archive::on_features(Turn& turn) {
+  if (!model_.account().archive) return;
+  for (const auto id : std::exchange(early_, {})) {
+    if (auto* row = model_.edit(id)) open(*row, turn);
+  }
 }
 
 Problem Archive::older(Conversation& row, Turn& turn) {

@@ -2,6 +2,7 @@
 // for, and after a break that could not be resumed everything since the last message known. Results count only from
 // our own account and only for a query that is open. Deliberately without archives of rooms: a room sends its history.
 #pragma once
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,8 +19,10 @@ class Archive {
  public:
   Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats, Rooms& rooms);
 
-  // The newest page, if the archive has not been asked yet.
+  // The newest page, if the archive has not been asked yet; where the server has not said yet that there is one, as
+  // soon as it does.
   void open(Conversation& row, Turn& turn);
+  void on_features(Turn& turn);
   Problem older(Conversation& row, Turn& turn);
   // Everything behind the last message that we know to be in the archive.
   void catch_up(Turn& turn);
@@ -50,6 +53,7 @@ class Archive {
   Chats& chats_;
   Rooms& rooms_;
   std::map<std::string, Query, std::less<>> queries_;  // by queryid
+  std::deque<ConversationId> early_;                   // opened before the server said whether it has an archive
   std::string last_id_;
   std::size_t pages_ = 0;
   bool catching_up_ = false;

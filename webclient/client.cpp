@@ -114,8 +114,10 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
     case Question::private_bookmarks:
     case Question::bookmark_edit:
       return bookmarks_.on_answer(asked, iq, turn);
-    case Question::carbons:
     case Question::account_features:
+      services_.on_answer(asked, iq, turn);
+      return archive_.on_features(turn);
+    case Question::carbons:
     case Question::server_features:
     case Question::server_items:
     case Question::item_features:

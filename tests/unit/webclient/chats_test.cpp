@@ -51,9 +51,10 @@ class ChatsTest : public testing::Test {
     play.hears("<iq type='set' id='push'><query xmlns='jabber:iq:roster'><item jid='" + std::string(address) +
                "' subscription='" + std::string(subscription) + "'/></query></iq>");
   }
-  void has_archive() {
-    play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
-               "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+  std::string has_archive() {
+    return play.hears(
+        "<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
+        "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
   }
   Play play;
 };
@@ -279,6 +280,19 @@ std::string result(std::string_view queryid, std::string_view id, std::string_vi
 std::string queryid_of(const std::string& said) {
   const auto at = said.find("queryid=\"") + 9;
   return said.substr(at, said.find('"', at) - at);
+}
+
+// Who is quick opens a conversation before the server has said that there is an archive.
+TEST_F(ChatsTest, HistoryIsLoadedAsSoonAsThereIsAnArchive) {
+  play.hears(chat("romeo@example.net/o", "live", "", "m9"));
+  const auto conversation = play.row("romeo@example.net").id;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }),
+              "");
+  }
+  EXPECT_THAT(has_archive(), HasSubstr("<value>romeo@example.net</value>"));
+  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
+  EXPECT_EQ(has_archive(), "");
 }
 
 TEST_F(ChatsTest, HistoryIsLoadedWhenAConversationIsOpened) {
