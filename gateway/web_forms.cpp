@@ -51,6 +51,16 @@ std::optional<webclient::MessageId> message_of(std::string_view name) {
   return webclient::MessageId{*number};
 }
 
+// A form that comes again was sent already, and whoever sent it is to see what came of it.
+template <typename Command>
+Problem order_once(Visit& visit, Command command) {
+  const auto once = visit.form.value("once");
+  if (!visit.engine->take_once(once)) return Problem::none;
+  const Problem problem = order(visit, command);
+  if (problem != Problem::none) visit.engine->release_once(once);
+  return problem;
+}
+
 // Line ends as forms send them.
 std::string text_of(const Visit& visit) {
   std::string text(visit.form.value("text"));
@@ -68,9 +78,8 @@ void post_message(Visit& visit, const webclient::Conversation& to, bool static_p
   const std::string text = text_of(visit);
   const auto edit = message_of(visit.form.value("edit"));
   Problem problem = Problem::none;
-  // A form that comes again was sent already, and whoever sent it is to see an empty one.
-  if (!text.empty() && visit.engine->take_once(visit.form.value("once"))) {
-    problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+  if (!text.empty()) {
+    problem = order_once(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
       return (edit ? client.correct(receiver, *edit, text, now, out) : client.send(receiver, text, now, out)).problem;
     });
   }
@@ -147,12 +156,9 @@ namespace {
 void post_invitation(Visit& visit, webclient::ConversationId room) {
   const webclient::InviteForm form{random_token(), std::string(visit.form.value("address")),
                                    std::string(visit.form.value("reason"))};
-  Problem problem = Problem::none;
-  if (visit.engine->take_once(visit.form.value("once"))) {
-    problem = order(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
-      return client.invite(room, WebClient::InviteFields{form.address, form.reason}, now, out);
-    });
-  }
+  const Problem problem = order_once(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return client.invite(room, WebClient::InviteFields{form.address, form.reason}, now, out);
+  });
   const auto* still = visit.engine->model().find(room);
   if (problem == Problem::none || still == nullptr) return redirect(visit, page_of(visit, room));
   answer_page(visit, visit.shard.pages().room(visit.engine->view(), *still, words_of(visit, problem), form));

@@ -153,6 +153,10 @@ bool WebEngine::take_once(std::string_view once) {
   return true;
 }
 
+void WebEngine::release_once(std::string_view once) {
+  std::erase(sent_forms_, once);
+}
+
 void WebEngine::set_reader(Reader reader, xmpp::Instant now, xmpp::Actions& out) {
   settings_.reader = std::move(reader);
   push_.close_all(chunks_);  // they load themselves anew, in the new language

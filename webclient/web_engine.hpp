@@ -71,6 +71,8 @@ class WebEngine {
   Problem end_file(UploadId id, Problem trouble, xmpp::Instant now, xmpp::Actions& out);
   // False: this form has been sent before.
   [[nodiscard]] bool take_once(std::string_view once);
+  // Nothing came of it: whoever sends it again, as a second click does, is to hear why.
+  void release_once(std::string_view once);
 
   [[nodiscard]] Client& client() { return *client_; }
   [[nodiscard]] const ChatModel& model() const { return client_->model(); }

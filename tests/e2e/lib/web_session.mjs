@@ -1,5 +1,6 @@
 // The chat without scripts by hand: what a browser asks for, and what an attacker would. Node's own HTTP client, a cookie, and the
 // tokens that stand in the forms; no page is rendered.
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { Agent as TlsAgent, request as tls_request } from 'node:https';
 import { at_exit } from './cleanup.mjs';
@@ -99,10 +100,10 @@ export class WebSession {
       [/name="([^"]*)"/.exec(input)?.[1], unescape(/value="([^"]*)"/.exec(input)?.[1] ?? '')]));
   }
 
-  // Sends a form of a page: its token, and `fields`.
+  // Sends a form of a page: its token, and `fields`; one that was never sent before.
   async submit(path, fields) {
     const { token } = await this.fields(path);
-    return this.post(path, { token, ...fields });
+    return this.post(path, { token, once: randomUUID(), ...fields });
   }
 
   async page(path) {

@@ -114,6 +114,9 @@ TEST_F(WebEngineTest, TakesEachFormOnce) {
   EXPECT_FALSE(engine->take_once("a"));
   EXPECT_TRUE(engine->take_once("b"));
   EXPECT_FALSE(engine->take_once(""));
+  engine->release_once("a");
+  EXPECT_TRUE(engine->take_once("a"));
+  EXPECT_FALSE(engine->take_once("b"));
 }
 
 TEST_F(WebEngineTest, LoadsItsPagesAnewInAnotherLanguage) {
