@@ -280,7 +280,8 @@ bool read_form(Visit& visit) {
   return true;
 }
 
-// Whether somebody who is logged in would find such a page.
+// What the paths of pages begin with that are for readers: a stranger is told to log in there, and elsewhere that there
+// is nothing.
 bool is_page(std::string_view name) {
   constexpr std::array pages = {"compose", "contact", "file",     "logout", "plain",
                                 "private", "room",    "settings", "stream", "upload"};
@@ -340,6 +341,9 @@ void serve_web(Shard& shard, HttpConnection& connection, const Request& request)
   }
   if (is_post && !read_form(visit)) return;
   if (visit.engine == nullptr) visit.base.clear();  // what is shown then are pages for everybody
+  // "//x", "/login/x"
+  if (!where.item.empty() && (where.page.empty() || where.page == "login"))
+    return answer_error(visit, 404, "error.not_found");
   if (where.page == "login" && !visit.base.empty()) return answer_error(visit, 404, "error.not_found");
   if (where.page == "login") return is_post ? log_in(visit) : show_login(visit, "");
   if (where.page == "app" && !is_post) return serve_app(visit, where.item);
