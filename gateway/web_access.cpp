@@ -13,7 +13,7 @@ namespace gateway {
 
 namespace {
 
-constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=Strict";
+constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=";
 constexpr auto window = std::chrono::minutes(1);
 constexpr std::size_t max_names = 20'000;
 
@@ -41,6 +41,9 @@ std::string_view name_of(Cookie which, bool secure) {
 std::string cookie(Cookie which, std::string_view value, bool secure, std::string_view more) {
   std::string out = "Set-Cookie: ";
   out.append(name_of(which, secure)).append("=").append(value).append(attributes);
+  // Who comes by a link of another site is a stranger until a page of ours has asked, but is to be spoken to in the
+  // language they chose.
+  out.append(which == Cookie::session ? "Strict" : "Lax");
   if (secure) out += "; Secure";
   return out.append(more).append("\r\n");
 }

@@ -34,9 +34,8 @@ TEST(WebAccess, SetsTheStrictestCookie) {
 }
 
 TEST(WebAccess, KeepsTheReadersWishesApart) {
-  EXPECT_EQ(
-      set_cookie(Cookie::reader, "de.60.0", true),
-      "Set-Cookie: __Host-postern-reader=de.60.0; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=31536000\r\n");
+  EXPECT_EQ(set_cookie(Cookie::reader, "de.60.0", true),
+            "Set-Cookie: __Host-postern-reader=de.60.0; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=31536000\r\n");
   EXPECT_EQ(find_cookie("postern=SID; postern-reader=de.60.0", Cookie::reader, false), "de.60.0");
   EXPECT_EQ(find_cookie("postern=SID; postern-reader=de.60.0", Cookie::session, false), "SID");
   EXPECT_FALSE(find_cookie("postern-reader=de.60.0", Cookie::reader, true));

@@ -315,6 +315,7 @@ TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   bob.history.complete = false;
   archive(false);  // nobody to ask
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
+  archive(true);
   for (int i = 0; i < 60; ++i) model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("n=110#m2\""));
   bob.history.loading = true;
