@@ -96,7 +96,7 @@ void Engine::no_such_stream(Rid rid, const Body& body, xmpp::Instant now, xmpp::
 }
 
 // Written before the client could know that the stream is over, and nobody will handle it: it comes back ahead of the
-// stream's last words.
+// stream's last words. What crosses those on the way is lost with the stream, as what crosses the end of a session is.
 void Engine::give_back(std::uint32_t number, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now,
                        xmpp::Actions& out) {
   OtherStream* const side = streams_->find(number);
