@@ -11,6 +11,9 @@ namespace {
 constexpr Duration ack_delay = std::chrono::seconds(1);
 // The shortest time between two <a/>, apart from those at a limit and at the end.
 constexpr Duration ack_pace = std::chrono::milliseconds(250);
+// While the server is not read its questions are not seen, and ejabberd ends a stream whose answer is late
+// (ack_timeout, 60 s): any <a/> is an answer to it, also one with the old number.
+constexpr Duration deaf_pace = std::chrono::seconds(4);
 // How many stanzas of the client, or for how long, may be on their way before the server is asked for them.
 constexpr std::uint64_t ask_every = 10;
 constexpr Duration ask_delay = std::chrono::seconds(2);
@@ -115,7 +118,7 @@ void StreamManagement::on_request(Instant now) {
 std::uint32_t StreamManagement::acknowledge(Instant now) {
   told_ = std::max(passed(), early());
   told_at_ = now;
-  ack_due_ = never;
+  ack_due_ = reading_ ? never : now + deaf_pace;
   return static_cast<std::uint32_t>(told_);
 }
 
@@ -156,6 +159,7 @@ bool StreamManagement::acknowledged(std::uint32_t h) {
 void StreamManagement::reading(bool is, Instant now) {
   reading_ = is;
   heard_ = now;
+  if (!is) ack_due_ = std::min(ack_due_, now + deaf_pace);
 }
 
 Instant StreamManagement::dead_at() const {

@@ -14,6 +14,7 @@ import { start_gateway } from './lib/target.mjs';
 
 const inactivity = 5;
 const burst = 5000;
+const ack_timeout = 6; // ejabberd's, 60 s by default: then it ends the session
 
 const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
   .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
@@ -27,7 +28,7 @@ function delivery_with(Kind) {
 
     before(async () => {
       authority = await Authority.create();
-      server = await Kind.start({ tls: await authority.good('postern.test') });
+      server = await Kind.start({ tls: await authority.good('postern.test'), ack_timeout });
       postern = await start_gateway(server, { bosh: { inactivity } });
       bob = await Buddy.connect(server, 'bob');
       bob.presence();
@@ -177,6 +178,26 @@ function delivery_with(Kind) {
       await session.ask({ attributes: { type: 'terminate' } });
       await gone(session);
       assert.deepEqual(bob.events.peek((event) => event.type === 'error'), []);
+      await patient.stop();
+    });
+
+    it('a server that is not read, because the browser fetches nothing, is answered all the same', async () => {
+      const patient = await start_gateway(server, { bosh: { queue_high: 65536, queue_low: 16384 } });
+      const session = await alice_online({ gateway: patient });
+      const sent = numbered('large', 150);
+      for (const text of sent) bob.message(session.jid, `${text} ${'x'.repeat(10_000)}`, { id: text });
+      // Nothing is asked for until ejabberd's patience is over twice.
+      const end = gone(session).then(() => 'gone');
+      const waited = new Promise((resolve) => {
+        setTimeout(resolve, 2 * ack_timeout * 1000);
+      });
+      assert.notEqual(await Promise.race([end, waited]), 'gone', 'the server has ended the session');
+      const large = () => session.heard.filter((text) => text.startsWith('large')).map((text) => text.split(' x')[0]);
+      while (large().length < sent.length) assert.equal((await ask(session)).type, undefined);
+      assert.deepEqual(large(), sent);
+      await session.ask({ attributes: { type: 'terminate' } });
+      assert.equal(await end, 'gone');
+      await afterwards(server, bob);
       await patient.stop();
     });
 
