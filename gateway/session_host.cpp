@@ -8,6 +8,7 @@
 
 #include "gateway/end_log.hpp"
 #include "gateway/shard.hpp"
+#include "xmpp/stream_error.hpp"
 
 namespace gateway {
 
@@ -26,6 +27,12 @@ xmpp::EndReason end_reason(const xmpp::Fault& fault) {
     default:
       return xmpp::EndReason::server_lost;
   }
+}
+
+// For the log line: of a stream error only what has a name, since the rest is the server's to choose.
+std::string_view named_condition(const xmpp::Stanza& stream_error) {
+  const auto condition = xmpp::condition_in(stream_error.bytes);
+  return condition ? xmpp::wire_name(*condition) : std::string_view{};
 }
 
 }  // namespace
@@ -136,6 +143,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
   splitter_.feed(bytes, events);
   discard_read_ = false;
   for (const auto& event : events.list) {
+    if (std::holds_alternative<xmpp::Fault>(event)) link_trouble_ = "what the server sent is refused";
     session_.on_event(event, now, shard_.session_actions());
     apply(now);
     if (discard_read_) break;
@@ -203,6 +211,7 @@ bool SessionHost::apply(xmpp::Instant now) {
             if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
+            if (what.stanza.kind == xmpp::StanzaKind::stream_error) link_trouble_ = named_condition(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
             change_binding(now);
             delivered = true;

@@ -64,6 +64,16 @@ std::optional<OtherHost> see_other_host(std::string_view stream_error) {
   return std::nullopt;
 }
 
+std::optional<StreamCondition> condition_in(std::string_view stream_error) {
+  const auto children = read_children(stream_error);
+  if (!children) return std::nullopt;
+  for (const auto& child : children->list) {
+    if (child.uri != ns::stream_conditions) continue;
+    if (const auto condition = stream_condition(child.local)) return condition;
+  }
+  return std::nullopt;
+}
+
 std::optional<StreamCondition> condition_of(FaultKind kind) {
   switch (kind) {
     case FaultKind::not_well_formed:

@@ -19,6 +19,9 @@ struct OtherHost {
 // The target of <see-other-host/>; nothing for other errors, and where it makes no sense.
 [[nodiscard]] std::optional<OtherHost> see_other_host(std::string_view stream_error);
 
+// The condition that it names, of those of RFC 6120 4.9.3.
+[[nodiscard]] std::optional<StreamCondition> condition_in(std::string_view stream_error);
+
 // host, host:port, IPv4, IPv6 with or without brackets, [IPv6]:port (RFC 6120 4.9.3.19).
 [[nodiscard]] std::optional<OtherHost> parse_host_and_port(std::string_view text);
 

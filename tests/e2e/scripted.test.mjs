@@ -1,11 +1,11 @@
 // A server that misbehaves in every state: refuses, hangs, cuts, talks nonsense, ends with errors, early and late. What the
-// browser is told, and that the gateway is never the one that hangs: U-005...U-021, X-005...X-041, E-17...E-22, E-48, E-52.
+// browser is told, what the operator reads in the log, and that the gateway is never the one that hangs: U-005...U-021, X-005...X-041, E-17...E-22, E-48, E-52.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BoshSession, read_body } from './lib/bosh.mjs';
-import { answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
+import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { start_postern } from './lib/postern.mjs';
@@ -17,6 +17,22 @@ const stream_error = (condition) => `<stream:error><${condition} xmlns='${ns.str
 
 const create = async (bench, options = {}) =>
   read_body(await bench.exchange(post('/http-bind', BoshSession.creation(options)), { within: 15_000 }));
+
+// The line in the log about the end of a session: of the one with this sid, or of the next one behind line `since`.
+const end_in_log = async (bench, why, { sid = '', since = 0 } = {}) => {
+  const of = new RegExp(` session ${sid.slice(0, 6)}\\S* of 127\\.0\\.0\\.1 for postern\\.test ended after `);
+  const { input } = await bench.postern.child.line(of, 5000, since);
+  assert.match(input, why);
+};
+
+// A session that a fault of the server ends before it has begun: what the browser is told, and what the operator is.
+async function fails(bench, why, condition = 'remote-connection-failed') {
+  const since = bench.postern.child.lines.length;
+  const body = await create(bench);
+  assert_terminated(body, condition);
+  await end_in_log(bench, why, { since });
+  return body;
+}
 
 // For scripts that a test sets just before it creates its session.
 function scripted(settings = {}) {
@@ -36,8 +52,7 @@ describe('a server that cannot be reached', () => {
     await bench.postern.stop();
     bench.postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: `127.0.0.1:${port}`, tls: 'none' }] });
     bench.port = bench.postern.port;
-    const body = await create(bench);
-    assert_terminated(body, 'remote-connection-failed');
+    const body = await fails(bench, new RegExp(`warning .*: server unreachable: no server could be reached: .*:${port}: Connection refused `));
     assert.equal(body.attributes.sid, undefined);
     assert.equal(body.answer.status, 200);
   });
@@ -56,7 +71,7 @@ describe('a server that hangs', () => {
     it(`${where} is given up in time (U-005, B-049)`, async () => {
       bench.server_does(on_header);
       const begun = Date.now();
-      assert_terminated(await create(bench), 'remote-connection-failed');
+      await fails(bench, /warning .*: server unreachable: no usable stream in time /);
       const took = Date.now() - begun;
       assert.ok(took >= 1400 && took < 5000, `${took} ms`);
       const stream = await bench.server.accept();
@@ -65,43 +80,92 @@ describe('a server that hangs', () => {
   }
 });
 
+// Later than that nothing is due from it at any moment: what ends such a session is a limit of its own.
+describe('a server that falls silent', () => {
+  const managed = `<sm xmlns='${ns.sm}'/>`;
+  const script = {
+    on_header: (stream) => stream.send(header() + features(stream.authenticated ? bind_feature + managed : mechanisms)),
+    on_element: (stream, event) => event.name !== script.silent_from && answer_client(stream, event),
+  };
+  const bench = Bench.around({ script, limits: { unauthenticated_timeout: 3 }, domain: { closing_timeout: 1, answer_timeout: 1 } });
+
+  it('after <auth/>: policy-violation when the time for a login is over', async () => {
+    script.silent_from = 'auth';
+    const { session } = await bench.pair();
+    const body = await session.ask({ payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` });
+    assert_terminated(body, 'policy-violation');
+    await end_in_log(bench, /info .*: policy: not logged in within unauthenticated_timeout \(policy-violation\); .*to server 1,/, session);
+  });
+
+  it('after <enable/>: the session goes on without it, and its end does not hang', async () => {
+    script.silent_from = 'enable';
+    script.on_close = null;
+    const { session, stream } = await bench.pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    await stream.element((xml) => xml.startsWith('<enable'));
+    const held = await session.send({ payload: message('to the server') });
+    await stream.element((xml) => xml.includes('to the server'));
+    stream.send(from_server('to the client'));
+    assert.deepEqual(texts_in(await held.answer), ['to the client']);
+    assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+    await stream.event('end');
+    await end_in_log(bench, /info .*: terminated by the client: terminate; /, session);
+    stream.end();
+    delete script.on_close;
+  });
+
+  it('after <enabled/>: remote-connection-failed when it does not answer a question (U-066)', async () => {
+    script.silent_from = '';
+    const { session, stream } = await bench.pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    await stream.element((xml) => xml.startsWith('<enable'));
+    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    const lost = await session.ask({ payload: message('nobody confirms it') });
+    assert.ok(find(lost.root, 'remote-server-timeout'), lost.xml);
+    assert_terminated(await session.ask(), 'remote-connection-failed');
+    await end_in_log(bench, /warning .*: connection to the server lost: the server does not answer /, session);
+  });
+});
+
 describe('a server that cuts', () => {
   const bench = scripted();
 
+  const closed_early = /warning .*: connection to the server lost: the server closed the connection without ending the stream /;
   const cuts = {
-    'at once, reset': (stream) => stream.reset(),
-    'at once, closed': (stream) => stream.end(),
-    'after half a header': (stream) => stream.send("<?xml version='1.0'?><stream:str").end(),
-    'after its header': (stream) => stream.send(header()).end(),
-    'with a clean end before features': (stream) => stream.send(`${header()}</stream:stream>`).end(),
+    'at once, reset': [(stream) => stream.reset(), /warning .*: the connection to the server broke: Connection reset by peer /],
+    'at once, closed': [(stream) => stream.end(), closed_early],
+    'after half a header': [(stream) => stream.send("<?xml version='1.0'?><stream:str").end(), closed_early],
+    'after its header': [(stream) => stream.send(header()).end(), closed_early],
+    'with a clean end before features': [(stream) => stream.send(`${header()}</stream:stream>`).end(), /info .*: closed by the server /],
   };
-  for (const [where, on_header] of Object.entries(cuts)) {
-    it(`${where}: remote-connection-failed (B-050)`, async () => {
+  for (const [where, [on_header, why]] of Object.entries(cuts)) {
+    it(`${where}: remote-connection-failed, and the cut in the log (B-050)`, async () => {
       bench.server_does(on_header);
-      assert_terminated(await create(bench), 'remote-connection-failed');
+      await fails(bench, why);
     });
   }
 });
 
 describe('a server that talks nonsense', () => {
   const bench = scripted({ limits: { max_stanza_bytes: 65536 } });
+  const refused = (what) => new RegExp(`warning .*: connection to the server lost: ${what}.*: what the server sent is refused `);
   const nonsense = {
-    'another protocol': 'SSH-2.0-OpenSSH_9.2\r\n',
-    'HTTP': 'HTTP/1.1 400 Bad Request\r\n\r\n',
-    'another root': '<html>',
-    'another namespace': "<stream:stream xmlns:stream='urn:x' xmlns='jabber:client' version='1.0'>",
-    'malformed XML': `${header()}<stream:features></wrong>`,
-    'a DTD': `<?xml version='1.0'?><!DOCTYPE x>${header().slice(21)}${features(mechanisms)}`,
-    'a comment': `${header()}<!-- hi -->${features(mechanisms)}`,
-    'a processing instruction': `${header()}<?hi?>${features(mechanisms)}`,
-    'bytes that are no UTF-8': Buffer.concat([Buffer.from(header()), Buffer.from([0xff, 0xfe, 0x3c])]),
-    'binary': Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 0xff)),
-    'features without end': `${header()}<stream:features>${'<x/>'.repeat(40_000)}`,
+    'another protocol': ['SSH-2.0-OpenSSH_9.2\r\n', 'syntax error'],
+    'HTTP': ['HTTP/1.1 400 Bad Request\r\n\r\n', 'not well-formed'],
+    'another root': ['<html>', 'not a stream header'],
+    'another namespace': ["<stream:stream xmlns:stream='urn:x' xmlns='jabber:client' version='1.0'>", 'not a stream header'],
+    'malformed XML': [`${header()}<stream:features></wrong>`, 'mismatched tag'],
+    'a DTD': [`<?xml version='1.0'?><!DOCTYPE x>${header().slice(21)}${features(mechanisms)}`, 'document type declaration'],
+    'a comment': [`${header()}<!-- hi -->${features(mechanisms)}`, 'comment'],
+    'a processing instruction': [`${header()}<?hi?>${features(mechanisms)}`, 'processing instruction'],
+    'bytes that are no UTF-8': [Buffer.concat([Buffer.from(header()), Buffer.from([0xff, 0xfe, 0x3c])]), 'not well-formed'],
+    'binary': [Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) & 0xff)), ''],
+    'features without end': [`${header()}<stream:features>${'<x/>'.repeat(40_000)}`, 'stanza or stream header too large'],
   };
-  for (const [what, bytes] of Object.entries(nonsense)) {
-    it(`${what}: remote-connection-failed (U-018)`, async () => {
+  for (const [what, [bytes, why]] of Object.entries(nonsense)) {
+    it(`${what}: remote-connection-failed, and what was wrong with it in the log (U-018)`, async () => {
       bench.server_does((stream) => stream.send(bytes));
-      assert_terminated(await create(bench), 'remote-connection-failed');
+      await fails(bench, refused(why));
       const stream = await bench.server.accept();
       stream.end();
       await stream.closed;
@@ -109,13 +173,13 @@ describe('a server that talks nonsense', () => {
   }
 
   const later = {
-    'malformed XML': '<message></presence>',
-    'a comment': '<!-- hi -->',
-    'an entity': '<message><body>&x;</body></message>',
-    'a stanza that is too large': from_server('x'.repeat(70_000)),
-    'depth without end': '<message>'.repeat(5000),
+    'malformed XML': ['<message></presence>', 'mismatched tag'],
+    'a comment': ['<!-- hi -->', 'comment'],
+    'an entity': ['<message><body>&x;</body></message>', 'undefined entity'],
+    'a stanza that is too large': [from_server('x'.repeat(70_000)), 'stanza or stream header too large'],
+    'depth without end': ['<message>'.repeat(5000), 'elements too deep'],
   };
-  for (const [what, bytes] of Object.entries(later)) {
+  for (const [what, [bytes, why]] of Object.entries(later)) {
     it(`${what} in mid-session ends that session alone (U-018)`, async () => {
       bench.server_does(answer_header);
       const [sick, well] = [await bench.pair(), await bench.pair()];
@@ -129,6 +193,7 @@ describe('a server that talks nonsense', () => {
         body = await sick.session.ask();
       }
       assert_terminated(body, 'remote-connection-failed');
+      await end_in_log(bench, refused(why), sick.session);
       well.stream.send(from_server('fine'));
       assert.deepEqual(texts_in(await other.answer), ['fine']);
     });
@@ -150,8 +215,7 @@ describe('stream errors', () => {
 
   it('E-18 during creation: remote-stream-error with a copy of the error (X-040, B-197)', async () => {
     bench.server_does((stream) => stream.send(`${header()}${stream_error('host-unknown')}</stream:stream>`).end());
-    const body = await create(bench);
-    assert_terminated(body, 'remote-stream-error');
+    const body = await fails(bench, /info .*: stream error of the server: .*: host-unknown \(remote-stream-error\)/, 'remote-stream-error');
     assert.equal(body.attributes['xmlns:stream'], ns.streams);
     assert.equal(body.children[0].name, 'stream:error');
     assert.equal(find(body.root, 'host-unknown').uri, ns.stream_errors);
@@ -252,6 +316,7 @@ describe('features', () => {
     const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'starttls' }] });
     const session = await BoshSession.create(postern.port, { payload: message('secret'), attributes: { from: 'alice@postern.test' } });
     assert_terminated(session.created, 'remote-connection-failed');
+    await end_in_log({ postern }, /warning .*: server unreachable: TLS is required and the server does not offer it /);
     const stream = await server.accept();
     await stream.closed;
     assert.doesNotMatch(stream.raw, /secret|alice/);
@@ -269,6 +334,7 @@ describe('features', () => {
       negotiation_timeout: 2, connect_timeout: 2 }] });
     const session = await BoshSession.create(postern.port);
     assert_terminated(session.created, 'remote-connection-failed');
+    await end_in_log({ postern }, /warning .*: server unreachable: no usable stream in time /);
     await postern.stop();
     await server.stop();
   });
@@ -390,6 +456,7 @@ describe('time and flow', () => {
     const own = { exchange: bench.exchange.bind({ port: postern.port }), port: postern.port };
     const bodies = await Promise.all(Array.from({ length: 100 }, () => create(own)));
     for (const body of bodies) assert_terminated(body, 'remote-connection-failed');
+    await end_in_log({ postern }, /warning .*: server unreachable: no usable stream in time /);
     await postern.stop();
     silent.close();
   });

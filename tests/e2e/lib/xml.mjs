@@ -11,6 +11,7 @@ export const ns = {
   sasl: 'urn:ietf:params:xml:ns:xmpp-sasl',
   tls: 'urn:ietf:params:xml:ns:xmpp-tls',
   bind: 'urn:ietf:params:xml:ns:xmpp-bind',
+  sm: 'urn:xmpp:sm:3',
 };
 
 // {name, local, uri, attributes: {name: value}, attribute(uri, local), children, text, xml}

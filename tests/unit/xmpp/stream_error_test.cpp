@@ -54,6 +54,19 @@ TEST(StreamError, FindsSeeOtherHost) {
   EXPECT_EQ(found("<text" + ns + "><see-other-host" + ns + ">a</see-other-host></text>"), "nothing");
 }
 
+TEST(StreamError, NamesItsCondition) {
+  const std::string begin = "<stream:error xmlns:stream='http://etherx.jabber.org/streams'>", end = "</stream:error>";
+  const std::string ns = " xmlns='urn:ietf:params:xml:ns:xmpp-streams'";
+  const auto named = [&](const std::string& content) {
+    const auto condition = xmpp::condition_in(begin + content + end);
+    return condition ? std::string(xmpp::wire_name(*condition)) : "";
+  };
+  EXPECT_EQ(named("<conflict" + ns + "/>"), "conflict");
+  EXPECT_EQ(named("<text" + ns + ">not here</text><x xmlns='urn:x'/><host-unknown" + ns + "/>"), "host-unknown");
+  EXPECT_EQ(named("<conflict xmlns='urn:x'/><made-up" + ns + "/>"), "");
+  EXPECT_EQ(named(""), "");
+}
+
 TEST(StreamError, HasAConditionForEveryFaultOfTheServersXml) {
   using xmpp::FaultKind;
   const auto condition = [](FaultKind kind) {
