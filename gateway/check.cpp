@@ -385,17 +385,31 @@ class Walk {
     good_ = true;
   }
 
-  // RFC 6120 and XEP-0198 have it offered behind the login, for which we have no password; SASL2 shows it before.
+  // RFC 6120 and XEP-0198 have it offered behind the login, for which we have no password; SASL2 shows it before. What
+  // the server does with it, it tells nobody.
   void describe_management(std::string_view features) {
     if (!domain_.stream.management.enabled) {
-      report_.note("delivery", "stream_management = false: what a vanished browser had not received is lost");
-    } else if (features.find(xmpp::ns::management_3) != std::string_view::npos) {
+      return report_.note("delivery",
+                          "stream_management = false: what a vanished browser had not received is lost, unless its "
+                          "client speaks XEP-0198 itself");
+    }
+    if (features.find(xmpp::ns::management_3) != std::string_view::npos) {
       report_.good("delivery", "the server offers stream management");
     } else {
       report_.note("delivery",
-                   "stream management is not to be seen before the login; see to it that Prosody loads smacks, or "
-                   "ejabberd mod_stream_mgmt with resend_on_timeout: if_offline");
+                   "whether the server offers stream management is not to be seen before the login: Prosody does with "
+                   "the module smacks, ejabberd with mod_stream_mgmt");
     }
+    const std::string kept = std::to_string(domain_.stream.management.max_unacknowledged);
+    report_.note("settings",
+                 "not to be seen from outside, see to it yourself: in Prosody the modules smacks and offline (or mam), "
+                 "smacks_max_queue_size above max_unacknowledged = " +
+                     kept);
+    report_.note("settings",
+                 "likewise in ejabberd: mod_offline, and mod_stream_mgmt with resend_on_timeout: if_offline, "
+                 "max_ack_queue above " +
+                     kept + ", ack_timeout of 10 s or more");
+    report_.note("settings", "what each of them is for: docs/OPERATIONS.md, \"What is not lost\"");
   }
 
   Report& report_;

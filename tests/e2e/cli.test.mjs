@@ -228,7 +228,8 @@ describe('postern check', () => {
           assert.ok(steps.length >= 4, stdout);
           assert.match(stdout, /TLSv?1\.[23]/);
           assert.match(stdout, /SCRAM-SHA-1/);
-          assert.match(stdout, /delivery.*smacks.*mod_stream_mgmt/, 'what cannot be seen is said');
+          assert.match(stdout, /note {2}delivery whether .* is not to be seen before the login: .*smacks.*mod_stream_mgmt\n/);
+          assert.match(stdout, /note {2}settings .*resend_on_timeout: if_offline.*ack_timeout/, 'what cannot be seen is said');
         }
       });
 
@@ -254,6 +255,21 @@ describe('postern check', () => {
     const { code, stdout } = await check({ server: `127.0.0.1:${server.port}` });
     assert.equal(code, 1);
     assert.match(stdout, /STARTTLS/i);
+    await server.stop();
+  });
+
+  it('stream management that a server shows before the login is seen; its settings are not', async () => {
+    const inline = `<authentication xmlns='urn:xmpp:sasl:2'><mechanism>PLAIN</mechanism><inline><sm xmlns='${ns.sm}'/></inline></authentication>`;
+    const server = await FakeServer.start({ on_header: (stream) => stream.send(header() + features(mechanisms + inline)) });
+    const place = { server: `127.0.0.1:${server.port}`, tls: 'none' };
+    const seen = await check({ ...place, max_unacknowledged: 77 });
+    assert.equal(seen.code, 0, seen.stdout);
+    assert.match(seen.stdout, /^ok {4}delivery the server offers stream management\nnote {2}settings not to be seen /m);
+    assert.match(seen.stdout, /^note {2}settings .*max_ack_queue above 77, ack_timeout/m);
+    const off = await check({ ...place, stream_management: false });
+    assert.equal(off.code, 0, off.stdout);
+    assert.match(off.stdout, /^note {2}delivery stream_management = false: what a vanished browser had not received is lost/m);
+    assert.doesNotMatch(off.stdout, /settings|the server offers/);
     await server.stop();
   });
 

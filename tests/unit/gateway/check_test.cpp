@@ -65,6 +65,31 @@ TEST(Check, GoodServer) {
   }
 }
 
+// What was seen is told from what cannot be seen, and the settings that matter are named.
+TEST(Check, WhatKeepsMessages) {
+  const ScriptedServer server;
+  const auto unseen = check(plain(server.port()) + "max_unacknowledged = 77\n");
+  EXPECT_EQ(unseen.status, 0);
+  expect_lines(unseen.text);
+  EXPECT_NE(unseen.text.find("note  delivery whether the server offers stream management is not to be seen before the "
+                             "login: Prosody does with the module smacks, ejabberd with mod_stream_mgmt\n"),
+            std::string::npos)
+      << unseen.text;
+  const char* const settings[] = {"resend_on_timeout: if_offline",
+                                  "max_ack_queue above 77",
+                                  "ack_timeout",
+                                  "smacks_max_queue_size above max_unacknowledged = 77",
+                                  "offline (or mam)",
+                                  "docs/OPERATIONS.md, \"What is not lost\""};
+  for (const auto* setting : settings) EXPECT_NE(unseen.text.find(setting), std::string::npos) << setting;
+  const auto off = check(plain(server.port()) + "stream_management = false\n");
+  EXPECT_EQ(off.status, 0);
+  EXPECT_NE(off.text.find("note  delivery stream_management = false: what a vanished browser had not received is lost"),
+            std::string::npos)
+      << off.text;
+  EXPECT_EQ(off.text.find("settings"), std::string::npos) << off.text;
+}
+
 TEST(Check, WhatCanBeWrongWithoutTls) {
   const struct {
     Manners manners;
