@@ -1,9 +1,10 @@
-// Those who are slow on purpose: slowhttptest's three attacks, clients that never read, TLS handshakes that never end or begin with
-// garbage. While it lasts and afterwards everybody else is served as ever (H-014, H-015).
+// Those who are slow on purpose: slowhttptest's three attacks, clients that never read, TLS handshakes that never end, begin with
+// garbage or come to their end for nothing. While it lasts and afterwards everybody else is served as ever (H-014, H-015).
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { connect as tcp_connect } from 'node:net';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect as tcp_connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { connect as tls_connect } from 'node:tls';
 import { BoshSession } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all, temp_dir } from './lib/cleanup.mjs';
@@ -96,10 +97,10 @@ describe('TLS handshakes', () => {
   });
   after(() => stop_all(world.postern, world.server));
 
-  const hello = Buffer.from('16030100f8010000f40303', 'hex');
+  const start_of_hello = Buffer.from('16030100f8010000f40303', 'hex');
   const kinds = {
     'that never begin': () => Buffer.alloc(0),
-    'that stop in the middle of the first message': () => hello,
+    'that stop in the middle of the first message': () => start_of_hello,
     'of a record that is too long': () => Buffer.from('160301ffff', 'hex'),
     'of garbage': (i) => Buffer.from(Array.from({ length: 600 }, (_, j) => (i * 31 + j * 7919) & 255)),
     'of plain HTTP': () => Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
@@ -107,27 +108,94 @@ describe('TLS handshakes', () => {
     'that are cut': () => null,
   };
 
+  // Each is gone when postern closes it.
+  const raw = (bytes) => Array.from({ length: 300 }, (_, i) => {
+    const socket = tcp_connect({ port: world.postern.port, host: '127.0.0.1' });
+    socket.on('error', () => {});
+    socket.resume();
+    socket.once('connect', () => {
+      const first = bytes(i);
+      if (first === null) socket.resetAndDestroy();
+      else if (first.length > 0) socket.write(first);
+    });
+    return new Promise((resolve) => {
+      socket.once('close', resolve);
+    });
+  });
+
+  // While `flood` goes on a session on the same listener and thread is answered as ever, and then nothing is left of it.
+  async function disturbs_nobody(flood) {
+    const session = await BoshSession.create(world.postern.port, { tls: world.tls });
+    const stream = await world.server.accept();
+    const descriptors = () => readdirSync(`/proc/${world.postern.pid}/fd`).length;
+    const before_it = descriptors(), lines = world.postern.child.lines.length;
+    const longest = await talk_during({ session, stream }, flood());
+    assert.ok(longest < 2000, `an answer took ${longest} ms`);
+    await until(() => descriptors() <= before_it, 8000, 'every connection is closed');
+    world.postern.assert_running();
+    assert.deepEqual(world.postern.child.lines.slice(lines).filter((line) => /Z (warning|error) /.test(line)), [], 'nothing that an operator could mend');
+  }
+
   for (const [what, bytes] of Object.entries(kinds)) {
-    it(`300 ${what} disturb nobody, and are gone after their time`, async () => {
-      const session = await BoshSession.create(world.postern.port, { tls: world.tls });
-      const stream = await world.server.accept();
-      const closed = [];
+    it(`300 ${what} disturb nobody, and are gone after their time`, () => disturbs_nobody(() => Promise.all(raw(bytes))));
+  }
+
+  // What OpenSSL would say first, for which the server has to calculate and to sign.
+  async function complete_hello() {
+    const server = createServer();
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const client = tls_connect({ port: server.address().port, host: '127.0.0.1', ...world.tls });
+    client.on('error', () => {});
+    const socket = await new Promise((resolve) => server.once('connection', resolve));
+    const hello = await new Promise((resolve) => socket.once('data', resolve));
+    client.destroy();
+    socket.destroy();
+    server.close();
+    return hello;
+  }
+
+  it('300 whole first messages whose answers nobody reads disturb nobody', async () => {
+    const hello = await complete_hello();
+    const sockets = [];
+    await disturbs_nobody(async () => {
       for (let i = 0; i < 300; i++) {
         const socket = tcp_connect({ port: world.postern.port, host: '127.0.0.1' });
-        closed.push(new Promise((resolve) => {
-          socket.once('close', resolve);
-        }));
+        sockets.push(socket);
         socket.on('error', () => {});
-        socket.resume();
-        socket.once('connect', () => {
-          const first = bytes(i);
-          if (first === null) socket.resetAndDestroy();
-          else if (first.length > 0) socket.write(first);
-        });
+        socket.pause();
+        socket.write(hello);
       }
-      const longest = await talk_during({ session, stream }, Promise.all(closed));
-      assert.ok(longest < 2000, `an answer took ${longest} ms`);
+      await Promise.all(sockets.map((socket) => socket.connecting && new Promise((resolve) => socket.once('connect', resolve))));
     });
+    // The server's part of the handshake is there: it has calculated and signed for each.
+    const answers = await Promise.all(sockets.map((socket) => new Promise((resolve) => {
+      socket.once('data', resolve).once('close', () => resolve('')).resume();
+    })));
+    for (const answer of answers) assert.ok(answer.length > 600 && answer[0] === 0x16, `${answer.length} bytes`);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  const after_the_handshake = { 'and then say nothing': () => {}, 'and are cut': (tls) => tls.destroy() };
+  for (const [what, then] of Object.entries(after_the_handshake)) {
+    it(`300 handshakes that come to their end ${what} disturb nobody`, () => disturbs_nobody(async () => {
+      let left = 300;
+      // Each next one when one is through: as many as one address can bring about.
+      await Promise.all(Array.from({ length: 30 }, async () => {
+        const closed = [];
+        while (left-- > 0) {
+          const tls = tls_connect({ port: world.postern.port, host: '127.0.0.1', ...world.tls });
+          tls.on('error', () => {});
+          tls.resume();
+          closed.push(new Promise((resolve) => tls.once('close', resolve)));
+          await new Promise((resolve, reject) => {
+            tls.once('secureConnect', resolve);
+            tls.once('close', () => reject(new Error('closed within its handshake')));
+          });
+          then(tls);
+        }
+        await Promise.all(closed);
+      }));
+    }));
   }
 });
 
