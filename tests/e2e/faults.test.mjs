@@ -166,12 +166,12 @@ describe('a server that sends 50 MB', () => {
 
 describe('DNS', () => {
   // answers(query, id, rinfo) sends what it likes.
-  async function with_dns(answer, settings, test) {
+  async function with_dns(answer, settings, test, { dns_timeout = 1.5, domains = [] } = {}) {
     const socket = createSocket('udp4');
     socket.on('message', (query, from) => answer((reply) => socket.send(reply, from.port, from.address), query));
     await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
-    const postern = await start_postern({ threads: 1, server: { dns: [`127.0.0.1:${socket.address().port}`], dns_timeout: 1.5 },
-      domains: [{ name: 'postern.test', ...settings }] });
+    const postern = await start_postern({ threads: 1, server: { dns: [`127.0.0.1:${socket.address().port}`], dns_timeout },
+      domains: [{ name: 'postern.test', ...settings }, ...domains] });
     try {
       await test(postern);
     } finally {
@@ -198,6 +198,36 @@ describe('DNS', () => {
   const address = (text) => record(1, Buffer.from(text.split('.').map(Number)));
   const srv = (target) => record(33, Buffer.concat([Buffer.from('0005000014c6'.slice(0, 12), 'hex').subarray(0, 6), target]));
   const loop = Buffer.from('c02a', 'hex');
+  const srv_to = (port) => record(33, Buffer.concat([Buffer.from([0, 5, 0, 0, port >> 8, port & 255]), Buffer.from('\x04host\x07postern\x04test\0')]));
+
+  it('that is slow: the session begins late, and meanwhile others go on', async () => {
+    const server = await FakeServer.start();
+    let let_go;
+    const asked = [];
+    const all = new Promise((resolve) => (let_go = resolve));
+    const answer = async (send, query) => {
+      asked.push(type_of(query));
+      await all;
+      const type = type_of(query);
+      if (type === 1) send(reply_to(query, 0x8180, [address('127.0.0.1')]));
+      else send(reply_to(query, 0x8180, type === 33 && query.includes('_xmpp-client') ? [srv_to(server.port)] : []));
+    };
+    await with_dns(answer, { tls: 'none', allow_plaintext: true, private_addresses: true }, async (postern) => {
+      const well_known = await BoshSession.create(postern.port, { attributes: { to: 'beside.test' } });
+      const stream = await server.accept();
+      const late = BoshSession.create(postern.port);
+      await until(() => asked.length > 0, 5000, 'a question');
+      for (let i = 0; i < 20; i++) {
+        const held = await well_known.send();
+        stream.send(from_server(`${i}`));
+        assert.deepEqual(texts_in(await held.answer), [`${i}`]);
+      }
+      let_go();
+      assert.equal((await late).created.type, undefined);
+      await server.accept();
+      await server.stop();
+    }, { dns_timeout: 10, domains: [{ name: 'beside.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+  });
 
   const lies = {
     'says nothing': () => {},
