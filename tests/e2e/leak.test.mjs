@@ -1,17 +1,22 @@
-// Many sessions, ended in every way there is, one batch after the other: what they took is given back. The first batches let
+// Many sessions, begun by every door and ended in many ways, one batch after the other: what they took is given back. The first batches let
 // pools, tables and the allocator reach their size; after that memory may not grow with the number of sessions. Under ASan the
 // figure means nothing, and LeakSanitizer looks at the end instead. POSTERN_LEAK_SESSIONS=100000 makes it long (with the release
 // build: POSTERN_BINARY); then its second half may not grow: in the first the ends that pages still tell pile up.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
+import { connect as tls_connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import { BackEnd } from './lib/back_end.mjs';
 import { body_text, BoshSession, log_in } from './lib/bosh.mjs';
+import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { answer_client, FakeServer } from './lib/fake_server.mjs';
+import { answer_client, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { Bench } from './lib/probe.mjs';
+import { PollClient } from './lib/poll.mjs';
+import { Bench, message } from './lib/probe.mjs';
 import { start_postern } from './lib/postern.mjs';
+import { asking, leaving, PushReader, token_of } from './lib/push_reader.mjs';
 import { exchange, post } from './lib/raw_http.mjs';
 import { deadline, until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
@@ -26,20 +31,52 @@ const at_once = 24;
 
 describe(`${total} sessions`, () => {
   const bench = new Bench();
-  let server, sockets;
+  const site = new BackEnd();
+  let server, sockets, tls, ports;
+
+  // It speaks XEP-0198, and does what a message asks for.
+  const ends = {
+    'be gone': (stream) => stream.reset(),
+    'be off': (stream) => stream.send('</stream:stream>').end(),
+    'be angry': (stream) => stream.send(`<stream:error><conflict xmlns='${ns.stream_errors}'/></stream:error></stream:stream>`).end(),
+    'be mad': (stream) => stream.send('<message></presence>'),
+  };
+  const managed = {
+    enable: () => `<enabled xmlns='${ns.sm}' id='kept' resume='true'/>`,
+    resume: (xml) => (xml.includes('kept') ? `<resumed xmlns='${ns.sm}' previd='kept' h='0'/>` : `<failed xmlns='${ns.sm}'/>`),
+    r: () => `<a xmlns='${ns.sm}' h='0'/>`,
+  };
+  const script = {
+    on_header: (stream) => stream.send(header() + features(stream.authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms)),
+    on_element: (stream, event) => {
+      if (managed[event.name]) return !!stream.send(managed[event.name](event.xml));
+      const end = ends[/<body>(be \w+)</.exec(event.xml)?.[1]];
+      if (!end) return answer_client(stream, event);
+      end(stream);
+      return true;
+    },
+  };
 
   before(async () => {
-    server = await FakeServer.start({ on_element: answer_client });
-    // Its streams remember what they were told: nobody asks here, and nothing is to pile up.
-    server.arrivals.push = (stream) => (stream.events.push = () => {});
+    const authority = await Authority.create('leak');
+    const { certificate, key, trust } = await authority.good('localhost');
+    tls = { ca: readFileSync(trust), servername: 'localhost' };
+    server = await FakeServer.start(script);
+    // Its streams remember what they were told: nobody asks here, and nothing is to pile up. A stream that may be resumed ends
+    // with the connection.
+    server.arrivals.push = (stream) => (stream.events.push = ({ event }) => event === 'end' && stream.end());
     const plenty = { session_starts_per_minute_per_address: 0, max_sessions_per_address: 0, max_connections_per_address: 0,
       sid_misses_per_minute_per_address: 0 };
     bench.postern = await start_postern({
-      threads: 2, server: { log_level: 'info' }, bosh: { inactivity: 5 }, limits: plenty,
+      threads: 2, server: { log_level: 'info' }, bosh: { inactivity: 5, push_streams: true }, limits: plenty,
+      polling: { enabled: true, inactivity: 5 },
+      prebind: { ...site.settings({ lifetime: 2, logins_per_minute_per_account: 0 }).prebind },
+      listen: [...site.settings().listen, { address: '127.0.0.1:0', certificate, key }],
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 },
       domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }],
     });
     bench.port = bench.postern.port;
+    ports = { site: bench.postern.listeners[1].port, tls: bench.postern.listeners[2].port };
     sockets = readdirSync(`/proc/${bench.postern.pid}/fd`).length;
   });
   after(() => stop_all(bench.postern, server));
@@ -50,9 +87,10 @@ describe(`${total} sessions`, () => {
   const ask = (method, path, options) => deadline(exchange_page({ port: bench.port, method, path, agent, ...options }), 30_000,
     `${method} ${path} is answered`);
 
-  const bosh = () => BoshSession.create(bench.port, { attributes: { wait: 5, hold: 1 } });
-  const logged_in = async () => {
-    const session = await bosh();
+  const bosh = (attributes = {}, options = {}) =>
+    BoshSession.create(options.port ?? bench.port, { attributes: { wait: 5, hold: 1, ...attributes }, ...options });
+  const logged_in = async (...how) => {
+    const session = await bosh(...how);
     await log_in(session, 'alice', 'secret', 'web');
     return session;
   };
@@ -64,6 +102,50 @@ describe(`${total} sessions`, () => {
     client.send(`<auth xmlns='${ns.sasl}' mechanism='PLAIN'>${secret}</auth>`);
     await client.message(20_000);
     return client;
+  };
+  // Bound, and managed by the client itself.
+  const managed_socket = async () => {
+    const client = await socket('secret');
+    client.send(open_element());
+    for (let i = 0; i < 2; i++) await client.message(20_000);
+    client.send(`<iq xmlns='${ns.client}' type='set' id='b'><bind xmlns='${ns.bind}'/></iq>`);
+    await client.message(20_000);
+    client.send(`<enable xmlns='${ns.sm}' resume='true'/>`);
+    assert.match(await client.message(20_000), /<enabled/);
+    client.reset();
+  };
+  const resumed_socket = async (id, outcome) => {
+    await managed_socket();
+    const client = await socket('secret');
+    client.send(open_element());
+    for (let i = 0; i < 2; i++) await client.message(20_000);
+    client.send(`<resume xmlns='${ns.sm}' previd='${id}' h='0'/>`);
+    assert.match(await client.message(20_000), outcome);
+    client.send(close_element);
+    await client.closed(20_000);
+  };
+  // The server does that, and the browser is told.
+  const ended_by_server = (what, condition) => async () => {
+    const session = await logged_in();
+    let body = await session.ask({ payload: message(what) });
+    if (body.type === undefined) body = await session.ask();
+    assert.equal(body.condition, condition, body.xml);
+  };
+  const polled = async () => {
+    const client = new PollClient(bench.port);
+    await client.log_in('postern.test', 'alice', 'secret', 'poll');
+    return client;
+  };
+  const pushed = async () => {
+    const session = await logged_in(asking);
+    const reader = await PushReader.open(bench.port, token_of(session.created));
+    await reader.sign('ready');
+    return { session, reader };
+  };
+  const prebound = async (use) => {
+    const { status, body } = await site.begin(ports.site, { how: 'password', user: 'alice@postern.test/site', secret: 'secret', for: use, secure: '0' });
+    assert.equal(status, 200);
+    return body;
   };
   const page = (password) => log_in_by_form(ask, 'alice', password);
 
@@ -102,6 +184,43 @@ describe(`${total} sessions`, () => {
       assert.equal(answer.status, 303, answer.text);
     },
     'pages, with a wrong password': async () => assert.match((await page('wrong')).text, /name="password"/),
+    'the server resets': ended_by_server('be gone', 'remote-connection-failed'),
+    'the server closes': ended_by_server('be off', 'remote-connection-failed'),
+    'the server sends a stream error': ended_by_server('be angry', 'remote-stream-error'),
+    'the server talks nonsense': ended_by_server('be mad', 'remote-connection-failed'),
+    'too much before the login': async () => {
+      const session = await bosh();
+      const body = await session.ask({ payload: message('x'.repeat(70_000)) });
+      assert.equal(body.condition, 'policy-violation', body.xml);
+    },
+    'a request out of its place': async () => {
+      const session = await logged_in();
+      assert.equal((await session.ask({ rid: session.rid + 50 })).condition, 'item-not-found');
+    },
+    'a WebSocket that is lost and resumed': () => resumed_socket('kept', /<resumed/),
+    'a WebSocket that is lost and not resumed': () => resumed_socket('lost', /<failed/),
+    'polling, ended': async () => void (await (await polled()).ask('</stream:stream>')),
+    'polling, left to its inactivity': async () => void (await polled()),
+    'a push stream, left': async () => {
+      const { session, reader } = await pushed();
+      await session.ask({ attributes: { ...leaving(0), type: 'terminate' } });
+      await reader.closed;
+    },
+    'a push stream that is lost': async () => (await pushed()).reader.destroy(),
+    'begun by a back end, taken': async () => {
+      const { sid, rid } = await prebound('bosh');
+      const session = Object.assign(new BoshSession(), { port: bench.port, path: '/http-bind', sid, rid: rid - 1 });
+      assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+    },
+    'begun by a back end, left to its time': () => prebound('bosh'),
+    'over TLS, terminated': async () => {
+      const session = await logged_in({}, { port: ports.tls, tls });
+      assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+    },
+    'a TLS handshake for nothing': () => new Promise((resolve, reject) => {
+      const socket = tls_connect({ port: ports.tls, host: '127.0.0.1', ...tls }, () => socket.destroy());
+      socket.once('close', resolve).once('error', reject);
+    }),
     'a session that never was': async () => {
       const answer = await exchange(bench.port, post('/http-bind', body_text({ rid: 1, sid: 'nonsense' })));
       assert.match(answer.text, /item-not-found/);
@@ -120,7 +239,7 @@ describe(`${total} sessions`, () => {
     await until(() => server.streams.size === 0, 30_000, 'every stream to the server is closed');
   }
 
-  it('in all ways, and all that they took is given back', async (t) => {
+  it(`in ${Object.keys(ways).length} ways, and all that they took is given back`, async (t) => {
     const figures = [];
     const begun = Date.now();
     let half = 0;
