@@ -139,6 +139,7 @@ class World {
       for (const event of later.events.peek((event) => event.event === 'message' && event.body?.startsWith('bob '))) {
         const serial = Number(event.body.split(' ')[1]);
         person.received.set(serial, (person.received.get(serial) ?? 0) + 1);
+        person.kept_for_later.add(serial);
         this.count("of bob's: redelivered after the end");
       }
       await later.quit();
@@ -161,6 +162,19 @@ class World {
       return this.count("of bob's: unacknowledged in a session when ejabberd was stopped, and forgotten by it");
     }
     missing.push(`${what}: ${seen.length > 0 ? 'unacknowledged, and not kept by the server' : 'never given out by the server'}`);
+  }
+
+  // A message that came more than once: most often because the browser could not prove in time that it has it. No excuse is left
+  // where it was acknowledged to a server that has worked that off, and where a browser was handed it more often than the
+  // gateway had it from the server (a page may show it again). An <a/> in a stream that broke may never have arrived.
+  judge_repeated({ serial }, times, person, missing) {
+    this.count(`of bob's: received more than once, ${person.way.name}`);
+    const seen = this.links.seen('to_client', `bob ${serial}`);
+    const later = person.kept_for_later.has(serial) ? 1 : 0;
+    const what = `bob ${serial} to ${person.name} (${person.way.name}), received ${times} times`;
+    const done = seen.findIndex(({ acknowledged, stream }) => acknowledged && stream.ended_well && !this.was_open_at_the_stop(stream));
+    if (done >= 0 && done < seen.length - 1 + later) missing.push(`${what}: again after it was acknowledged to the server`);
+    if (person.way !== ways.at(-1) && times > seen.length + later) missing.push(`${what}: given out by the server ${seen.length} times`);
   }
 
   // Why a message of a browser has not reached bob.
@@ -195,7 +209,7 @@ class World {
         if (times === 0 && back === 0) this.judge_lost_to_browser(said, person, missing);
         if (times > 0) this.count("of bob's: received");
         else if (back > 0) this.count("of bob's: sent back");
-        if (times > 1) this.count(`of bob's: received more than once, ${person.way.name}`);
+        if (times > 1) this.judge_repeated(said, times, person, missing);
         if (times > 0 && back > 0) this.count("of bob's: received and sent back");
       }
       for (const [serial, said] of person.sent) {

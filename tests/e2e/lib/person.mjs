@@ -34,6 +34,7 @@ export class Person {
     Object.assign(this, { world, number, name: `user${number}`, way: ways[number % ways.length],
       random: generator(world.seed * 1000 + number) });
     this.received = new Map(); // serial of bob's -> how often
+    this.kept_for_later = new Set(); // serials that the server gave out only after the end
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
     this.sent = new Map(); // own serial -> {tab, at, answered}
     this.expected = []; // of bob's: {serial, at}

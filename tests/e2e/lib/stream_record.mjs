@@ -38,6 +38,8 @@ class Stream {
   user = null; // who is bound
   resumable = false;
   ended = false; // with </stream:stream>
+  leaving = false; // the client has said it
+  ended_well = false; // and then the server: all that the client said before has been worked off
 
   // The server had it at that time: open, or lost and waiting to be resumed.
   was_there(from, until) {
@@ -50,8 +52,14 @@ class Tap {
   constructor(record) {
     this.record = record;
     this.stream = record.add(new Stream());
-    this.from_server = new StreamSlicer((event) => this.on_event(event, (element) => this.on_server(element)));
-    this.from_client = new StreamSlicer((event) => this.on_event(event, (element) => this.on_client(element)));
+    this.from_server = new StreamSlicer((event) => {
+      if (event.event === 'close') this.stream.ended_well = this.stream.leaving;
+      this.on_event(event, (element) => this.on_server(element));
+    });
+    this.from_client = new StreamSlicer((event) => {
+      if (event.event === 'close') this.stream.leaving = true;
+      this.on_event(event, (element) => this.on_client(element));
+    });
   }
 
   far(chunk) {
