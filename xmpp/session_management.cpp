@@ -225,10 +225,11 @@ void Session::reading(bool is, Instant now) {
   if (management_) management_->reading(is, now);
 }
 
-// The server is gone, and the client is not: it learns which of its stanzas nobody has confirmed.
+// The server is gone, and the client is not: it learns which of its stanzas nobody has confirmed. Also where the server
+// has never come to <enabled/>: what was written behind our <enable/> is as uncertain.
 void Session::report_lost(SessionActions& out) {
   const auto management = std::exchange(management_, nullptr);
-  if (!management || !management->on()) return;
+  if (!management) return;
   management->for_each_lost([&](std::string_view notice) {
     const auto kind = notice.starts_with("<iq") ? StanzaKind::iq : StanzaKind::message;
     out.list.emplace_back(Deliver{Stanza{out.arena.store(notice), kind, StanzaType::error}});

@@ -368,6 +368,22 @@ TEST(SessionManagement, AsksAndReportsWhatWasNeverConfirmed) {
                                       "ended connection_lost"));
 }
 
+// The server binds and hangs: its <enabled/> never comes.
+TEST(SessionManagement, ReportsWhatWasSentBeforeEnabledCame) {
+  Managed rig;
+  rig.bind();
+  rig.to_server("<message to='b@x' id='1'/>", 1);
+  rig.to_server("<iq type='get' id='2'/><presence/>", 2);
+  EXPECT_THAT(rig.down(), ElementsAre(unconfirmed("message", " from='b@x' id='1'"), unconfirmed("iq", " id='2'"),
+                                      "ended connection_lost"));
+  // A server that refuses has taken all that.
+  Managed refused;
+  refused.bind();
+  refused.to_server("<message to='b@x' id='1'/>", 1);
+  refused.server(failed);
+  EXPECT_THAT(refused.down(), ElementsAre("ended connection_lost"));
+}
+
 TEST(SessionManagement, ReportsBehindAStreamError) {
   Managed rig;
   rig.manage();
