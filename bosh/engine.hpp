@@ -138,6 +138,10 @@ class Engine {
   [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
   // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
   [[nodiscard]] std::size_t held_bytes() const;
+  [[nodiscard]] std::size_t unforwarded_bytes() const;
+  // After the end: some of it the client has not been given; and, where memory is short, all of it goes.
+  [[nodiscard]] bool has_last_words() const;
+  void let_go();
 
  private:
   struct Greeting;   // what only the creation answer says; gone once it is given

@@ -228,6 +228,7 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
   main_.tell_version = false;
   main_.server_paused = false;
   std::vector<Future>().swap(window_.futures());
+  if (script_) script_->close();
   if (streams_) {
     for (const auto& side : streams_->sides())
       if (!side->fate.over) order(side->stream, xmpp::CloseStream{ending.reason, ending.text}, out);
@@ -254,6 +255,21 @@ void Engine::bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out
     const std::string_view bounced = xmpp::bounce(single.stanza, out.arena);
     if (!bounced.empty()) order(stream, xmpp::Undeliverable{handed_out, bounced}, out);
   }
+}
+
+bool Engine::has_last_words() const {
+  return tombstone_ && (!tombstone_->told || (push_ && push_->events));
+}
+
+// Who comes late finds no session then, as after its time.
+void Engine::let_go() {
+  if (!tombstone_) return;
+  tombstone_->told = true;
+  tombstone_->forget_at = xmpp::never;
+  std::string().swap(tombstone_->stream_error);
+  main_.queue.clear();
+  window_.forget_answers();
+  if (push_) push_->events.reset();
 }
 
 void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {

@@ -21,6 +21,7 @@ void Engine::take_payload(const Body& body, xmpp::Instant now, xmpp::Actions& ou
                     window_.expected() - 1, now, out);
   }
   forward(main_, script_->stanzas(), now, out);
+  script_->forget_stanzas();
 }
 
 void Engine::forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out) {

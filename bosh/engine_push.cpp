@@ -159,8 +159,12 @@ void Engine::end_stream(const Ending& ending, xmpp::Instant now, xmpp::Actions& 
 }
 
 std::size_t Engine::held_bytes() const {
-  return waiting_bytes() + deferred_bytes() + window_.held_bytes() +
+  return waiting_bytes() + deferred_bytes() + window_.held_bytes() + (script_ ? script_->held_bytes() : 0) +
          (push_ && push_->events ? push_->events->bytes() : 0);
+}
+
+std::size_t Engine::unforwarded_bytes() const {
+  return deferred_bytes() + window_.future_bytes() + (script_ ? script_->pending_bytes() : 0);
 }
 
 }  // namespace bosh

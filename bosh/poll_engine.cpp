@@ -332,6 +332,17 @@ void PollEngine::forget_if_told(xmpp::Actions& out) {
   out.list.emplace_back(xmpp::Forget{});
 }
 
+// The id means nothing then, as after its time.
+void PollEngine::let_go() {
+  if (!ended_) return;
+  idle_until_ = xmpp::never;
+  std::string().swap(queue_);
+  std::string().swap(unproven_);
+  std::vector<Entry>().swap(entries_);
+  std::vector<Entry>().swap(unproven_entries_);
+  from_client_->reset();
+}
+
 // what was never handed out goes back.
 void PollEngine::bounce_queue(xmpp::Actions& out) {
   std::uint64_t number = acknowledged_ + counted(unproven_entries_);

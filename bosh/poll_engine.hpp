@@ -65,8 +65,14 @@ class PollEngine {
   [[nodiscard]] xmpp::Instant deadline() const;
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
-  // Of the client's stanzas: what counts against limits.max_buffered_bytes.
-  [[nodiscard]] std::size_t held_bytes() const { return queue_.size() + unproven_.size(); }
+  // Of stanzas: what counts against limits.max_buffered_bytes.
+  [[nodiscard]] std::size_t held_bytes() const {
+    return queue_.size() + unproven_.size() + from_client_->held_bytes();  // the last: an unfinished one of the client
+  }
+  [[nodiscard]] std::size_t unforwarded_bytes() const { return from_client_->pending_bytes(); }
+  // After the end: some of it the client has not been given; and, where memory is short, all of it goes.
+  [[nodiscard]] bool has_last_words() const { return ended_ && !entries_.empty(); }
+  void let_go();
 
  private:
   enum class Client : std::uint8_t {

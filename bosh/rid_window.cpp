@@ -113,8 +113,13 @@ void RidWindow::drop_text_above(std::size_t limit) {
 }
 
 std::size_t RidWindow::held_bytes() const {
-  std::size_t total = 0;
+  std::size_t total = future_bytes();
   for (const auto& exchange : exchanges_) total += exchange.answer.size();
+  return total;
+}
+
+std::size_t RidWindow::future_bytes() const {
+  std::size_t total = 0;
   for (const auto& future : futures_) total += future.body->bytes();
   return total;
 }

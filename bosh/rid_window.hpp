@@ -100,6 +100,7 @@ class RidWindow {
   void drop_text_above(std::size_t limit);
   // Of answers and of requests ahead of a gap.
   [[nodiscard]] std::size_t held_bytes() const;
+  [[nodiscard]] std::size_t future_bytes() const;  // of the latter alone
   // What was handed out up to the answer of `rid`; 0 if that is not known any more.
   [[nodiscard]] std::uint64_t delivered_up_to(Rid rid) const;
   void forget_answers();  // of a session that shall look as if it had never been (XEP-0124 10)

@@ -147,9 +147,18 @@ ScriptStream::ScriptStream(xmpp::ParserPool& pool, const xmpp::Limits& limits) :
   splitter_.feed(stream_begin, events_);
 }
 
-std::optional<BodyFault> ScriptStream::take(std::string_view content) {
+void ScriptStream::forget_stanzas() {
   events_.clear();
-  stanzas_.clear();
+  std::vector<xmpp::Stanza>().swap(stanzas_);
+}
+
+void ScriptStream::close() {
+  forget_stanzas();
+  splitter_.reset();
+}
+
+std::optional<BodyFault> ScriptStream::take(std::string_view content) {
+  forget_stanzas();
   splitter_.feed(content, events_);
   for (const xmpp::StreamEvent& event : events_.list) {
     if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event)) {

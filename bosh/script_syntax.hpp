@@ -41,8 +41,15 @@ class ScriptStream {
 
   // Nothing if `content` can go on the stream. Text between stanzas is ignored, as on any stream.
   [[nodiscard]] std::optional<BodyFault> take(std::string_view content);
-  // What has become complete with it; the views live until the next take().
+  // What has become complete with it; the views live until forget_stanzas().
   [[nodiscard]] const std::vector<xmpp::Stanza>& stanzas() const { return stanzas_; }
+  // They are not needed any more.
+  void forget_stanzas();
+  // Nothing more is taken; what is unfinished will stay so.
+  void close();
+
+  [[nodiscard]] std::size_t pending_bytes() const { return splitter_.pending_bytes(); }
+  [[nodiscard]] std::size_t held_bytes() const { return splitter_.held_bytes(); }
 
  private:
   xmpp::StreamSplitter splitter_;

@@ -16,4 +16,11 @@ namespace gateway {
 using Binding =
     std::variant<bosh::Engine, bosh::PollEngine, bosh::Prebind, Branch, xmpp::WsEngine, webclient::WebEngine>;
 
+// Beside the contract, one that keeps bytes says how many in
+//   held_bytes()          all of them, which count against limits.max_buffered_bytes
+//   unforwarded_bytes()   of them, those of the client that have not gone to the server yet
+// and one that goes on keeping some after the end, for requests that come late, has
+//   has_last_words()      some the client has not been given; the rest is for repeats
+//   let_go()              the memory is needed: it keeps nothing, and looks forgotten
+
 }  // namespace gateway

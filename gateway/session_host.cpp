@@ -14,6 +14,9 @@ namespace gateway {
 
 namespace {
 
+// What a session that is ended for want of memory may keep while it says good-bye to its server.
+constexpr std::size_t light_bytes = 64 * 1024;
+
 // How the end of the stream to the server looks to the binding.
 xmpp::EndReason end_reason(const xmpp::Fault& fault) {
   switch (fault.kind) {
@@ -114,6 +117,24 @@ void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
   const auto now = steady_now();
   ask([&](auto& engine) { engine.close(reason, text, now, actions()); });
   carry_out(now);
+}
+
+void SessionHost::let_go() {
+  if (!ended_) return;
+  forgotten_ = true;
+  ask([](auto& engine) {
+    if constexpr (requires { engine.let_go(); }) engine.let_go();
+  });
+  note_buffered();
+}
+
+SessionHost::Worth SessionHost::worth() const {
+  if (!ended_) return logged_in() ? Worth::living : Worth::early;
+  const bool last_words = ask([](const auto& engine) {
+    if constexpr (requires { engine.has_last_words(); }) return engine.has_last_words();
+    return false;
+  });
+  return last_words ? Worth::unread : Worth::spent;
 }
 
 // ---- from the server -----------------------------------------------------------------------------------------------
@@ -259,7 +280,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
         [&](const auto& what) {
           using What = std::decay_t<decltype(what)>;
           if constexpr (std::is_same_v<What, xmpp::ToServer>) {
-            if (!ended_ && stage_ != Admission::Stage::logged_in) note_early_bytes(what.bytes.size());
+            if (stage_ != Admission::Stage::logged_in) early_bytes_ += static_cast<std::uint32_t>(what.bytes.size());
             session_.to_server(what.bytes, what.stanzas, now, shard_.session_actions());
             if (apply(now) && !ended_) ask([&](auto& engine) { engine.delivered_all(now, asked); });
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
@@ -315,6 +336,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
   if (link_) link_->flush();
   arm_deadline();
   note_buffered();
+  if (stage_ != Admission::Stage::logged_in && !ended_) limit_early_bytes();
   // Later, because callers up the stack still hold a reference to this.
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
@@ -384,7 +406,7 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
                                link_trouble_, encrypted_});
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
-  if (end.resumable) {
+  if (end.resumable || (end.reason == xmpp::EndReason::overload && !parts_lightly())) {
     session_.drop(shard_.session_actions());
   } else {
     session_.close(now, shard_.session_actions());
@@ -404,13 +426,14 @@ void SessionHost::note_stage(const xmpp::Stanza& delivered) {
   stage_ = reached;
 }
 
-// What a browser may send to a server that does not know it yet. The end comes as a step of its own: this is the middle
-// of one.
-void SessionHost::note_early_bytes(std::size_t bytes) {
-  const std::uint32_t limit = setup_->config.limits.max_unauthenticated_bytes;
-  if (early_bytes_ > limit) return;
-  early_bytes_ += static_cast<std::uint32_t>(std::min<std::size_t>(bytes, limit + std::size_t{1}));
-  if (early_bytes_ <= limit) return;
+// What there may be of a browser whom the server does not know yet: what has gone there and what waits for that. The
+// end comes as a step of its own: this is the middle of one.
+void SessionHost::limit_early_bytes() {
+  const std::size_t waiting = ask([](const auto& engine) -> std::size_t {
+    if constexpr (requires { engine.unforwarded_bytes(); }) return engine.unforwarded_bytes();
+    return 0;
+  });
+  if (early_bytes_ + waiting <= setup_->config.limits.max_unauthenticated_bytes) return;
   boost::asio::post(shard_.io(), [&shard = shard_, id = id_] {
     if (SessionHost* const host = shard.sessions().find(id)) {
       host->end(xmpp::EndReason::policy, "max_unauthenticated_bytes reached");
@@ -428,7 +451,13 @@ void SessionHost::note_buffered() {
     if constexpr (requires { binding.held_bytes(); }) return binding.held_bytes();
     return 0;
   });
-  shard_.note_buffered(buffered_, engine + session_.queued_bytes() + (link_ ? link_->unsent() : 0));
+  shard_.note_buffered(buffered_,
+                       engine + session_.queued_bytes() + splitter_.held_bytes() + (link_ ? link_->unsent() : 0));
+}
+
+// What is unsent waits for a server that does not read, what is unfinished for the rest of a stanza.
+bool SessionHost::parts_lightly() const {
+  return splitter_.held_bytes() + (link_ ? link_->unsent() : 0) <= light_bytes;
 }
 
 void SessionHost::broken(std::string_view trouble) {
@@ -448,6 +477,7 @@ void SessionHost::broken(std::string_view trouble) {
 void SessionHost::release_link() {
   if (!link_) return;
   link_->close();
+  splitter_.reset();
   shard_.bury(std::move(link_));  // it may be in the middle of telling us something
 }
 

@@ -30,6 +30,8 @@ namespace gateway {
 
 class Shard;
 
+inline constexpr std::string_view overloaded = "max_buffered_bytes reached";
+
 struct SessionOrigin {
   Address address;      // who is behind the creation request
   bool secure = false;  // created over TLS: all its requests must be (B-200)
@@ -76,11 +78,22 @@ class SessionHost final : public Timed, private LinkOwner {
   void arrived(xmpp::ConnectionRef connection);
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
+  // Of one that has ended: gives up what it keeps for requests that come late. The link still has its time to close.
+  void let_go();
 
   // After an exception in one of its steps: whatever it was in the middle of is left alone, everything is given back.
   void broken(std::string_view trouble);
 
   [[nodiscard]] bool logged_in() const { return stage_ == Admission::Stage::logged_in; }
+  [[nodiscard]] bool ended() const { return ended_; }
+  // In the order in which they go where memory is short.
+  enum class Worth : std::uint8_t {
+    spent,   // has ended, and keeps what its client was given before, for repeats
+    early,   // has not logged in
+    unread,  // has ended, and keeps words that its client has not had
+    living
+  };
+  [[nodiscard]] Worth worth() const;
   [[nodiscard]] xmpp::Instant created() const { return created_; }
   // Bytes kept for browser and server.
   [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
@@ -120,13 +133,18 @@ class SessionHost final : public Timed, private LinkOwner {
   void note_stage(const xmpp::Stanza& delivered);
   [[nodiscard]] Step<SessionId> step() const;
   void note_buffered();
-  void note_early_bytes(std::size_t bytes);
+  void limit_early_bytes();
+  [[nodiscard]] bool parts_lightly() const;
   [[nodiscard]] xmpp::Instant login_deadline() const;
   void arm_deadline();
 
   // A method of the contract that all bindings have.
   template <typename Call>
   decltype(auto) ask(Call call) {
+    return std::visit(call, binding_);
+  }
+  template <typename Call>
+  decltype(auto) ask(Call call) const {
     return std::visit(call, binding_);
   }
 
@@ -145,7 +163,7 @@ class SessionHost final : public Timed, private LinkOwner {
   std::unique_ptr<Branches> branches_;  // null: one stream only
   std::string link_trouble_;            // what the system said, for the log line
   std::uint32_t buffered_ = 0;          // as it was told to the shard
-  std::uint32_t early_bytes_ = 0;       // sent by the browser before it had logged in
+  std::uint32_t early_bytes_ = 0;       // of the browser for the server, before it had logged in
   Admission::Stage stage_ = Admission::Stage::connecting;
   bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;

@@ -25,6 +25,9 @@ namespace {
 // How often a draining shard looks whether it is done.
 constexpr auto drain_step = std::chrono::milliseconds(20);
 
+// What an honest login may hold: to end it would help nobody, and max_unauthenticated_sessions bounds the sum.
+constexpr std::uint32_t of_a_login = 4096;
+
 constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
 
 // Calls with the connection, whatever its kind; not at all when the slot is empty.
@@ -294,51 +297,100 @@ void Shard::bury(std::unique_ptr<Link> link) {
 void Shard::note_buffered(std::uint32_t& counted, std::size_t now) {
   const auto bytes = static_cast<std::uint32_t>(std::min<std::size_t>(now, std::numeric_limits<std::uint32_t>::max()));
   if (bytes == counted) return;
+  const bool grows = bytes > counted;
   buffered_ += bytes;
   buffered_ -= std::exchange(counted, bytes);
-  if (buffered_ <= buffered_share() || relieving_) return;
-  relieving_ = true;
+  if (!grows || buffered_ <= buffered_share() || relieving_) return;
   boost::asio::post(io_, [this] { relieve(); });  // not in the middle of somebody's step
+  relieving_ = true;
 }
 
-// Those who have proven nothing go before those who have, and of these the ones that take the most. A little more than
-// needed, or the next byte would begin it anew.
+// Whose memory is needed: first what costs nobody anything, then those who have proven nothing, the last words of those
+// who have gone, and of the others those that take the most. A little more than needed, or the next byte would begin it
+// anew.
+class Shard::Relief {
+ public:
+  explicit Relief(Shard& shard) : shard_(shard), before_(shard.buffered_) {}
+
+  void go() {
+    using Worth = SessionHost::Worth;
+    shard_.sessions_.for_each([&](SessionHost& host) {
+      const auto worth = host.worth();
+      if (host.buffered() > (worth == Worth::early ? of_a_login : 0)) of(worth).push_back(&host);
+    });
+    forget(of(Worth::spent));
+    auto& early = of(Worth::early);
+    std::sort(early.begin(), early.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
+    end(early);
+    if (!enough()) end_unfinished();
+    forget(of(Worth::unread));
+    auto& living = of(Worth::living);
+    std::sort(living.begin(), living.end(), [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); });
+    end(living);
+    spdlog::warn(
+        "{}: {} sessions and {} connections ended, {} sessions of the past forgotten, {} bytes before, {} after",
+        overloaded, ended_, connections_, forgotten_, before_, shard_.buffered_);
+  }
+
+ private:
+  using Hosts = std::vector<SessionHost*>;
+  [[nodiscard]] Hosts& of(SessionHost::Worth worth) { return hosts_[static_cast<std::size_t>(worth)]; }
+  [[nodiscard]] bool enough() const {
+    const std::uint64_t share = shard_.buffered_share();
+    return shard_.buffered_ <= share - share / 8;
+  }
+
+  void forget(Hosts& hosts) {
+    std::sort(hosts.begin(), hosts.end(), [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); });
+    for (auto host = hosts.begin(); host != hosts.end() && !enough(); ++host) {
+      const auto before = (*host)->buffered();
+      (*host)->let_go();
+      if ((*host)->buffered() < before || (*host)->released()) ++forgotten_;
+      if ((*host)->released()) shard_.sessions_.erase((*host)->id());
+    }
+  }
+
+  void end(const Hosts& hosts) {
+    for (auto host = hosts.begin(); host != hosts.end() && !enough(); ++host) {
+      if ((*host)->ended()) continue;  // with its connection
+      (*host)->end(xmpp::EndReason::overload, overloaded);
+      if ((*host)->ended()) ++ended_;
+    }
+  }
+
+  void end_unfinished() {
+    struct Unfinished {
+      std::uint32_t bytes;
+      ConnectionId id;
+    };
+    std::vector<Unfinished> unfinished;
+    for (std::uint32_t slot = 0; slot < shard_.connections_.size(); ++slot) {
+      const auto& place = shard_.connections_[slot];
+      with_connection(place.connection, [&](auto& any) {
+        if (any.buffered() > 0) unfinished.push_back({any.buffered(), {slot, place.generation}});
+      });
+    }
+    std::sort(unfinished.begin(), unfinished.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+    for (auto it = unfinished.begin(); it != unfinished.end() && !enough(); ++it, ++connections_) {
+      with_connection(shard_.connections_[it->id.slot].connection, [](auto& any) {
+        if constexpr (requires { any.give_up(); }) {
+          any.give_up();
+        } else {
+          any.close();
+        }
+      });
+    }
+  }
+
+  Shard& shard_;
+  const std::uint64_t before_;
+  std::array<Hosts, 4> hosts_;
+  std::size_t ended_ = 0, connections_ = 0, forgotten_ = 0;
+};
+
 void Shard::relieve() {
   relieving_ = false;
-  if (buffered_ <= buffered_share()) return;
-  const std::uint64_t enough = buffered_share() - buffered_share() / 8;
-  std::vector<SessionHost*> early, others;
-  sessions_.for_each([&](SessionHost& host) {
-    if (host.buffered() > 0) (host.logged_in() ? others : early).push_back(&host);
-  });
-  struct Unfinished {
-    std::uint32_t bytes;
-    ConnectionId id;
-  };
-  std::vector<Unfinished> unfinished;
-  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
-    with_connection(connections_[slot].connection, [&](auto& any) {
-      if (any.buffered() > 0) unfinished.push_back({any.buffered(), {slot, connections_[slot].generation}});
-    });
-  }
-  const auto larger = [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); };
-  std::sort(early.begin(), early.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
-  std::sort(unfinished.begin(), unfinished.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
-  std::sort(others.begin(), others.end(), larger);
-  const std::uint64_t before = buffered_;
-  std::size_t sessions = 0, connections = 0;
-  const auto end_some = [&](const std::vector<SessionHost*>& hosts) {
-    for (auto host = hosts.begin(); host != hosts.end() && buffered_ > enough; ++host, ++sessions) {
-      (*host)->end(xmpp::EndReason::overload, "max_buffered_bytes reached");
-    }
-  };
-  end_some(early);
-  for (auto it = unfinished.begin(); it != unfinished.end() && buffered_ > enough; ++it, ++connections) {
-    with_connection(connections_[it->id.slot].connection, [](auto& any) { any.close(); });
-  }
-  end_some(others);
-  spdlog::warn("max_buffered_bytes reached: {} sessions and {} connections ended, {} bytes before, {} after", sessions,
-               connections, before, buffered_);
+  if (buffered_ > buffered_share()) Relief(*this).go();
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

@@ -169,6 +169,7 @@ class Shard {
   void erase_connection_later(ConnectionId id);
 
  private:
+  class Relief;
   struct ConnectionSlot {
     AnyConnection connection;
     std::uint16_t generation = 0;

@@ -319,6 +319,14 @@ void WsConnection::session_failed(SessionId session) {
   if (session == session_) finish(static_cast<std::uint16_t>(xmpp::WsClose::internal_error));
 }
 
+void WsConnection::give_up() {
+  const auto step = shard_.step_of(id_);
+  if (SessionHost* const host = session()) host->end(xmpp::EndReason::overload, overloaded);
+  finish(static_cast<std::uint16_t>(xmpp::WsClose::try_again_later));  // where there is no session yet
+  if (!blocked_ && !write_failed_) flush();
+  close();
+}
+
 // ---- time and the end ----------------------------------------------------------------------------------------------
 
 void WsConnection::set_deadline(xmpp::Duration from_now) {

@@ -71,6 +71,8 @@ class WsConnection final : public Timed, private Watcher {
   [[nodiscard]] bool writing() const { return !closed_ && (outbox_.pending() > 0 || closing_); }
   // A step of its session has failed; the session is gone.
   void session_failed(SessionId session);
+  // Its memory is needed: closes, and tells the client why if the socket takes that at once.
+  void give_up();
   // Unfinished messages and unsent frames, for max_buffered_bytes.
   [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
   void close();

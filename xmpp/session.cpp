@@ -75,6 +75,7 @@ void Session::end(Fault fault, SessionActions& out) {
   if (!is_leaving()) report_lost(out);
   state_ = State::closed;
   std::string().swap(queue_);
+  management_.reset();  // its errors are said, or will never be
   out.list.emplace_back(Ended{fault});
 }
 

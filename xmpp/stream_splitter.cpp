@@ -20,6 +20,9 @@ constexpr std::uint64_t renew_after = 128 * 1024;
 // A stanza above this leaves buffers behind that are not worth keeping.
 constexpr std::size_t swollen_bytes = 32 * 1024;
 
+// What an expat parser takes with its tables, apart from what it holds of a tag.
+constexpr std::size_t parser_bytes = 9 * 1024;
+
 // An unfinished tag below this is read again with every piece of it; above, small pieces wait for more.
 constexpr std::size_t rescan_bytes = 2 * 1024;
 
@@ -173,6 +176,14 @@ void StreamSplitter::reset() {
   }
   context_.reset();
   done_ = false;
+}
+
+std::size_t StreamSplitter::pending_bytes() const {
+  return parser_ ? parser_->pending.size() + parser_->kept_back.size() : 0;
+}
+
+std::size_t StreamSplitter::lent_bytes() const {
+  return parser_bytes + parser_->pending.capacity() + parser_->kept_back.capacity() + parser_->reader.unread();
 }
 
 void StreamSplitter::feed(std::string_view bytes, StreamEvents& out) {

@@ -55,10 +55,16 @@ class StreamSplitter {
   // A new stream begins on the same connection: after TLS, after SASL. Forgets everything buffered.
   void reset();
 
+  // Of a stanza or header that has begun and is not complete: those that came, and the memory that all of it takes.
+  // Between two stanzas nothing.
+  [[nodiscard]] std::size_t pending_bytes() const;
+  [[nodiscard]] std::size_t held_bytes() const { return parser_ ? lent_bytes() : 0; }
+
  private:
   friend class ParserPool;
   class Run;
   [[nodiscard]] bool may_wait(std::string_view bytes);
+  [[nodiscard]] std::size_t lent_bytes() const;
   void read(std::string_view bytes, StreamEvents& out);
   ParserPool& pool_;
   const Limits& limits_;

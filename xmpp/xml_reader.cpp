@@ -295,6 +295,11 @@ std::uint64_t XmlReader::event_begin() const {
   return static_cast<std::uint64_t>(XML_GetCurrentByteIndex(parser_.get()));
 }
 
+std::size_t XmlReader::unread() const {
+  const auto index = XML_GetCurrentByteIndex(parser_.get());
+  return index < 0 ? 0 : static_cast<std::size_t>(fed_ - std::min(fed_, static_cast<std::uint64_t>(index)));
+}
+
 std::uint64_t XmlReader::event_end() const {
   return event_begin() + static_cast<std::uint64_t>(XML_GetCurrentByteCount(parser_.get()));
 }

@@ -84,6 +84,8 @@ class XmlReader {
 
   // Positions are counted from reset().
   [[nodiscard]] std::uint64_t fed() const { return fed_; }
+  // Of an unfinished token: expat keeps a copy of them.
+  [[nodiscard]] std::size_t unread() const;
   // Everything before it is done with. Depends on the bytes that were fed, never on how they were cut.
   [[nodiscard]] std::uint64_t base() const { return base_; }
   // Between two children, with nothing begun.

@@ -216,6 +216,7 @@ describe('memory and WebSocket', () => {
     for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
     for (const client of greedy) client.write(frame(opcode.text, 'x'.repeat(1_000_000), { fin: false }));
     await bench.postern.child.line(/max_buffered_bytes reached: .* ended/, 20_000, since);
+    await bench.postern.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached/, 5000, since);
     await is_well();
     for (const client of greedy) client.destroy();
   });

@@ -370,6 +370,43 @@ describe('memory runs out', () => {
     await bench.round_trip();
   }
 
+  it('sessions that have ended go before all others, and harm nobody', async () => {
+    const living = await bench.pair();
+    await log_in(living);
+    const early = await bench.pair();
+    const lines = bench.postern.child.lines.length;
+    for (let i = 0; i < 8; i++) {
+      const past = await bench.pair();
+      await log_in(past);
+      await fill(past, 900_000);
+      await past.session.ask();
+      await past.session.ask({ attributes: { type: 'terminate' } });
+    }
+    await bench.postern.child.line(/warning max_buffered_bytes reached: 0 sessions and 0 connections ended, [1-9]\d* sessions of the past/,
+      10_000, lines);
+    assert.ok(!bench.postern.child.lines.slice(lines).some((line) => line.includes('overload')));
+    living.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await living.session.ask()), ['fine']);
+    await log_in(early);
+  });
+
+  // The link reads on: no stanza is complete, so no queue pushes back.
+  it('stanzas that a server never ends count, and the sessions with most of them go', async () => {
+    const quiet = await bench.pair();
+    await log_in(quiet);
+    const lines = bench.postern.child.lines.length;
+    const pairs = [];
+    for (let i = 0; i < 8; i++) pairs.push(await bench.pair());
+    for (const pair of pairs) await log_in(pair);
+    const early = await bench.pair();
+    for (const { stream } of pairs) stream.send(`<message><body>${'x'.repeat(700_000)}`);
+    await bench.postern.child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions and 0 connections/, 10_000, lines);
+    quiet.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await quiet.session.ask()), ['fine']);
+    await log_in(early); // it has nothing but its features, which would not help anybody
+    for (const { stream } of pairs) stream.reset();
+  });
+
   it('sessions that have not logged in go first, oldest first; then who holds the most; a quiet one stays', async () => {
     const quiet = await bench.pair();
     await log_in(quiet);
@@ -517,6 +554,24 @@ describe('who never logs in', () => {
     const bodies = await Promise.all([pending.answer, more.answer]);
     assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
     await log_line(bench.postern, /policy: max_unauthenticated_bytes reached/);
+  });
+
+  it('has its bytes, also where they wait for the end of SASL or for an earlier request (U-008)', async () => {
+    // Its time would have the same condition.
+    const log = bench.postern.child;
+    let lines = log.lines.length;
+    script.on_element = () => true;
+    const waiting = await bench.pair();
+    const held = await waiting.session.send(auth);
+    const more = await waiting.session.send({ payload: message('x'.repeat(5000)) });
+    const bodies = await Promise.all([held.answer, more.answer]);
+    assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
+    await log.line(/policy: max_unauthenticated_bytes reached/, 5000, lines);
+    lines = log.lines.length;
+    script.on_element = answer_sasl;
+    const ahead = await bench.pair();
+    assert_terminated(await ahead.session.ask({ rid: ahead.session.rid + 2, payload: message('x'.repeat(5000)) }), 'policy-violation');
+    await log.line(/policy: max_unauthenticated_bytes reached/, 5000, lines);
   });
 
   it('has its number, and leaves room as soon as it has logged in (U-008)', async () => {

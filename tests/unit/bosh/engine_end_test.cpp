@@ -391,5 +391,51 @@ TEST(EngineEnd, E45_RefusesACreationOnShutdown) {
   )");
 }
 
+// What is left after the end goes where memory is short: who comes late finds what anybody finds after the time of a
+// tombstone.
+TEST(EngineEnd, LetsGoOfWhatItKeepsForRepeats) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message/>
+      G>10 <message/>
+    C>11 [type='terminate']
+      G>11 [type='terminate']
+      END client_terminated
+    C>11b [type='terminate']
+      G>11b [type='terminate']
+  )");
+  EXPECT_FALSE(t.engine().has_last_words());
+  EXPECT_GT(t.engine().held_bytes(), 0U);
+  t.engine().let_go();
+  EXPECT_EQ(t.engine().held_bytes(), 0U);
+  EXPECT_EQ(t.engine().deadline(), xmpp::never);
+  t.run(R"(
+    C>11c [type='terminate']
+      G>11c [type='terminate' condition='item-not-found']
+    C>12
+      G>12 [type='terminate' condition='item-not-found']
+  )");
+}
+
+TEST(EngineEnd, HasLastWordsUntilTheyAreSaid) {
+  Transcript t;
+  t.start();
+  t.engine().let_go();  // a living one does not
+  t.run(R"(
+    C>10
+    GONE 10
+    S> <message/>
+    CLOSE server_lost
+      END server_lost remote-connection-failed
+  )");
+  EXPECT_TRUE(t.engine().has_last_words());
+  EXPECT_GT(t.engine().held_bytes(), 0U);
+  t.engine().let_go();
+  EXPECT_FALSE(t.engine().has_last_words());
+  EXPECT_EQ(t.engine().held_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -72,5 +72,19 @@ TEST(EngineScript, HasNoErrorsByStatus) {
   )");
 }
 
+// It counts against the caps until it is complete, and only so long.
+TEST(EngineScript, CountsWhatIsUnfinished) {
+  Script t;
+  const auto before = t.engine().held_bytes();
+  static_cast<void>(t.play("C>10 <message to='b@x'><body>" + std::string(5000, 'x')));
+  EXPECT_EQ(t.engine().unforwarded_bytes(), 5024U);
+  EXPECT_GT(t.engine().held_bytes(), before + 5000);
+  static_cast<void>(t.play("C>11 </body></message>"));
+  EXPECT_EQ(t.engine().unforwarded_bytes(), 0U);
+  static_cast<void>(t.play("C>12 <message>"));
+  static_cast<void>(t.play("CLOSE shutdown"));
+  EXPECT_EQ(t.engine().unforwarded_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -412,5 +412,15 @@ TEST(EngineWindow, SaysErrorOnlyToTheSuperseded) {
       out, (std::vector<std::string>{"G>10 [type='error']", "G>10b [type='error']", "G>10c <message/>", "G>11 empty"}));
 }
 
+// What has not gone to the server counts for who has not logged in.
+TEST(EngineWindow, CountsWhatWaitsForAGap) {
+  Transcript t;
+  t.start();
+  static_cast<void>(t.play("C>11 <message id='" + std::string(3000, 'x') + "'/>"));
+  EXPECT_GE(t.engine().unforwarded_bytes(), 3000U);
+  static_cast<void>(t.play("C>10"));
+  EXPECT_EQ(t.engine().unforwarded_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -408,5 +408,34 @@ TEST(PollEngineTest, SameInputsSameActions) {
   EXPECT_EQ(run(), run());
 }
 
+TEST(PollEngineTest, CountsWhatIsUnfinished) {
+  Talk talk;
+  talk.start();
+  const auto before = talk.engine.held_bytes();
+  talk.poll("<message><body>" + std::string(5000, 'x'));
+  EXPECT_EQ(talk.engine.unforwarded_bytes(), 5015U);
+  EXPECT_GT(talk.engine.held_bytes(), before + 5000);
+  talk.poll("</body></message>");
+  EXPECT_EQ(talk.engine.unforwarded_bytes(), 0U);
+}
+
+// What is left after the end goes where memory is short: first what was given before, and last what was not.
+TEST(PollEngineTest, LetsGoAfterTheEnd) {
+  Talk talk;
+  talk.start();
+  talk.from_server("<message/>");
+  talk.engine.let_go();  // a living one does not
+  EXPECT_FALSE(talk.engine.has_last_words());
+  EXPECT_GT(talk.engine.held_bytes(), 0U);
+  talk.engine.close(xmpp::EndReason::server_lost, "gone", talk.now, talk.actions);
+  talk.out();
+  EXPECT_TRUE(talk.engine.has_last_words());
+  talk.engine.let_go();
+  EXPECT_EQ(talk.engine.held_bytes(), 0U);
+  EXPECT_FALSE(talk.engine.has_last_words());
+  EXPECT_EQ(talk.poll(""), "reply 2 0:0 \n");
+  EXPECT_EQ(talk.engine.deadline(), xmpp::never);
+}
+
 }  // namespace
 }  // namespace bosh

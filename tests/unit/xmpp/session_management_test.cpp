@@ -401,6 +401,18 @@ TEST(SessionManagement, ReportsNothingToAClientThatLeft) {
   EXPECT_THAT(rig.down(), ElementsAre("ended closed"));
 }
 
+// What is over keeps nothing, however long its sid is remembered.
+TEST(SessionManagement, KeepsNoErrorsBehindTheEnd) {
+  Managed rig;
+  rig.manage();
+  rig.server(message(1));
+  rig.to_server("<message to='b@x' id='1'/>", 1);
+  EXPECT_GT(rig.session->queued_bytes(), 0U);
+  rig.close();
+  rig.down();
+  EXPECT_EQ(rig.session->queued_bytes(), 0U);
+}
+
 TEST(SessionManagement, AsksAtOnceAfterTen) {
   Managed rig;
   rig.manage();

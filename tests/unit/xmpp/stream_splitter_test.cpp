@@ -455,4 +455,31 @@ TEST(StreamSplitter, BeginsAgainAfterReset) {
   EXPECT_THAT(lines, ElementsAre(opened, opened, "fault restricted_xml", opened, "closed", opened));
 }
 
+// For the caps on memory: what has begun counts, whatever it is, and nothing else.
+TEST(StreamSplitter, CountsWhatIsUnfinished) {
+  ParserPool pool;
+  const Limits limits;
+  StreamSplitter splitter(pool, limits);
+  StreamEvents events;
+  EXPECT_EQ(splitter.held_bytes(), 0U);
+  splitter.feed(header + "<message/> ", events);
+  EXPECT_EQ(splitter.pending_bytes(), 0U);
+  EXPECT_EQ(splitter.held_bytes(), 0U);
+  const std::string text(100'000, 'x');
+  splitter.feed("<message><body>", events);
+  splitter.feed(text, events);
+  EXPECT_EQ(splitter.pending_bytes(), text.size() + 15);
+  EXPECT_GT(splitter.held_bytes(), text.size());
+  EXPECT_LT(splitter.held_bytes(), 3 * text.size());
+  splitter.feed("</body></message>", events);
+  EXPECT_EQ(splitter.held_bytes(), 0U);
+  // Of a tag expat keeps a copy, and small pieces of it are kept back.
+  splitter.feed("<message a='" + text, events);
+  splitter.feed("yyy", events);
+  EXPECT_EQ(splitter.pending_bytes(), text.size() + 15);
+  EXPECT_GT(splitter.held_bytes(), 2 * text.size());
+  splitter.reset();
+  EXPECT_EQ(splitter.held_bytes(), 0U);
+}
+
 }  // namespace
