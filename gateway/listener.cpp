@@ -50,6 +50,10 @@ void Listener::start() {
   wait();
 }
 
+void Listener::resume() {
+  if (!waiting_ && acceptor_.is_open()) wait();
+}
+
 void Listener::stop() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
@@ -58,8 +62,11 @@ void Listener::stop() {
 
 void Listener::wait() {
   acceptor_.async_wait(Acceptor::wait_read, [this](const boost::system::error_code& error) {
-    if (!error) accept_some();
+    if (error) return;
+    waiting_ = false;
+    accept_some();
   });
+  waiting_ = true;
 }
 
 void Listener::accept_some() {
@@ -81,7 +88,7 @@ void Listener::accept_some() {
         return back_off(ENOMEM);
       }
     } catch (const std::bad_alloc&) {
-      return back_off(ENOMEM);  // an exception that left this function would leave the shard deaf
+      return back_off(ENOMEM);  // should that fail as well, the shard has it resume()
     }
   }
   wait();
@@ -146,8 +153,11 @@ void Listener::back_off(int error) {
   }
   pause_.expires_after(back_off_time);
   pause_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (!cancelled) accept_some();
+    if (cancelled) return;
+    waiting_ = false;
+    accept_some();
   });
+  waiting_ = true;
 }
 
 }  // namespace gateway

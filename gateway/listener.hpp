@@ -28,6 +28,8 @@ class Listener {
 
   void start();
   void stop();
+  // After an exception has left it: goes on.
+  void resume();
   [[nodiscard]] boost::asio::ip::tcp::endpoint local_endpoint() const { return acceptor_.local_endpoint(); }
 
  private:
@@ -47,6 +49,7 @@ class Listener {
   boost::asio::steady_timer pause_;
   std::list<std::unique_ptr<ProxyEntry>> introductions_;  // of which the header is not complete
   xmpp::Instant complain_again_{};                        // when the next failure may be logged
+  bool waiting_ = false;                                  // for connections, or for the end of a pause
 };
 
 }  // namespace gateway

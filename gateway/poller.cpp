@@ -67,10 +67,16 @@ void Poller::end_round() {
 void Poller::wait() {
   set_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (error) return;
+    waiting_ = false;
     // First, so that an exception from a watcher (a bug, no memory) does not leave the shard deaf.
     wait();
     dispatch();
   });
+  waiting_ = true;
+}
+
+void Poller::resume() {
+  if (!waiting_) wait();
 }
 
 void Poller::dispatch() {

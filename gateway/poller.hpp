@@ -50,6 +50,8 @@ class Poller {
   [[nodiscard]] bool put_off(Watcher& watcher);
   // After an exception in the middle of a round: does what was put off.
   void end_round();
+  // Likewise: waits for the next round, should that have failed.
+  void resume();
 
  private:
   void wait();
@@ -60,6 +62,7 @@ class Poller {
   std::size_t next_ = 0, end_ = 0;  // of the batch being told
   std::vector<Watcher*> put_off_;
   bool in_round_ = false;
+  bool waiting_ = false;
 };
 
 }  // namespace gateway

@@ -460,18 +460,22 @@ bool SessionHost::parts_lightly() const {
   return splitter_.held_bytes() + (link_ ? link_->unsent() : 0) <= light_bytes;
 }
 
-void SessionHost::broken(std::string_view trouble) {
+// There may be no memory still: each of these is done whatever becomes of the others.
+void SessionHost::broken(std::string_view trouble) noexcept {
   disarm();
-  if (!ended_) {
-    ended_ = true;
-    const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
-    log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, steady_now() - created_,
-                                 xmpp::EndSession{xmpp::EndReason::internal_error, {}, trouble}, counts, link_trouble_,
-                                 encrypted_});
-    shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
+  if (!std::exchange(ended_, true)) {
+    attempt([&] { shard_.admission().session_ended(address_key(origin_.address), domain_, stage_); });
+    attempt([&] {
+      const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
+      log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, steady_now() - created_,
+                                   xmpp::EndSession{xmpp::EndReason::internal_error, {}, trouble}, counts,
+                                   link_trouble_, encrypted_});
+    });
   }
-  if (auto* const branch = as<Branch>()) branch->fail();
-  release_link();
+  attempt([&] {
+    if (auto* const branch = as<Branch>()) branch->fail();
+  });
+  attempt([&] { release_link(); });
 }
 
 void SessionHost::release_link() {

@@ -82,7 +82,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void let_go();
 
   // After an exception in one of its steps: whatever it was in the middle of is left alone, everything is given back.
-  void broken(std::string_view trouble);
+  void broken(std::string_view trouble) noexcept;
 
   [[nodiscard]] bool logged_in() const { return stage_ == Admission::Stage::logged_in; }
   [[nodiscard]] bool ended() const { return ended_; }

@@ -92,34 +92,44 @@ void Shard::run() {
 }
 
 // After a bug of ours, or without memory: the session and the connection in whose step it happened may be in any state.
-// They alone end; nothing of them is on the stack any more.
+// They alone end; nothing of them is on the stack any more. There may be no memory for that either: so first what can
+// be done all the same, then what run() has this try again.
 void Shard::recover(const char* trouble) {
   const auto session = std::exchange(session_step_, {});
   const auto connection = std::exchange(connection_step_, {});
   actions_.clear();
   session_actions_.clear();
   stream_events_.clear();
-  spdlog::error("internal error: {}", trouble);
+  attempt([&] { spdlog::error("internal error: {}", trouble); });
+  if (session) end_broken(*session, trouble);
+  if (connection) end_broken(*connection);
   timers_.resume();
+  poller_.resume();
+  for (auto& listener : listeners_) listener->resume();
   boost::asio::post(io_, [this] { poller_.end_round(); });
-  if (session) {
-    for (const auto& place : connections_) {
-      with_connection(place.connection, [&](auto& any) {
-        if constexpr (requires { any.session_failed(*session); }) any.session_failed(*session);
-      });
-    }
-    if (SessionHost* const host = sessions_.find(*session)) {
-      host->broken(trouble);
-      sessions_.erase(*session);
-    }
+}
+
+void Shard::end_broken(SessionId id, const char* trouble) {
+  if (SessionHost* const host = sessions_.find(id)) {
+    host->broken(trouble);
+    attempt([&] { sessions_.erase(id); });
   }
-  if (!connection) return;
-  if (const auto* const slot = find_slot(*connection)) {
-    with_connection(*slot, [](auto& any) {
-      if constexpr (requires { any.close(); }) any.close();
+  for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
+    with_connection(connections_[slot].connection, [&](auto& any) {
+      if constexpr (requires { any.session_failed(id); }) {
+        if (!attempt([&] { any.session_failed(id); })) end_broken(ConnectionId{slot, connections_[slot].generation});
+      }
     });
-    erase_connection(*connection);
   }
+}
+
+void Shard::end_broken(ConnectionId id) {
+  const auto* const slot = find_slot(id);
+  if (slot == nullptr) return;
+  with_connection(*slot, [](auto& any) {
+    if constexpr (requires { any.close(); }) attempt([&] { any.close(); });
+  });
+  attempt([&] { erase_connection(id); });
 }
 
 void Shard::join() {

@@ -180,6 +180,8 @@ class Shard {
   void run();
   void erase_connection(ConnectionId id);
   void recover(const char* trouble);
+  void end_broken(SessionId id, const char* trouble);
+  void end_broken(ConnectionId id);
   void relieve();
   [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);

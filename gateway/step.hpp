@@ -1,12 +1,23 @@
 // Whose step is being done. An exception that ends a step leaves the name behind, so that Shard::run(), where it stops,
 // knows whom it has to end; every other end of a step gives the place back to the step around it. Not a lock and not a
-// stack: one shard, one thread.
+// stack: one shard, one thread. attempt() is for what comes afterwards.
 #pragma once
 #include <exception>
 #include <optional>
 #include <utility>
 
 namespace gateway {
+
+// For what has to go on after an exception, and must not be ended by the next one. True: nothing was thrown.
+template <typename Call>
+bool attempt(Call call) noexcept {
+  try {
+    call();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
 
 template <typename Id>
 class Step {

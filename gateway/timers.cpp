@@ -100,8 +100,8 @@ void Timers::wait_for_next() {
   // Rounded up: a timer that fires a fraction early would find nothing due and be armed a second time.
   const xmpp::Instant wanted = std::chrono::ceil<std::chrono::milliseconds>(next());
   if (wanted >= waiting_for_) return;
-  waiting_for_ = wanted;
-  timer_.expires_at(waiting_for_);
+  waiting_for_ = xmpp::never;  // until it is sure: where there is no memory nobody waits
+  timer_.expires_at(wanted);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;  // replaced by an earlier one, or stopped
     {
@@ -113,6 +113,7 @@ void Timers::wait_for_next() {
     }
     wait_for_next();
   });
+  waiting_for_ = wanted;
 }
 
 }  // namespace gateway
