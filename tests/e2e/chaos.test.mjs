@@ -171,7 +171,10 @@ class World {
     this.count(`of bob's: received more than once, ${person.way.name}`);
     const seen = this.links.seen('to_client', `bob ${serial}`);
     const later = person.kept_for_later.has(serial) ? 1 : 0;
-    const what = `bob ${serial} to ${person.name} (${person.way.name}), received ${times} times`;
+    const ms = (time) => time - this.restart?.began;
+    const ways_of = seen.map(({ acknowledged, stamped, stream: { opened, closed, ended_well } }) =>
+      `${ms(opened)}…${ms(closed)}${stamped ? ' stamped' : ''}${acknowledged ? ' acknowledged' : ''}${ended_well ? ' ended well' : ''}`);
+    const what = `bob ${serial} to ${person.name} (${person.way.name}), received ${times} times, in streams [${ways_of}] (ms from the stop to ${ms(this.restart?.ended)})`;
     const done = seen.findIndex(({ acknowledged, stream }) => acknowledged && stream.ended_well && !this.was_open_at_the_stop(stream));
     if (done >= 0 && done < seen.length - 1 + later) missing.push(`${what}: again after it was acknowledged to the server`);
     if (person.way !== ways.at(-1) && times > seen.length + later) missing.push(`${what}: given out by the server ${seen.length} times`);

@@ -39,7 +39,8 @@ class Stream {
   resumable = false;
   ended = false; // with </stream:stream>
   leaving = false; // the client has said it
-  ended_well = false; // and then the server: all that the client said before has been worked off
+  failed = false; // the server has ended it by an error, and may not have looked at what the client said last
+  ended_well = false; // the client has said it, and then the server: all that the client said before has been worked off
 
   // The server had it at that time: open, or lost and waiting to be resumed.
   was_there(from, until) {
@@ -53,7 +54,7 @@ class Tap {
     this.record = record;
     this.stream = record.add(new Stream());
     this.from_server = new StreamSlicer((event) => {
-      if (event.event === 'close') this.stream.ended_well = this.stream.leaving;
+      if (event.event === 'close') this.stream.ended_well = this.stream.leaving && !this.stream.failed;
       this.on_event(event, (element) => this.on_server(element));
     });
     this.from_client = new StreamSlicer((event) => {
@@ -83,6 +84,7 @@ class Tap {
     const { to_client, to_server } = this.stream;
     if (name === 'iq') this.stream.user ??= /<jid>([^@<]*)@/.exec(xml)?.[1] ?? null;
     if (stanza_names.has(name)) return to_client.stanza(xml, name);
+    if (/(^|:)error$/.test(name)) this.stream.failed = true;
     if (name === 'a') to_server.acknowledged = Number(attribute(xml, 'h'));
     if (name === 'enabled') {
       to_client.counting = true;
