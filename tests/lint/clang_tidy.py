@@ -40,7 +40,7 @@ def own_headers(root, path, seen):
 def key_of(root, path, command, constant):
     seen, digest = set(), hashlib.sha256(constant)
     own_headers(root, path, seen)
-    digest.update(command.replace(root + "/", "").encode())
+    digest.update(command.replace(root + "/", "").replace(root, ".").encode())
     for name in sorted(seen):
         digest.update(name.encode() + b"\0" + tree.read(root, name).encode() + b"\0")
     return digest.hexdigest()
