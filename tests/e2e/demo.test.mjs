@@ -42,7 +42,7 @@ async function say(page, text) {
 
 before(async () => {
   demo = new Child('demo', command, { env: sanitizer_env, death: 'TERM' });
-  url = (await demo.line(/two browser windows:\s+(http:\S+)/, 60_000))[1];
+  url = (await demo.line(/two windows of one browser:\s+(http:\S+)/, 60_000))[1];
   directory = (await demo.line(/log (\S+)\/postern\/postern\.log/))[1];
   browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
 });
@@ -82,7 +82,7 @@ test('a reload keeps session, roster, presence and messages', async () => {
 });
 
 test('the chat without JavaScript, a file included', async () => {
-  const origin = (await demo.line(/Without any JavaScript.*: (http:\S+)\//))[1];
+  const origin = (await demo.line(/Open the chat without JavaScript: +(http:\S+)\//))[1];
   const reader = await Reader.open({ browser }, origin);
   await reader.log_in('alice', 'wonderland');
   await reader.open_chat('Bob');

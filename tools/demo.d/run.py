@@ -234,17 +234,20 @@ def run(directory, children, arguments):
     children.insert(0, postern)
     bosh = postern.wait_for(lambda: bosh_url(postern))
     page = serve_page(arguments.port, {"bosh": bosh, "domain": DOMAIN, "room": f"lobby@{ROOMS}", "users": USERS})
+    origin = bosh.rsplit("/", 1)[0]
     print(f"""
-  Open this in two browser windows:    http://127.0.0.1:{page}/
+  Open the chat without JavaScript:    {origin}/
 
-  Click "alice" in one and "bob" in the other, and chat. They know each other; there is a room as well.
-  Without any JavaScript, with the accounts below: {bosh.rsplit('/', 1)[0]}/
-  Any other BOSH client works too: {bosh}
+  Log in as alice, and as bob in a private window or another browser: the windows of one browser share a login.
+  They know each other; there is a room as well: lobby@{ROOMS}
 
     alice@{DOMAIN}  password {USERS['alice']}
     bob@{DOMAIN}    password {USERS['bob']}
 
-  postern  {bosh.rsplit('/', 1)[0]}    log {postern.log}
+  The same with scripts (Strophe.js), two people in two windows of one browser:    http://127.0.0.1:{page}/
+  Any other BOSH client works too: {bosh}
+
+  postern  {origin}    log {postern.log}
   Prosody  127.0.0.1:{server_port}           log {prosody.log}
 
   Ctrl-C stops everything.
