@@ -151,7 +151,7 @@ class Play {
       if (stanza != nullptr && session_->state() == Session::State::emptying) note(*stanza);
       session_->on_event(event, now_, actions_);
       if (!managed_ && session_->managed()) before_ = told_ = delivered_;
-      managed_ = session_->managed();
+      if (session_->state() != Session::State::closed) managed_ = session_->managed();  // what it was when it wrote
       const bool was_void = rest_is_void_;
       carry_out();
       if (rest_is_void_ && !was_void) break;
