@@ -246,7 +246,10 @@ class Play {
     ++delivered_;
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
   }
-  void act(const xmpp::Managed&) { check(owned_ && session_->managed(), "not the gateway's to say"); }
+  void act(const xmpp::Managed&) {
+    const bool is = session_->managed() || session_->state() == Session::State::closed;  // by the same step
+    check(owned_ && is, "not the gateway's to say");
+  }
   void act(const xmpp::Redirect& redirect) {
     check(redirect.host == "::1" || !redirect.host.empty(), "nowhere to go");
     check(++redirects_ <= 2, "too many redirects");
