@@ -163,10 +163,9 @@ void Chats::proven(ConversationId in, const Wire::Mark& shown) {
 }
 
 Wire::Mark Chats::not_held(Wire::Mark shown) {
-  // Of whom its reader has removed, nothing is waited for.
-  release([this](const Held& held) { return model_.find(held.conversation) == nullptr; });
-  const auto first =
-      std::find_if(held_.begin(), held_.end(), [this](const Held& held) { return !wire_.is_ours(held.mark); });
+  const auto first = std::find_if(held_.begin(), held_.end(), [this](const Held& held) {
+    return !wire_.is_ours(held.mark) && model_.find(held.conversation) != nullptr;
+  });
   if (first == held_.end() || shown.is_before(first->mark)) return shown;
   return {shown.stream, first->mark.stanza - 1};
 }
@@ -177,14 +176,14 @@ void Chats::forget_what_the_server_has() {
 
 void Chats::give_back(Turn& turn) {
   for (const Held& held : held_) {
-    if (wire_.is_ours(held.mark) && model_.find(held.conversation) != nullptr) tell_author(held, turn);
+    if (wire_.is_ours(held.mark)) tell_author(held, turn);
   }
   release([](const Held&) { return true; });
 }
 
-// As xmpp::bounce() does for a client that has vanished.
+// As xmpp::bounce() does for a client that has vanished. Of whom the reader has removed, nothing was waited for.
 void Chats::tell_author(const Held& of, Turn& turn) {
-  if (of.author.empty()) return;
+  if (of.author.empty() || model_.find(of.conversation) == nullptr) return;
   auto error = xmpp::NewElement("message").set("type", "error").set("to", of.author);
   if (!of.wire_id.empty()) error.set("id", of.wire_id);
   wire_.send(std::move(error).add(recipient_unavailable()), turn);
