@@ -1,5 +1,6 @@
-// Who may do what in the chat without scripts: the cookie that names a session, tokens that tie a form to its page and
-// session, where a request comes from, and how often somebody may try to log in (PROTOCOL Z-005, Z-006).
+// Who may do what in the chat without scripts: the cookie that names a session (and the one that keeps its reader's
+// wishes and allows nothing), tokens that tie a form to its page and session, where a request comes from, and how often
+// somebody may try to log in (PROTOCOL Z-005, Z-006).
 // No sockets and no session here; the throttle is shared by all shards.
 #pragma once
 #include <cstdint>

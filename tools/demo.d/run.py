@@ -267,7 +267,7 @@ def port_number(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="tools/demo", description="Chat in two browser windows through postern.")
+    parser = argparse.ArgumentParser(prog="tools/demo", description="Chat in two browsers through postern.")
     parser.add_argument("--port", type=port_number, default=0, help="port of the demo page; without it a free one")
     parser.add_argument("--postern", default=os.path.join(ROOT, "build/release/gateway/postern"), help="the binary to show")
     arguments = parser.parse_args()
