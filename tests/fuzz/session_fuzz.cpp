@@ -119,8 +119,9 @@ class Play {
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
       case 4:
         if (which % 8 == 0) {
-          late_ = false;  // if it is undecided still, it is the client's now
-          return session_->to_server(enable, 0, now_, actions_);
+          session_->to_server(enable, 0, now_, actions_);
+          late_ = late_ && is_refused();  // if it was undecided still, it is the client's now
+          return;
         }
         spoke_ = spoke_ || which % 4 == 1;
         if (which % 4 == 1) return session_->to_server("<message id='1'/><presence/>", 2, now_, actions_);
@@ -157,6 +158,14 @@ class Play {
       if (rest_is_void_ && !was_void) break;
     }
     rest_is_void_ = false;
+  }
+
+  // The gateway has decided already, though the server has offered nothing so far.
+  [[nodiscard]] bool is_refused() const {
+    return std::any_of(actions_.list.begin(), actions_.list.end(), [](const auto& action) {
+      const auto* const deliver = std::get_if<xmpp::Deliver>(&action);
+      return deliver != nullptr && deliver->stanza.bytes.find("unexpected-request") != std::string_view::npos;
+    });
   }
 
   void close() {
