@@ -100,7 +100,7 @@ bool Listener::take(AnyStream stream, const Peer& peer) {
   if (!private_) {
     const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
     if (!why.empty()) {
-      spdlog::debug("connection of {} refused: {}", peer.address.to_string(), why);
+      say_refused(peer, why);
       return true;
     }
   }
@@ -109,6 +109,16 @@ bool Listener::take(AnyStream stream, const Peer& peer) {
   if (!tls_ || (ssl && stream.start_tls(std::move(ssl)))) return shard_.accepted(std::move(stream), peer);
   shard_.connection_closed(peer);
   return false;
+}
+
+// A flood of them is a line now and then, which says how many it stands for.
+void Listener::say_refused(const Peer& peer, std::string_view why) {
+  ++refused_unsaid_;
+  const auto now = steady_now();
+  if (now < say_refused_again_) return;
+  say_refused_again_ = now + log_interval;
+  spdlog::info("connection of {} refused: {}; refused since the last such line: {}", peer.address.to_string(), why,
+               std::exchange(refused_unsaid_, 0));
 }
 
 // Who is not a trusted proxy could name any address: there the header is not even read.

@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <thread>
+#include <vector>
 
 #include "tests/support/scripted_server.hpp"
 #include "tests/unit/gateway/shell_support.hpp"
@@ -111,6 +114,29 @@ TEST_P(Faults, EndOneSessionOnly) {
   }
   EXPECT_GT(faults, 30);
   EXPECT_FALSE(Browser(gateway.port()).sid.empty());
+  EXPECT_TRUE(gateway.drain());
+}
+
+// Whatever is asked of the gateway while there is no memory at all may fail. When there is some again it must have gone
+// deaf on none of its ears: the listener, the set of descriptors, the timers.
+TEST(Outage, IsOverWithTheShortageOfMemory) {
+  const support::ScriptedServer server;
+  Gateway gateway(server.port(), 1, "[bosh]\nunused = 1\ninactivity = 5\n");
+  for (long at = 0; at < 60; at += 3) {
+    Browser neighbour(gateway.port());
+    neighbour.log_in();
+    failing = LONG_MAX;
+    until_fault = at;
+    std::vector<HttpClient> others;
+    const auto enough = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    for (int i = 0; until_fault.load() > -12 && std::chrono::steady_clock::now() < enough; ++i) {
+      if (i % 8 == 0 && others.size() < 64) others.emplace_back(gateway.port()).post(creation());
+      neighbour.client().post(neighbour.body("", echo("now")));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    until_fault = LONG_MAX;
+    ASSERT_FALSE(Browser(gateway.port()).sid.empty()) << "after a shortage from allocation " << at;
+  }
   EXPECT_TRUE(gateway.drain());
 }
 
