@@ -194,7 +194,8 @@ void Engine::settle(xmpp::Instant now, xmpp::Actions& out) {
   if (reading()) give_events(now, out);
   while (!ends_when_all_is_said(now, out) && window_.held() > 0) {
     if (!window_.oldest().alive) {
-      if (window_.held() == 1) break;
+      // What becomes of a stream that it asked for is still to be its answer, for when it comes again.
+      if (window_.held() == 1 || (streams_ && streams_->undecided(window_.first_held()))) break;
       resolve_dead(now);
     } else if (due(now)) {
       answer_oldest(now, out);

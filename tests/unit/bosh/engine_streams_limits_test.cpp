@@ -115,6 +115,23 @@ TEST(EngineStreamsLimits, TooManyAreAPolicyViolation) {
   )");
 }
 
+// Its connection was gone before its turn came: it is told when it asks again.
+TEST(EngineStreamsLimits, OneThatIsRefusedWithoutAConnectionIsToldLater) {
+  Transcript t(up_to(2));
+  t.start("hold='2' ver='1.6' xmpp:version='1.0'");
+  t.run(R"(
+    C>11 [to='example.com']
+    GONE 11
+    C>12
+    C>10
+      OPEN 2
+      G>10 empty
+    REFUSE 2 host-unknown
+    C>11b [to='example.com']
+      G>11b [stream='2' type='terminate' condition='host-unknown']
+  )");
+}
+
 TEST(EngineStreamsLimits, OneThatIsRefusedIsTold) {
   Transcript t(up_to(2));
   t.start();
