@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -20,15 +19,6 @@ namespace {
 
 // From the last byte of the file to the status: the server may have to look at the whole of it.
 constexpr xmpp::Duration answer_time = std::chrono::seconds(60);
-constexpr std::size_t max_answer_head = 8 * 1024;
-
-// Of a complete head; 0: this is no answer.
-std::uint16_t status_of(std::string_view head) {
-  if (!head.starts_with("HTTP/1.") || head.size() < 12 || head[8] != ' ') return 0;
-  std::uint16_t status = 0;
-  const auto [end, error] = std::from_chars(head.data() + 9, head.data() + 12, status);
-  return error == std::errc() && end == head.data() + 12 && status >= 100 && status < 600 ? status : 0;
-}
 
 bool is_at_or_below(std::string_view host, std::string_view domain) {
   if (host == domain) return true;
@@ -207,7 +197,9 @@ void PutRequest::on_readable() {
     const IoResult result = stream_->read(buffer);
     switch (result.status) {
       case IoStatus::ok:
-        take({buffer.data(), result.bytes});
+        if (const auto verdict = answer_.take({buffer.data(), result.bytes})) {
+          conclude(verdict->status, verdict->trouble);
+        }
         break;
       case IoStatus::wait_read:
         return;
@@ -219,18 +211,6 @@ void PutRequest::on_readable() {
         return conclude(0, "the connection broke");
     }
   } while (state_ == State::up && stream_->has_buffered());
-}
-
-void PutRequest::take(std::string_view bytes) {
-  answer_.append(bytes.substr(0, max_answer_head));
-  while (true) {
-    const auto end = answer_.find("\r\n\r\n");
-    if (end == std::string::npos) break;
-    const std::uint16_t status = status_of(answer_);
-    if (status >= 200 || status == 0) return conclude(status, status == 0 ? "no HTTP answer" : "");
-    answer_.erase(0, end + 4);  // 1xx: the answer is still to come
-  }
-  if (answer_.size() > max_answer_head) conclude(0, "no end of the answer's head");
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "gateway/any_stream.hpp"
 #include "gateway/ids.hpp"
 #include "gateway/outbox.hpp"
+#include "gateway/put_answer.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/timers.hpp"
@@ -75,7 +76,6 @@ class PutRequest final : public Timed, private Watcher {
   void attempt_failed(std::string_view detail);
   void up();
   void on_readable();
-  void take(std::string_view bytes);
   void send();
   void conclude(std::uint16_t status, std::string_view trouble);
   void set_deadline(xmpp::Duration from_now);
@@ -91,7 +91,7 @@ class PutRequest final : public Timed, private Watcher {
   Resolver::Lookup lookup_ = Resolver::Lookup::none;
   std::optional<AnyStream> stream_;
   Outbox outbox_;
-  std::string answer_;   // what has come of it
+  PutAnswer answer_;
   std::string trouble_;  // of the attempts so far, then of the whole
   std::uint16_t status_ = 0;
   State state_ = State::idle;

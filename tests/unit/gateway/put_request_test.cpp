@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/put_answer.hpp"
 #include "gateway/web_upload.hpp"
 
 namespace gateway {
@@ -93,6 +94,50 @@ TEST(BringsFile, IsAQuestionOfThePath) {
   EXPECT_TRUE(brings_file("/s/SID/upload/c1"));
   EXPECT_FALSE(brings_file("/s/upload/c1"));
   EXPECT_FALSE(brings_file("/x/upload/c1"));
+}
+
+// What the answer says, however its bytes are cut; 0 for none, and nothing while it is not complete.
+std::optional<std::uint16_t> status_in(std::string_view answer) {
+  std::optional<std::uint16_t> whole;
+  for (std::size_t cut = 0; cut <= answer.size(); ++cut) {
+    PutAnswer reader;
+    auto verdict = reader.take(answer.substr(0, cut));
+    if (!verdict) verdict = reader.take(answer.substr(cut));
+    const auto status = verdict ? std::optional(verdict->status) : std::nullopt;
+    if (cut == 0) whole = status;
+    EXPECT_EQ(status, whole) << "cut at " << cut;
+  }
+  return whole;
+}
+
+TEST(PutAnswer, IsTheFinalStatus) {
+  EXPECT_EQ(status_in("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"), 201);
+  EXPECT_EQ(status_in("HTTP/1.0 200 OK\r\n\r\nbody"), 200);
+  EXPECT_EQ(status_in("HTTP/1.1 413\r\n\r\n"), 413);
+  EXPECT_EQ(
+      status_in("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 507 Full\r\n\r\n"),
+      507);
+  EXPECT_EQ(status_in("HTTP/1.1 100 Continue\r\n\r\n"), std::nullopt);
+  EXPECT_EQ(status_in("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n"), std::nullopt);
+}
+
+TEST(PutAnswer, IsNoneWhereThereIsNoHttp) {
+  for (const char* nonsense :
+       {"\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 20\r\n\r\n",
+        "HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1 600 X\r\n\r\n", "HTTP/1.1 -20 X\r\n\r\n", "HTTP/1.11 20 X\r\n\r\n",
+        "220 files.example.org ESMTP\r\n\r\n"}) {
+    EXPECT_EQ(status_in(nonsense), 0) << nonsense;
+  }
+}
+
+TEST(PutAnswer, IsBounded) {
+  const std::string start = "HTTP/1.1 200 OK\r\nX: ";
+  const std::string longest = start + std::string(8 * 1024 - start.size(), 'x');
+  PutAnswer fits, grows, too_long;
+  EXPECT_EQ(fits.take(longest + "\r\n\r\n")->status, 200);
+  EXPECT_FALSE(grows.take(longest + "\r\n\r"));
+  EXPECT_EQ(grows.take("x")->status, 0);
+  EXPECT_EQ(too_long.take(longest + "x\r\n\r\n")->status, 0);
 }
 
 }  // namespace
