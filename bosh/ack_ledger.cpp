@@ -32,8 +32,9 @@ void AckLedger::arrived(const Arrival& arrival) {
     if (above(*ack, proven_, first_)) proven_ = *ack;
     if (lost_ != 0 && !above(lost_, *ack, first_)) lost_ = 0;
   }
-  if (acks_ || arrival.rid - run_ < requests_) return;
-  Rid by_window = arrival.rid - requests_;
+  const Rid in_flight = Rid{requests_} + (arrival.leaves ? 1 : 0);
+  if (acks_ || arrival.rid - run_ < in_flight) return;
+  Rid by_window = arrival.rid - in_flight;
   if (above(by_window, arrival.last_answered, first_)) by_window = arrival.last_answered;
   if (lost_ != 0 && !above(lost_, by_window, first_)) by_window = lost_ - 1;
   if (above(by_window, proven_, first_)) proven_ = by_window;

@@ -134,7 +134,7 @@ void Engine::process(const Incoming& incoming, const Body& body, xmpp::Instant n
       body.empty() && !leaves && !body.restart && !body.newkey && !is_push_news(body) && !is_stream_add(body);  // B-114
   const bool keyed = keys_.keyed();
   const bool accepted = keys_.accept(body.key, body.newkey);
-  if (accepted) note_acks(rid, body, empty, now, out);
+  if (accepted) note_acks(rid, body, {empty, leaves}, now, out);
 
   push(incoming, keyed && accepted ? &keys_.digest() : nullptr);
   if (!accepted)
@@ -164,15 +164,20 @@ void Engine::push(const Incoming& incoming, const Digest* key) {
   window_.push(std::move(exchange));
 }
 
-void Engine::note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now, xmpp::Actions& out) {
+void Engine::note_acks(Rid rid, const Body& body, Purpose purpose, xmpp::Instant now, xmpp::Actions& out) {
   const bool given_up = window_.held() > window_.held_alive();
-  const bool needless = empty && pacing_.enough(window_.held());
+  const bool needless = purpose.empty && pacing_.enough(window_.held());
+  const bool back = pause_ > 0;  // as another page, in most cases
   const Rid last_answered = window_.first_held() - 1;
   const std::uint64_t in_other_streams = streams_ ? streams_->unproven() : 0;
   const AckLedger::Arrival arrival{
-      rid,           body.ack,
-      body.bad_ack,  given_up || needless,
-      last_answered, answered_elements() + in_other_streams <= ledger_.received() + policy_->max_in_doubt,
+      rid,
+      body.ack,
+      body.bad_ack,
+      given_up || needless || back,
+      purpose.leaves,
+      last_answered,
+      answered_elements() + in_other_streams <= ledger_.received() + policy_->max_in_doubt,
   };
   const Rid before = ledger_.proven();
   ledger_.arrived(arrival);
@@ -263,6 +268,8 @@ void Engine::repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp:
   exchange.request = request;
   exchange.alive = true;
   ledger_.repeated(body.rid);
+  for (Rid later = body.rid + 1; later != window_.first_held(); ++later)
+    if (!window_.at(later).alive && carries_elements(later)) ledger_.in_doubt(later);
   if (idle_since_ != xmpp::never && !exchange.extended) idle_since_ = now;  // B-091
   exchange.extended = true;
   reply_again(request, exchange, out);
@@ -294,13 +301,17 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
     settle(now, out);
   } else if (Exchange* const answered = window_.find_answered(request, rid)) {
     answered->alive = false;
-    // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
-    const bool of_others = streams_ && streams_->handed_out_in(rid);
-    if (of_others || window_.delivered_up_to(rid) != window_.delivered_up_to(rid - 1)) ledger_.in_doubt(rid);
+    if (carries_elements(rid)) ledger_.in_doubt(rid);
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
   }
+}
+
+// An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
+bool Engine::carries_elements(Rid answered) const {
+  if (streams_ && streams_->handed_out_in(answered)) return true;
+  return window_.delivered_up_to(answered) != window_.delivered_up_to(answered - 1);
 }
 
 // ---- time

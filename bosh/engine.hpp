@@ -159,7 +159,11 @@ class Engine {
   void process(const Incoming& incoming, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void process_futures(xmpp::Instant now, xmpp::Actions& out);
   void push(const Incoming& incoming, const Digest* key);
-  void note_acks(Rid rid, const Body& body, bool empty, xmpp::Instant now, xmpp::Actions& out);
+  struct Purpose {
+    bool empty;   // only there to be held, as far as the pace is concerned (B-114)
+    bool leaves;  // pause or terminate
+  };
+  void note_acks(Rid rid, const Body& body, Purpose purpose, xmpp::Instant now, xmpp::Actions& out);
   void take_attributes(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void ask_restart(Stream& stream, Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void repeat_of_held(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
@@ -167,6 +171,7 @@ class Engine {
   void repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool may_repeat(std::uint8_t& repeats, std::uint64_t hash, const Body& body);
   void too_many_repeats(xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
+  [[nodiscard]] bool carries_elements(Rid answered) const;
   [[nodiscard]] bool is_pause(const Body& body) const;
   [[nodiscard]] bool used_by_another(Rid rid);
   [[nodiscard]] xmpp::Duration patience() const;
@@ -257,7 +262,9 @@ class Engine {
   [[nodiscard]] bool ends_when_all_is_said(xmpp::Instant now, xmpp::Actions& out);  // likewise
   void bounce_queue(xmpp::Actions& out);
   static void bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out);
+  void give_back_unhandled(const Body& body, xmpp::Actions& out);
   void tell(xmpp::Instant now, xmpp::Actions& out);
+  void tell_ahead(xmpp::RequestId request, xmpp::Actions& out);
   [[nodiscard]] bool fits_with_last_words() const;
   [[nodiscard]] std::string last_words();
   void finish_oldest(xmpp::Instant now, xmpp::Actions& out);

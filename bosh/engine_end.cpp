@@ -60,19 +60,31 @@ void Engine::end_by_server(const Ending& ending, std::string_view stream_error, 
   tombstone_->told = false;
   tombstone_->stream_error = stream_error;
   end_stream(ending, now, out);
+  if (ending.reason != EndReason::overload)
+    for (const Future& future : window_.futures()) give_back_unhandled(future.body->body(), out);
   tell(now, out);
   // Ahead of a gap, with nobody behind it: the first of them is the oldest.
-  for (const Future& future : window_.futures()) {
-    if (!future.alive) continue;
-    if (tombstone_->told) {
-      reply_terminal(future.request, Condition::other_request, out);
-    } else {
-      const std::string body = last_words();
-      reply(future.request, status_of(ending.condition), out.arena.store(body), out);
-      tombstone_->told = true;
-    }
-  }
+  for (const Future& future : window_.futures())
+    if (future.alive) tell_ahead(future.request, out);
   bury(ending, out);
+}
+
+// Written before the client could know, and nobody will handle it. Of several streams there is none left that could say
+// so.
+void Engine::give_back_unhandled(const Body& body, xmpp::Actions& out) {
+  if (several()) return;
+  for (const xmpp::Stanza& payload : *body.payloads) {
+    if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
+      main_.queue.push({notice, payload.kind, xmpp::StanzaType::error}, false);
+  }
+}
+
+// A request ahead of a gap has no place to keep an answer in: it gets all that there is to say at once.
+void Engine::tell_ahead(xmpp::RequestId request, xmpp::Actions& out) {
+  if (tombstone_->told) return reply_terminal(request, Condition::other_request, out);
+  const std::string body = last_words();
+  reply(request, status_of(tombstone_->condition), out.arena.store(body), out);
+  tombstone_->told = true;
 }
 
 // Answers what is held, payload first, then the condition once, then other-request.
@@ -217,7 +229,7 @@ void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
 void Engine::open_tombstone(const Ending& ending, xmpp::Instant now) {
   // A sid that was never told cannot be asked for.
   const auto keep =
-      greeting_ ? xmpp::Duration::zero() : xmpp::Duration(std::chrono::seconds(std::max(wait_, inactivity_)));
+      greeting_ ? xmpp::Duration::zero() : xmpp::Duration(std::chrono::seconds(std::max({wait_, inactivity_, pause_})));
   greeting_.reset();
   tombstone_ = std::make_unique<Tombstone>(Tombstone{now + keep, ending.condition, false, false, {}});
 }
@@ -282,15 +294,14 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
     }
     case RidWindow::Place::expected:
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
-      // It was written before the client could know, and nobody will handle it. Of several streams there is none left
-      // that could say so.
-      for (const xmpp::Stanza& payload : *body.payloads) {
-        if (several()) break;
-        if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
-          main_.queue.push({notice, payload.kind, xmpp::StanzaType::error}, false);
-      }
+      give_back_unhandled(body, out);
       push({request, now, fingerprint(body.raw), 0, true}, nullptr);
       return tell(now, out);
+    case RidWindow::Place::future:
+      // Two that crossed the end on their way, the later first. The chain of keys cannot be followed across a gap.
+      if (tombstone_->told || keys_.keyed()) break;
+      give_back_unhandled(body, out);
+      return tell_ahead(request, out);
     default:
       break;
   }

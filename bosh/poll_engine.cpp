@@ -108,11 +108,10 @@ void PollEngine::hold(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions&
 void PollEngine::on_gone(xmpp::RequestId request, xmpp::Instant, xmpp::Actions&) {
   if (held_ && held_->request == request) {
     held_.reset();
-  } else if (request == answered_ && !unproven_entries_.empty()) {
+  } else if (std::find(answered_.begin(), answered_.end(), request) != answered_.end()) {
     queue_.insert(0, unproven_);
     entries_.insert(entries_.begin(), unproven_entries_.begin(), unproven_entries_.end());
-    unproven_.clear();
-    unproven_entries_.clear();
+    forget_unproven();
   }
 }
 
@@ -274,10 +273,13 @@ void PollEngine::answer(xmpp::Instant, xmpp::Actions& out) {
   }
   counters_.to_client += count;
   reply(held_->request, out.arena.store(std::string_view(queue_).substr(0, size)), identity_.id, out);
-  answered_ = held_->request;
+  answered_.push_back(held_->request);
   held_.reset();
-  unproven_.assign(queue_, 0, size);
-  unproven_entries_.assign(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(count));
+  // Behind what another request has been given, where two of them overlapped: both are proven by the next one, or come
+  // again when either is known to be lost.
+  unproven_.append(queue_, 0, size);
+  unproven_entries_.insert(unproven_entries_.end(), entries_.begin(),
+                           entries_.begin() + static_cast<std::ptrdiff_t>(count));
   queue_.erase(0, size);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(count));
   if (server_paused_ && queue_.size() <= policy_->queue_low) {
@@ -295,11 +297,16 @@ void PollEngine::reply(xmpp::RequestId request, std::string_view body, std::stri
 // A request with the right key comes after the answer to the one before it: a client that has lost an answer stops.
 void PollEngine::acknowledge(xmpp::Actions& out) {
   const std::uint64_t received = counted(unproven_entries_);
-  std::string().swap(unproven_);
-  unproven_entries_.clear();
+  forget_unproven();
   if (received == 0 || ended_) return;
   acknowledged_ += received;
   out.list.emplace_back(xmpp::AcknowledgedUpTo{acknowledged_});
+}
+
+void PollEngine::forget_unproven() {
+  std::string().swap(unproven_);
+  unproven_entries_.clear();
+  answered_.clear();
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------
@@ -308,10 +315,7 @@ void PollEngine::close(xmpp::EndReason reason, std::string_view text, xmpp::Inst
   if (ended_) return;
   if (!server_is_gone(reason)) bounce_queue(out);
   // Who is ended because there is no memory left must not keep any.
-  if (reason == xmpp::EndReason::overload) {
-    std::string().swap(unproven_);
-    unproven_entries_.clear();
-  }
+  if (reason == xmpp::EndReason::overload) forget_unproven();
   const auto condition = condition_of(reason);
   push_end(condition);
   end({reason, condition ? xmpp::wire_name(*condition) : std::string_view{}, text}, now, out);

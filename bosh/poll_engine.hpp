@@ -105,6 +105,7 @@ class PollEngine {
   void forget_if_told(xmpp::Actions& out);
   void bounce_queue(xmpp::Actions& out);
   void acknowledge(xmpp::Actions& out);
+  void forget_unproven();
 
   const PollPolicy* policy_;
   PollIdentity identity_;
@@ -113,9 +114,9 @@ class PollEngine {
   std::optional<Held> held_;
   std::string queue_;  // for the client
   std::vector<Entry> entries_;
-  std::string unproven_;  // of the last answer; comes again when that is known to be lost
+  std::string unproven_;  // of the answers since the last request; comes again when one is known to be lost
   std::vector<Entry> unproven_entries_;
-  xmpp::RequestId answered_{};
+  std::vector<xmpp::RequestId> answered_;  // those that unproven_ was the answer to
   std::uint64_t acknowledged_ = 0;
   Counters counters_;
   xmpp::Instant idle_until_ = xmpp::never;

@@ -14,11 +14,12 @@ struct Row {
   bool looks_new = false;
   bool bad_ack = false;
   bool doubt_allowed = true;
+  bool leaves = false;
 };
 
 void follow(AckLedger& ledger, std::initializer_list<Row> rows) {
   for (const Row& row : rows) {
-    ledger.arrived({row.rid, row.ack, row.bad_ack, row.looks_new, row.last_answered, row.doubt_allowed});
+    ledger.arrived({row.rid, row.ack, row.bad_ack, row.looks_new, row.leaves, row.last_answered, row.doubt_allowed});
     EXPECT_EQ(ledger.proven(), row.proven) << "rid " << row.rid;
   }
 }
@@ -39,6 +40,12 @@ TEST(AckLedger, FollowsTheWindow) {
   AckLedger ledger(100, 2, false);
   follow(ledger,
          {{101, {}, 100, 99}, {102, {}, 101, 100}, {103, {}, 102, 101}, {104, {}, 101, 101}, {105, {}, 104, 103}});
+}
+
+// B-112: it may have one more in flight.
+TEST(AckLedger, ProvesOneLessByARequestThatLeaves) {
+  AckLedger ledger(100, 2, false);
+  follow(ledger, {{101, {}, 100, 99}, {102, {}, 101, 99, false, false, true, true}, {103, {}, 102, 101}});
 }
 
 TEST(AckLedger, FollowsAnUnannouncedAck) {
@@ -96,7 +103,7 @@ TEST(AckLedger, Counts) {
 TEST(AckLedger, ReportsOnce) {
   AckLedger ledger(100, 2, true);
   const auto arrival = [](Rid rid, std::optional<std::uint64_t> ack, Rid last) {
-    return AckLedger::Arrival{rid, ack, false, false, last, true};
+    return AckLedger::Arrival{rid, ack, false, false, false, last, true};
   };
   EXPECT_EQ(ledger.missing(arrival(102, 100, 101)), Rid{101});
   EXPECT_EQ(ledger.missing(arrival(102, 101, 101)), std::nullopt);

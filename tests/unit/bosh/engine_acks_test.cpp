@@ -330,5 +330,68 @@ TEST(EngineAcks, NeverCoverWhatWasNotAnswered) {
   )");
 }
 
+// U-061, B-112: who leaves needs no free place in the window for it, so nothing is known of the answer before.
+TEST(EngineAcks, ALeavingRequestMayHaveCrossedAnAnswer) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='lost'/>
+      G>10 <message id='lost'/>
+    C>11
+    C>12 [type='terminate']
+      G>11 [type='terminate']
+      G>12 empty
+      END client_terminated
+  )");
+}
+
+// U-061, Q-14: behind a pause there is another page, which never saw what the old one was given last.
+TEST(EngineAcks, APauseBeginsANewRun) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='lost'/>
+      G>10 <message id='lost'/>
+    C>11 [pause='20']
+      G>11 empty
+    C>12
+    S> <message id='2'/>
+      G>12 <message id='2'/>
+    C>13
+    S> <message id='3'/>
+      G>13 <message id='3'/>
+    C>14
+      ACKED 2
+  )");
+}
+
+// The doubt is about each of them.
+TEST(EngineAcks, OneRepeatDoesNotProveTheOther) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='1'/>
+      G>10 <message id='1'/>
+    GONE 10
+    C>11
+    S> <message id='2'/>
+      G>11 <message id='2'/>
+    GONE 11
+    C>10b
+      G>10b <message id='1'/>
+    C>12
+    S> <message id='3'/>
+      G>12 <message id='3'/>
+    C>13
+      ACKED 1
+    S> <message id='4'/>
+      G>13 <message id='4'/>
+    C>14
+  )");
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -437,5 +437,56 @@ TEST(EngineEnd, HasLastWordsUntilTheyAreSaid) {
   EXPECT_EQ(t.engine().held_bytes(), 0U);
 }
 
+// U-066: what waited for its turn has reached nobody.
+TEST(EngineEnd, WhatIsAheadOfAGapComesBack) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>11 <message to='b@x' id='1'/>
+    CLOSE server_lost
+      G>11 [type='terminate' condition='remote-connection-failed'] <message type='error' from='b@x' id='1'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+      END server_lost remote-connection-failed
+  )");
+  Transcript held;
+  held.start("hold='2' ver='1.6' xmpp:version='1.0'");
+  held.run(R"(
+    C>10
+    C>12 <message to='b@x' id='1'/>
+    CLOSE server_lost
+      G>10 <message type='error' from='b@x' id='1'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+      G>12 [type='terminate' condition='remote-connection-failed']
+      END server_lost remote-connection-failed
+  )");
+}
+
+// Two that crossed the end, the later first: it has the last words, and its stanzas with them.
+TEST(EngineEnd, TheLaterOfTwoThatCrossedTheEndIsTold) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    CLOSE server_lost
+      END server_lost remote-connection-failed
+    C>11 <message to='b@x' id='1'/>
+      G>11 [type='terminate' condition='remote-connection-failed'] <message type='error' from='b@x' id='1'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+    C>10
+      G>10 [type='terminate' condition='item-not-found']
+  )");
+}
+
+// B-199, B-097: who has said for how long is told when it comes back.
+TEST(EngineEnd, IsToldBehindAPause) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10 [pause='100']
+      G>10 empty
+    CLOSE server_lost
+      END server_lost remote-connection-failed
+    at 99s
+    C>11
+      G>11 [type='terminate' condition='remote-connection-failed']
+  )");
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -242,6 +242,37 @@ TEST(PollEngineTest, ALostAnswerComesAgain) {
   EXPECT_EQ(talk.poll(""), "reply 5 id1 <message id='3'/>\n");
 }
 
+// The first is answered because the second has come; neither answer takes the other's place.
+TEST(PollEngineTest, TwoThatOverlapAreProvenTogether) {
+  Talk talk;
+  talk.start();
+  talk.engine.congested(true, talk.now, talk.actions);
+  talk.poll("");
+  talk.from_server("<message id='1'/>");
+  talk.from_server("<message id='2'/>");
+  EXPECT_EQ(talk.poll(""), "reply 2 id1 <message id='1'/><message id='2'/>\n");
+  talk.from_server("<message id='3'/>");
+  talk.engine.congested(false, talk.now, talk.actions);
+  EXPECT_EQ(talk.end_of_read(), "reply 3 id1 <message id='3'/>\n");
+  EXPECT_EQ(talk.poll(""), "acknowledged 3\n");
+}
+
+TEST(PollEngineTest, TwoThatOverlapComeAgainTogether) {
+  for (const std::uint64_t lost : {std::uint64_t{2}, std::uint64_t{3}}) {
+    Talk talk;
+    talk.start();
+    talk.engine.congested(true, talk.now, talk.actions);
+    talk.poll("");
+    talk.from_server("<message id='1'/>");
+    talk.poll("");
+    talk.from_server("<message id='2'/>");
+    talk.engine.congested(false, talk.now, talk.actions);
+    EXPECT_EQ(talk.end_of_read(), "reply 3 id1 <message id='2'/>\n");
+    talk.engine.on_gone(xmpp::RequestId{lost}, talk.now, talk.actions);
+    EXPECT_EQ(talk.poll(""), "reply 4 id1 <message id='1'/><message id='2'/>\n") << lost;
+  }
+}
+
 TEST(PollEngineTest, TheClientEndsItsStream) {  // P-019
   Talk talk;
   talk.start();
