@@ -181,12 +181,15 @@ class Docs(Sample):
         self.assertEqual(docs.check(self.root, protocols=False), [])
 
     def test_protocols(self):
-        self.write("tests/unit/a_test.cpp", "TEST(RidWindow, Gap) {}\n")
-        rows = "H-001…H-023 B-001…B-172 B-190…B-203 B-09A D-001…D-009 P-001…P-021 X-001…X-051\n"
-        self.write("docs/PROTOCOLS.md", rows + "`RidWindow.Gap` `tests/unit/a_test.cpp`\n")
+        self.write("tests/unit/a_test.cpp", "// Lost\nTEST(RidWindow, Gap) {}\nTEST_P(Edge,\n       E12_Two) {}\n")
+        rows = "H-001…H-023 B-001…B-203 B-09A D-001…D-009 P-001…P-021 V-001…V-025 X-001…X-051\n"
+        self.write("docs/PROTOCOLS.md", rows + "`RidWindow.Gap` `RidWindow.G*` `Edge.E12_Two` `tests/unit/a_test.cpp`\n")
         self.assertEqual(list(docs.check_protocols(self.root, docs.rules())), [])
-        self.write("docs/PROTOCOLS.md", rows.replace("H-001", "H-002") + "`RidWindow.Lost` `tests/unit/b_test.cpp`\n")
-        self.expect(docs.check_protocols(self.root, docs.rules()), "no row for H-001", "no test RidWindow.Lost", "no tests/unit/b_test.cpp")
+        # Half a name, a name of another suite and one that only a comment has are none.
+        self.write("docs/PROTOCOLS.md", rows.replace("H-001", "H-002").replace("V-001", "V-002") +
+                   "`RidWindow.Ga` `Edge.Gap` `RidWindow.Lost` `Edge.O*` `tests/unit/b_test.cpp`\n")
+        self.expect(docs.check_protocols(self.root, docs.rules()), "no row for H-001, V-001", "no test RidWindow.Ga", "no test Edge.Gap",
+                    "no test RidWindow.Lost", "no test Edge.O", "no tests/unit/b_test.cpp")
 
 
 class Proxies(Sample):
