@@ -1,24 +1,28 @@
 #!/usr/bin/env python3
 """clang-tidy over every .cpp of the rooms, as many at a time as there are cores; the checks are in .clang-tidy and all are
-errors.   clang_tidy.py ROOT BUILD_DIR [CACHE_DIR]
+errors.   clang_tidy.py ROOT BUILD_DIR
 
 A file whose preprocessed input did not change since it last passed is not looked at again: the key covers the compile command,
-the .clang-tidy file, the tool's version and the text of every header of ours that the file sees, but not where the checkout lies.
+the .clang-tidy file, the tool's version and the text of every header of ours that the file sees, but not where the checkout lies. So
+all checkouts of a user share what they remember, in ~/.cache/postern/tidy or where POSTERN_TIDY_CACHE says; it is forgotten when
+nobody has asked for it for a month.
 """
 import concurrent.futures
+import contextlib
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 import clang_format
 import tree
 
 # Asio's and Beast's own code, compiled in one place: nothing of ours in it.
 NOT_OURS = {"gateway/asio_beast.cpp"}
-UNKNOWN_TO_CLANG = re.compile(r"^-(?:fsanitize=|fno-sanitize|fstack-clash-protection|fcf-protection|fcoroutines)")
+MONTH = 30 * 24 * 3600
 
 
 def compile_commands(root, build):
@@ -56,7 +60,27 @@ def run_one(tool, root, build, path):
     return lines
 
 
-def check(root, build, cache=None):
+def cache_dir():
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.environ.get("POSTERN_TIDY_CACHE") or os.path.join(caches, "postern", "tidy")
+
+
+def has(cache, key):
+    try:
+        os.utime(os.path.join(cache, key))
+        return True
+    except FileNotFoundError:
+        return False
+
+
+def forget_old(cache):
+    for entry in os.scandir(cache):
+        with contextlib.suppress(FileNotFoundError):  # another checkout does the same
+            if entry.stat().st_mtime < time.time() - MONTH:
+                os.unlink(entry)
+
+
+def check(root, build, cache):
     tool = clang_format.tool("clang-tidy")
     version = subprocess.run([tool, "--version"], capture_output=True).stdout
     with open(os.path.join(root, ".clang-tidy"), "rb") as f:
@@ -64,17 +88,18 @@ def check(root, build, cache=None):
     todo, passed = [], 0
     for path, command in sorted(set(compile_commands(root, build))):
         key = key_of(root, path, command, constant)
-        if cache and os.path.exists(os.path.join(cache, key)):
+        if has(cache, key):
             passed += 1
         else:
             todo.append((path, key))
     problems = []
+    os.makedirs(cache, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for (path, key), lines in zip(todo, pool.map(lambda t: run_one(tool, root, build, t[0]), todo)):
             problems += lines
-            if not lines and cache:
-                os.makedirs(cache, exist_ok=True)
+            if not lines:
                 open(os.path.join(cache, key), "w").close()
+    forget_old(cache)
     print(f"{len(todo)} file(s) looked at, {passed} unchanged since they passed")
     if not todo and not passed:
         problems.append(f"{build}: no file of the rooms in compile_commands.json")
@@ -82,4 +107,4 @@ def check(root, build, cache=None):
 
 
 if __name__ == "__main__":
-    sys.exit(tree.main(lambda root: check(root, os.path.abspath(sys.argv[2]), *sys.argv[3:4])))
+    sys.exit(tree.main(lambda root: check(root, os.path.abspath(sys.argv[2]), cache_dir())))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 import clang_format
@@ -161,7 +162,15 @@ class Tidy(Sample):
 
     def test_good_is_remembered(self):
         self.assertEqual(self.lint("int do_it() { return 1; }\n"), [])
-        self.assertEqual(len(os.listdir(os.path.join(self.root, "cache"))), 1)
+        cache = os.path.join(self.root, "cache")
+        [kept] = os.listdir(cache)
+        almost = time.time() - clang_tidy.MONTH + 3600
+        os.utime(os.path.join(cache, kept), (almost, almost))
+        old = self.write("cache/nobody-asks-for-it", "")
+        os.utime(old, (almost - 7200, almost - 7200))
+        self.assertEqual(self.lint("int do_it() { return 1; }\n"), [])
+        self.assertEqual(os.listdir(cache), [kept])
+        self.assertGreater(os.stat(os.path.join(cache, kept)).st_mtime, almost, "who is asked for stays")
 
     def test_does_not_compile(self):
         self.assertTrue(self.lint("int f( {\n"))
