@@ -32,7 +32,7 @@ void AckLedger::arrived(const Arrival& arrival) {
     if (above(*ack, proven_, first_)) proven_ = *ack;
     if (lost_ != 0 && !above(lost_, *ack, first_)) lost_ = 0;
   }
-  const Rid in_flight = Rid{requests_} + (arrival.leaves ? 1 : 0);
+  const Rid in_flight = Rid{requests_} + (arrival.one_more ? 1 : 0);
   if (acks_ || arrival.rid - run_ < in_flight) return;
   Rid by_window = arrival.rid - in_flight;
   if (above(by_window, arrival.last_answered, first_)) by_window = arrival.last_answered;

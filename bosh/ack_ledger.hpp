@@ -2,12 +2,12 @@
 // that one seems lost (B-085), and what the acks of ours say. Counts; it keeps no response and no stanza.
 //
 // Without acks the window is the only proof: a client that keeps `requests` cannot send request r while the response to
-// r - requests is outstanding; one that leaves may have one more in flight (B-112). That holds for one run of a client
-// only. A page that was reloaded goes on with the next rid and never fetches what was in flight (E-08), so a request
-// that looks like such a start proves nothing, and those after it prove only what the new page itself has asked for. A
-// response on a connection that is known to have died is proven by an ack or by its repeat alone. Since both doubts
-// could last for ever, and everything after them would be delivered twice in the end, they are dropped when more than a
-// bounded number of elements is in doubt.
+// r - requests is outstanding. To leave it may have one more in flight (B-112), unless it was only waiting: who polls
+// has had all answers. That holds for one run of a client only. A page that was reloaded goes on with the next rid and
+// never fetches what was in flight (E-08), so a request that looks like such a start proves nothing, and those after it
+// prove only what the new page itself has asked for. A response on a connection that is known to have died is proven by
+// an ack or by its repeat alone. Since both doubts could last for ever, and everything after them would be delivered
+// twice in the end, they are dropped when more than a bounded number of elements is in doubt.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -35,7 +35,7 @@ class AckLedger {
     std::optional<std::uint64_t> ack;
     bool bad_ack;        // present and no number: says nothing, not even by absence
     bool looks_new;      // as after a reload: older requests are given up, or there was no reason to send this one
-    bool leaves;         // pause or terminate
+    bool one_more;       // there may be one more in flight than the window has room for
     Rid last_answered;   // first - 1 when there is none
     bool doubt_allowed;  // fewer elements are in doubt than the policy bears
   };

@@ -167,18 +167,19 @@ void Engine::push(const Incoming& incoming, const Digest* key) {
 void Engine::note_acks(Rid rid, const Body& body, Purpose purpose, xmpp::Instant now, xmpp::Actions& out) {
   const bool given_up = window_.held() > window_.held_alive();
   const bool needless = purpose.empty && pacing_.enough(window_.held());
-  const bool back = pause_ > 0;  // as another page, in most cases
   const Rid last_answered = window_.first_held() - 1;
   const std::uint64_t in_other_streams = streams_ ? streams_->unproven() : 0;
+  if (pause_ > 0) doubt_unproven();
   const AckLedger::Arrival arrival{
       rid,
       body.ack,
       body.bad_ack,
-      given_up || needless || back,
-      purpose.leaves,
+      given_up || needless,
+      purpose.leaves && !polled_,
       last_answered,
       answered_elements() + in_other_streams <= ledger_.received() + policy_->max_in_doubt,
   };
+  polled_ = purpose.empty && !arrival.looks_new;
   const Rid before = ledger_.proven();
   ledger_.arrived(arrival);
   if (client_acks_ && ledger_.proven() != before && ledger_.proven() == last_answered)
@@ -268,8 +269,9 @@ void Engine::repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp:
   exchange.request = request;
   exchange.alive = true;
   ledger_.repeated(body.rid);
-  for (Rid later = body.rid + 1; later != window_.first_held(); ++later)
-    if (!window_.at(later).alive && carries_elements(later)) ledger_.in_doubt(later);
+  each_answered_above(body.rid, [&](Rid later) {
+    if (!window_.at(later).alive) ledger_.in_doubt(later);
+  });
   if (idle_since_ != xmpp::never && !exchange.extended) idle_since_ = now;  // B-091
   exchange.extended = true;
   reply_again(request, exchange, out);
@@ -305,6 +307,20 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
+  }
+}
+
+// Behind a pause there is another page in most cases. The old one, on its way out, may have had no eyes for what
+// came last.
+void Engine::doubt_unproven() {
+  each_answered_above(ledger_.proven(), [&](Rid answered) { ledger_.in_doubt(answered); });
+}
+
+// Those with stanzas that are still known.
+template <typename Visit>
+void Engine::each_answered_above(Rid rid, Visit visit) {
+  for (Rid next = rid + 1; window_.place(next, false) != RidWindow::Place::held && next != window_.expected(); ++next) {
+    if (window_.place(next, false) == RidWindow::Place::answered && carries_elements(next)) visit(next);
   }
 }
 

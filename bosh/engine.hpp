@@ -172,6 +172,9 @@ class Engine {
   [[nodiscard]] bool may_repeat(std::uint8_t& repeats, std::uint64_t hash, const Body& body);
   void too_many_repeats(xmpp::RequestId request, Rid rid, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool carries_elements(Rid answered) const;
+  template <typename Visit>
+  void each_answered_above(Rid rid, Visit visit);
+  void doubt_unproven();
   [[nodiscard]] bool is_pause(const Body& body) const;
   [[nodiscard]] bool used_by_another(Rid rid);
   [[nodiscard]] xmpp::Duration patience() const;
@@ -300,6 +303,7 @@ class Engine {
   bool client_version_ : 1;  // xmpp:version at creation
   bool used_ : 1 = false;    // a second request has come
   bool handed_over_ : 1 = false;
+  bool polled_ : 1 = false;  // the newest request came to be held, from a client with all its answers
 };
 
 }  // namespace bosh

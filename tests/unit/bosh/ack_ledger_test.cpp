@@ -14,12 +14,12 @@ struct Row {
   bool looks_new = false;
   bool bad_ack = false;
   bool doubt_allowed = true;
-  bool leaves = false;
+  bool one_more = false;
 };
 
 void follow(AckLedger& ledger, std::initializer_list<Row> rows) {
   for (const Row& row : rows) {
-    ledger.arrived({row.rid, row.ack, row.bad_ack, row.looks_new, row.leaves, row.last_answered, row.doubt_allowed});
+    ledger.arrived({row.rid, row.ack, row.bad_ack, row.looks_new, row.one_more, row.last_answered, row.doubt_allowed});
     EXPECT_EQ(ledger.proven(), row.proven) << "rid " << row.rid;
   }
 }
@@ -43,7 +43,7 @@ TEST(AckLedger, FollowsTheWindow) {
 }
 
 // B-112: it may have one more in flight.
-TEST(AckLedger, ProvesOneLessByARequestThatLeaves) {
+TEST(AckLedger, ProvesOneLessWhereOneMoreIsInFlight) {
   AckLedger ledger(100, 2, false);
   follow(ledger, {{101, {}, 100, 99}, {102, {}, 101, 99, false, false, true, true}, {103, {}, 102, 101}});
 }

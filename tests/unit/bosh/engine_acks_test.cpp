@@ -338,7 +338,8 @@ TEST(EngineAcks, ALeavingRequestMayHaveCrossedAnAnswer) {
     C>10
     S> <message id='lost'/>
       G>10 <message id='lost'/>
-    C>11
+    C>11 <message/>
+      U> <message/>
     C>12 [type='terminate']
       G>11 [type='terminate']
       G>12 empty
@@ -346,8 +347,23 @@ TEST(EngineAcks, ALeavingRequestMayHaveCrossedAnAnswer) {
   )");
 }
 
+// Who had come to wait before had nothing in flight, and must not find at the next login what it has read.
+TEST(EngineAcks, WhoWaitedHasHadAllAnswers) {
+  for (const char* leave : {"type='terminate'", "pause='20'"}) {
+    Transcript t;
+    t.start();
+    t.run(R"(
+      C>10
+      S> <message id='read'/>
+        G>10 <message id='read'/>
+      C>11
+    )");
+    EXPECT_EQ(t.play("C>12 [" + std::string(leave) + "]").front(), "ACKED 1") << leave;
+  }
+}
+
 // U-061, Q-14: behind a pause there is another page, which never saw what the old one was given last.
-TEST(EngineAcks, APauseBeginsANewRun) {
+TEST(EngineAcks, APauseLeavesDoubtsBehind) {
   Transcript t;
   t.start();
   t.run(R"(
@@ -363,7 +379,6 @@ TEST(EngineAcks, APauseBeginsANewRun) {
     S> <message id='3'/>
       G>13 <message id='3'/>
     C>14
-      ACKED 2
   )");
 }
 
@@ -383,10 +398,10 @@ TEST(EngineAcks, OneRepeatDoesNotProveTheOther) {
     C>10b
       G>10b <message id='1'/>
     C>12
+      ACKED 1
     S> <message id='3'/>
       G>12 <message id='3'/>
     C>13
-      ACKED 1
     S> <message id='4'/>
       G>13 <message id='4'/>
     C>14

@@ -127,7 +127,6 @@ TEST(EngineStreams, AClientThatAlwaysSaysToAddsNone) {
     C>13 [to='example.org' xml:lang='en' pause='20']
       G>13 empty
     C>14 [to='example.org' xml:lang='en' type='terminate']
-      ACKED 1
       G>14 [type='terminate']
       END client_terminated
   )");
