@@ -193,8 +193,11 @@ class World {
   // Whether the engine has taken it into its window.
   bool submit(const bosh::Body& body) {
     const Rid claims = body.ack.value_or(body.rid - 1);
-    if (known_.count(body.rid) == 0 && (body.pause || body.type == bosh::BodyType::terminate))
-      leaving_.insert(body.rid);
+    if (known_.count(body.rid) == 0) {
+      const bool leaves = body.pause || body.type == bosh::BodyType::terminate;
+      if (leaves) leaving_.insert(body.rid);
+      if (!leaves && body.empty() && !body.restart) polls_.insert(body.rid);
+    }
     if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
     const bool taken = !ended_ && !body.bad_pause && created_;
     const RequestId id = open(body.rid);
@@ -298,7 +301,8 @@ class World {
   // What the client can at most have shown to have: by what it said, or by requests that its window allows only then.
   std::uint64_t provable() {
     const Rid newest = expected() - 1;
-    const std::int64_t in_flight = std::int64_t{requests_} + (leaving_.count(newest) != 0 ? 1 : 0);
+    const bool one_more = leaving_.count(newest) != 0 && polls_.count(newest - 1) == 0;
+    const std::int64_t in_flight = std::int64_t{requests_} + (one_more ? 1 : 0);
     const std::int64_t by_window = place(newest) - in_flight;
     const auto behind = handed_out_by_.upper_bound(std::max(by_window, claimed_));
     return behind == handed_out_by_.begin() ? 0 : std::prev(behind)->second;
@@ -422,7 +426,7 @@ class World {
   xmpp::Instant now_{std::chrono::hours(1)};
   std::map<RequestId, Open> open_;
   std::map<Rid, std::string> answers_;
-  std::set<Rid> known_, leaving_;
+  std::set<Rid> known_, leaving_, polls_;
   std::map<std::int64_t, std::uint64_t> handed_out_by_;
   std::int64_t claimed_ = -1;
   struct Waiting {
