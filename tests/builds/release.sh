@@ -9,6 +9,14 @@ if [ ! -x "$postern" ]; then
 fi
 "$postern" --version
 "$postern" --config "$root/conf/postern.toml" --check-config
+# In the places that the unit names.
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+DESTDIR=$place cmake --install "$2" --strip --prefix /usr >/dev/null
+for path in $(grep -oE '^Exec[A-Za-z]*=/usr/[^ ]+' "$root/conf/postern.service" | cut -d= -f2 | sort -u) \
+  $(sed -n 's,^Documentation=file:,,p' "$root/conf/postern.service") /usr/lib/systemd/system/postern.service; do
+  [ -e "$place$path" ] || { echo "not installed: $path"; exit 1; }
+done
 # -z now, relro, position independent, stack protector, fortified libc calls.
 readelf -hW "$postern" | grep -q 'Type: *DYN' || { echo "not position independent"; exit 1; }
 readelf -dW "$postern" | grep -qE 'FLAGS.*NOW|BIND_NOW' || { echo "not linked with -z now"; exit 1; }
