@@ -3,7 +3,8 @@
 //
 // It knows no session: it remembers under which session id a request waits, only to report that its client is gone.
 // It reads on while a request is held, because old clients pipeline (H-010) and because that is how a lost client is
-// noticed (H-022). Nothing is buffered for a connection that waits.
+// noticed (H-022). Nothing is buffered for a connection that waits. Of a client that does not read its answers nothing
+// more is read either.
 //
 // Owned by its shard, in whose thread everything happens; the shard erases it once it is closed().
 #pragma once
@@ -116,6 +117,8 @@ class HttpConnection final : public Timed, private Watcher {
   void continue_handshake();
   void on_readable();
   void take(std::string_view bytes);
+  void pause();
+  void resume();
   std::size_t parse(std::string_view bytes);
   void request_complete();
   void accept_request(const RequestHead& head, std::string_view body);
@@ -133,6 +136,7 @@ class HttpConnection final : public Timed, private Watcher {
   void after_write(Outbox::Result result);
   void drain();
   void set_deadline(xmpp::Duration from_now);
+  void read_within(xmpp::Duration time);
   void arm_deadline();
   void try_leave();
 
@@ -153,6 +157,7 @@ class HttpConnection final : public Timed, private Watcher {
   std::uint32_t buffered_ = 0;  // as it was told to the shard
   bool handshaking_ = false;
   bool blocked_ = false;  // an answer waits for the peer to read
+  bool paused_ = false;   // nothing is read: what has been read waits in unparsed_
   bool parsing_ = false;
   bool got_header_ = false;     // of the request being read
   bool streamed_ = false;       // the body of a request is not read here: more of it may come after the answer

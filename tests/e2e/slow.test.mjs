@@ -1,8 +1,10 @@
 // Those who are slow on purpose: slowhttptest's three attacks, clients that never read, TLS handshakes that never end, begin with
 // garbage or come to their end for nothing. While it lasts and afterwards everybody else is served as ever (H-014, H-015).
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as tcp_connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect as tls_connect } from 'node:tls';
 import { BoshSession } from './lib/bosh.mjs';
@@ -13,7 +15,8 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { Child } from './lib/process.mjs';
-import { until } from './lib/wait.mjs';
+import { exchange, request } from './lib/raw_http.mjs';
+import { deadline, until } from './lib/wait.mjs';
 
 const limits = { header_timeout: 2, body_timeout: 2, write_timeout: 2, keepalive_timeout: 3, handshake_timeout: 2, max_connections_per_address: 0 };
 
@@ -38,8 +41,40 @@ async function talk_during(pair, attack) {
   return longest;
 }
 
+// Requests that are answered at once, and who they are answered to reads nothing yet.
+const kinds = [['GET /http-bind', 200], ['OPTIONS /http-bind', 204], ['GET /nothing', 404]];
+const kind_of = (i) => kinds[i % 40 < 38 ? 0 : (i % 40) - 37];
+const pipeline = (count, fields = '') =>
+  Array.from({ length: count }, (_, i) => `${kind_of(i)[0]} HTTP/1.1\r\nHost: x\r\n${fields}\r\n`).join('');
+
+// Every answer of a pipeline, in its order, though the client reads nothing until everybody else has had his turn. It closes its half
+// behind the last request, as old proxies do (E-35).
+async function all_are_answered(socket, bench) {
+  const count = 8000, chunks = [];
+  const closed = new Promise((resolve, reject) => {
+    socket.on('data', (chunk) => chunks.push(chunk)).once('end', resolve).once('error', reject);
+  });
+  socket.pause(); // again: who listens reads
+  socket.end(`${pipeline(count)}GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  for (let i = 0; i < 50; i++) await bench.round_trip();
+  socket.resume();
+  await deadline(closed, 20_000, 'the last answer ends the connection');
+  const received = Buffer.concat(chunks).toString('latin1');
+  let at = 0;
+  for (let i = 0; i <= count; i++) {
+    const end = received.indexOf('\r\n\r\n', at) + 4;
+    const head = received.slice(at, end);
+    assert.equal(Number(head.slice(9, 12)), i === count ? 404 : kind_of(i)[1], `answer ${i} of ${count}`);
+    at = end + Number(/^Content-Length: (\d+)/mi.exec(head)?.[1] ?? 0);
+  }
+  assert.equal(at, received.length);
+  socket.destroy();
+}
+
 describe('slow clients', () => {
-  const bench = Bench.around({ limits });
+  const root = temp_dir('slow');
+  writeFileSync(join(root, 'piece.bin'), randomBytes(60_000));
+  const bench = Bench.around({ limits, statics: [{ path: '/files', root }] });
 
   const attacks = {
     'in the header (slow loris)': ['-H'],
@@ -83,6 +118,31 @@ describe('slow clients', () => {
     socket.destroy();
     await gone;
   });
+
+  it('a pipeline is answered to its end, and not before its answers are read (H-011)', async () => {
+    await all_are_answered(tcp_connect({ port: bench.port, host: '127.0.0.1', allowHalfOpen: true }), bench);
+  });
+
+  it('pipelines whose answers nobody reads are not read either, and disturb nobody (H-011)', async () => {
+    const pair = await bench.pair();
+    const before_it = bench.memory();
+    writeFileSync(`/proc/${bench.postern.pid}/clear_refs`, '5'); // the peak begins anew
+    const page = pipeline(90_000);
+    const file = 'GET /files/piece.bin HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(6000);
+    const closed = [page, file, file, file].map((bytes) => new Promise((resolve) => {
+      const socket = tcp_connect({ port: bench.port, host: '127.0.0.1' }).pause();
+      socket.on('error', () => {}).once('close', resolve);
+      socket.write(bytes);
+      // What is not read of the answers does not put off their deadline, nor do more requests.
+      const more = setInterval(() => socket.write(file), 100);
+      socket.once('close', () => clearInterval(more));
+    }));
+    const longest = await talk_during(pair, deadline(Promise.all(closed), 10_000, 'all are given up'));
+    assert.ok(longest < 1000, `an answer took ${longest} ms`);
+    if (before_it === null) return;
+    const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${bench.postern.pid}/status`, 'utf8'))[1]) * 1024;
+    assert.ok(peak < before_it + 4 * 1024 * 1024, `${before_it} bytes before, ${peak} at the worst`);
+  });
 });
 
 describe('TLS handshakes', () => {
@@ -96,6 +156,12 @@ describe('TLS handshakes', () => {
     world.tls = { ca: readFileSync(world.certificate.trust), servername: 'localhost' };
   });
   after(() => stop_all(world.postern, world.server));
+
+  it('a pipeline is answered to its end over TLS, and not before its answers are read (H-011)', async () => {
+    const bench = Object.assign(new Bench(), { round_trip: () => exchange(world.postern.port, request('GET', '/http-bind'), { connection: { tls: world.tls } }) });
+    const socket = tls_connect({ port: world.postern.port, host: '127.0.0.1', allowHalfOpen: true, ...world.tls });
+    await all_are_answered(socket, bench);
+  });
 
   const start_of_hello = Buffer.from('16030100f8010000f40303', 'hex');
   const kinds = {
