@@ -417,9 +417,12 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
 void SessionHost::note_stage(const xmpp::Stanza& delivered) {
   using Stage = Admission::Stage;
   if (ended_) return;
-  // A server sends messages and presence to nobody who has not logged in, by whatever means.
-  const bool logged_in = session_.logged_in() || delivered.kind == xmpp::StanzaKind::message ||
-                         delivered.kind == xmpp::StanzaKind::presence;
+  // A server sends messages and presence to nobody who has not logged in, by whatever means; but some give those of
+  // such a client back to it as errors.
+  const bool from_somebody =
+      (delivered.kind == xmpp::StanzaKind::message || delivered.kind == xmpp::StanzaKind::presence) &&
+      delivered.type != xmpp::StanzaType::error;
+  const bool logged_in = session_.logged_in() || from_somebody;
   const Stage reached = logged_in ? Stage::logged_in : Stage::unauthenticated;
   if (reached == stage_) return;
   shard_.admission().session_advanced(domain_, stage_, reached);

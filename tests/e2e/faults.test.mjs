@@ -532,23 +532,31 @@ describe('the kernel gives no more memory', () => {
 
 describe('who never logs in', () => {
   const script = { on_element: answer_sasl, on_header: answer_header };
+  // What Prosody says to a message before the login; servers may say the same to presence.
+  const bounced = ['message', 'presence'].map((name) => `<${name} xmlns='jabber:client' type='error'><error type='cancel'>`
+    + `<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></${name}>`).join('');
   const bench = Bench.around({ script, limits: { unauthenticated_timeout: 3, max_unauthenticated_bytes: 4096, max_unauthenticated_sessions: 5 } });
 
   it('has its time, and no traffic extends it (U-008)', async () => {
     const pair = await bench.pair();
     const begun = Date.now();
     let body;
+    let rounds = 0;
     do {
       await delay(100);
-      body = await pair.session.ask({ payload: `<iq xmlns='jabber:client' type='get' id='x'><query xmlns='jabber:iq:auth'/></iq>`, attributes: { wait: 1 } }).catch(() => ({ type: 'gone' }));
-      if (body.type === undefined) pair.stream.send('<x/>');
+      pair.stream.send(`<x/>${bounced}`);
+      body = await pair.session.ask({ payload: `<presence xmlns='jabber:client'/>` }).catch(() => ({ type: 'gone' }));
+      rounds++;
     } while (body.type === undefined && Date.now() - begun < 8000);
+    assert.ok(rounds > 5, 'it was busy all the while');
     assert.ok(Date.now() - begun < 7000, 'ended');
     await log_line(bench.postern, /ended after [23]\.\d s: policy: not logged in within unauthenticated_timeout \(policy-violation\)/);
   });
 
   it('has its bytes (U-008)', async () => {
     const pair = await bench.pair();
+    pair.stream.send(bounced);
+    assert.match((await pair.session.ask()).xml, /service-unavailable/);
     const pending = await pair.session.send({ payload: message('x'.repeat(3000)) });
     const more = await pair.session.send({ payload: message('x'.repeat(3000)) });
     const bodies = await Promise.all([pending.answer, more.answer]);
@@ -577,6 +585,10 @@ describe('who never logs in', () => {
   it('has its number, and leaves room as soon as it has logged in (U-008)', async () => {
     const pairs = [];
     for (let i = 0; i < 5; i++) pairs.push(await bench.pair());
+    for (const { session, stream } of pairs) {
+      stream.send(bounced);
+      assert.match((await session.ask()).xml, /service-unavailable/);
+    }
     assert.equal((await create(bench.port)).type, 'terminate');
     await log_line(bench.postern, /refused: max_unauthenticated_sessions reached/);
     for (const pair of pairs) {
