@@ -12,19 +12,23 @@ namespace {
 
 constexpr std::size_t max_url_bytes = 2048;
 
-// Where a URL that begins with `text` ends: before white space and what cannot be in a URL, and without the punctuation
-// that a sentence puts after it.
-std::size_t url_length(std::string_view text) {
-  std::size_t end = text.find_first_of(" \t\r\n<>\"'`{}|\\^");
-  end = std::min(end, text.size());
-  while (end > 0) {
-    const char last = text[end - 1];
-    const std::string_view url = text.substr(0, end);
-    if (last == ')' && std::count(url.begin(), url.end(), '(') >= std::count(url.begin(), url.end(), ')')) break;
-    if (std::string_view(".,;:!?)]*_~").find(last) == std::string_view::npos) break;
-    --end;
+// All that could belong to a URL which `text` begins with: up to white space (that of other scripts too) and what no
+// URL contains.
+std::string_view take_run(std::string_view text) {
+  text = text.substr(0, text.find_first_of(" \t\r\n<>\"'`{}|\\^"));
+  for (const std::string_view space : {"\u00a0", "\u3000"}) text = text.substr(0, text.find(space));
+  return text;
+}
+
+// The same without the punctuation that a sentence puts after it. A parenthesis belongs to it if it closes another one.
+std::string_view without_punctuation(std::string_view run) {
+  const auto opened = std::count(run.begin(), run.end(), '(');
+  auto closed = std::count(run.begin(), run.end(), ')');
+  while (!run.empty() && std::string_view(".,;:!?)]*_~").find(run.back()) != std::string_view::npos) {
+    if (run.back() == ')' && opened >= closed--) break;
+    run.remove_suffix(1);
   }
-  return end;
+  return run;
 }
 
 std::size_t find_url(std::string_view text, std::size_t from) {
@@ -68,19 +72,23 @@ std::string html(std::string_view text) {
   return out;
 }
 
+// Strangers choose the text, so each byte is looked at a few times at most: where no link comes of a run, none is
+// looked for within it.
 void append_html_with_links(std::string& out, std::string_view text) {
   std::size_t done = 0;
-  for (auto at = find_url(text, 0); at != std::string_view::npos; at = find_url(text, std::max(done, at + 4))) {
-    const std::string_view found = text.substr(at, url_length(text.substr(at)));
-    const auto url = web_url(found, max_url_bytes);
-    if (!url) continue;
-    append_html(out, text.substr(done, at - done));
-    out += "<a href=\"";
-    append_html(out, *url);
-    out += "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">";
-    append_html(out, found);
-    out += "</a>";
-    done = at + found.size();
+  for (auto at = find_url(text, 0); at != std::string_view::npos;) {
+    const std::string_view run = take_run(text.substr(at));
+    const std::string_view found = without_punctuation(run);
+    if (const auto url = web_url(found, max_url_bytes)) {
+      append_html(out, text.substr(done, at - done));
+      out += "<a href=\"";
+      append_html(out, *url);
+      out += "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">";
+      append_html(out, found);
+      out += "</a>";
+      done = at + found.size();
+    }
+    at = find_url(text, at + run.size());
   }
   append_html(out, text.substr(done));
 }

@@ -458,7 +458,7 @@ std::string Pages::settings(const View& view, const std::string& message, WallTi
 
 std::vector<std::string> split_groups(std::string_view text) {
   std::vector<std::string> out;
-  while (!text.empty()) {
+  while (!text.empty() && out.size() < Bounds{}.groups) {
     const auto end = std::min(text.find(','), text.size());
     std::string group = clean_label(text.substr(0, end), Bounds{}.label);
     text.remove_prefix(std::min(end + 1, text.size()));

@@ -30,6 +30,28 @@ TEST(Html, MakesLinksOfWebAddresses) {
             link("http://a.example", "http://a.example") + " " + link("http://b.example", "http://b.example"));
 }
 
+TEST(Html, EndsAWebAddressAtAnyWhiteSpace) {
+  EXPECT_EQ(linked("http://a.example\u3000http://b.example\u00a0c"),
+            link("http://a.example", "http://a.example") + "\u3000" + link("http://b.example", "http://b.example") +
+                "\u00a0c");
+}
+
+// Long enough that a walk which begins anew for each of these would not come to its end today.
+TEST(Html, LooksAtEachByteAFewTimesAtMost) {
+  const auto repeated = [](std::string_view text, int times) {
+    std::string out;
+    while (times-- > 0) out += text;
+    return out;
+  };
+  constexpr int many = 20'000;
+  const std::string failing = repeated("http://", many) + repeated(")", many);
+  EXPECT_EQ(linked(failing), html(failing));
+  EXPECT_EQ(linked("http://a.example" + repeated(")", many)),
+            link("http://a.example", "http://a.example") + repeated(")", many));
+  const std::string words = repeated("http://a@b", many) + " http://c.example";
+  EXPECT_EQ(linked(words), html(repeated("http://a@b", many)) + " " + link("http://c.example", "http://c.example"));
+}
+
 TEST(Html, MakesNoLinksOfAnythingElse) {
   for (const char* text : {"javascript:alert(1)", "data:text/html,x", "http://", "https:example.org",
                            "httpx://example.org", "http://user:pass@example.org/", "xmpp:alice@example.org"}) {

@@ -357,6 +357,9 @@ TEST(Groups, AreSplitAndCleaned) {
   EXPECT_THAT(split_groups(" family , work,,family,\tvery  close "),
               testing::ElementsAre("family", "work", "very close"));
   EXPECT_THAT(split_groups(""), testing::IsEmpty());
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += std::to_string(i) + ",";
+  EXPECT_THAT(split_groups(many), testing::SizeIs(Bounds{}.groups));
 }
 
 TEST(Choices, AreOnlyWhatIsOffered) {
