@@ -76,6 +76,11 @@ std::string page_fields(PageKind kind, std::string_view base) {
   return shared_fields(base).append(kind == PageKind::whole ? whole_policy : framed_policy);
 }
 
+void answer_browser(Visit& visit, Answer answer) {
+  answer.cross_origin = CrossOrigin::none;
+  visit.connection.answer(sequence_of(visit.request.id), answer);
+}
+
 void answer_page(Visit& visit, std::string_view page, PageKind kind, std::uint16_t status,
                  std::string_view more_fields) {
   const std::string fields = page_fields(kind, visit.base).append(more_fields);
@@ -84,7 +89,7 @@ void answer_page(Visit& visit, std::string_view page, PageKind kind, std::uint16
   answer.content_type = page_type;
   answer.body = page;
   answer.fields = fields;
-  visit.connection.answer(sequence_of(visit.request.id), answer);
+  answer_browser(visit, answer);
 }
 
 void redirect(Visit& visit, std::string_view location, std::string_view more_fields) {
@@ -95,7 +100,7 @@ void redirect(Visit& visit, std::string_view location, std::string_view more_fie
   answer.status = 303;
   answer.content_type = "text/plain; charset=utf-8";
   answer.fields = fields;
-  visit.connection.answer(sequence_of(visit.request.id), answer);
+  answer_browser(visit, answer);
 }
 
 void answer_error(Visit& visit, std::uint16_t status, std::string_view key) {

@@ -55,6 +55,9 @@ inline constexpr std::string_view page_type = "text/html; charset=utf-8";
 // The header fields that make a page safe. `base`: as that of a Visit.
 [[nodiscard]] std::string page_fields(PageKind kind, std::string_view base);
 
+// Whatever the answer is. No page of another origin may read it: [cors] is for clients that bring a password, and here
+// a cookie comes by itself.
+void answer_browser(Visit& visit, Answer answer);
 void answer_page(Visit& visit, std::string_view page, PageKind kind = PageKind::whole, std::uint16_t status = 200,
                  std::string_view more_fields = {});
 // POST/redirect/GET: `location` is one of our own paths, behind the base.

@@ -78,7 +78,7 @@ void serve_asset(Visit& visit, std::string_view name) {
   answer.fields = "Content-Security-Policy: default-src 'none'\r\nCross-Origin-Resource-Policy: same-origin\r\n";
   if (asset.forever) answer.cache_control = "public, max-age=31536000, immutable";
   answer.compress = true;
-  visit.connection.answer(sequence_of(visit.request.id), answer);
+  answer_browser(visit, answer);
 }
 
 // The outer page needs nobody who is logged in: whoever comes by a link on another site brings no cookie here, but the

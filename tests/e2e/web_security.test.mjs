@@ -36,6 +36,8 @@ class Site {
   }
 }
 
+// May use BOSH, cookies and all, and shares the site of postern, so that SameSite does not hold its requests back.
+const sibling = 'https://shop.example.org';
 const world = {};
 let browser;
 let secure;
@@ -43,7 +45,7 @@ let secure;
 describe('the chat without scripts keeps others out', () => {
   before(async () => {
     browser = await Chromium.launch();
-    await start_world(world, servers[0]);
+    await start_world(world, servers[0], { gateway: { cors: { origins: [sibling], credentials: true } } });
     const { certificate, key } = world.server.tls;
     secure = await start_postern({
       listen: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', certificate, key }],
@@ -160,6 +162,26 @@ describe('the chat without scripts keeps others out', () => {
     assert.notEqual(again.headers['content-security-policy'], stream.headers['content-security-policy'], 'a nonce of its own');
     stream.close();
     again.close();
+  });
+
+  it('lets no other origin read anything, whatever [cors] allows for BOSH', async () => {
+    const alice = await open();
+    const bob = await alice.row('bob');
+    const origin = { origin: sibling };
+    const { headers } = await ask(`${world.origin}/http-bind`, { headers: origin });
+    assert.equal(headers['access-control-allow-origin'], sibling);
+    assert.equal(headers['access-control-allow-credentials'], 'true');
+    const answers = [await alice.post(`/compose/${bob}`, {}, origin), await alice.send_file(bob, 'x', { form: {}, headers: origin }),
+      await ask(`${alice.origin}/app/`, { method: 'OPTIONS', headers: { ...alice.headers, ...origin } })];
+    const stylesheet = /href="(\/assets\/[^"]+\.css)"/.exec(await alice.page('/login'))[1];
+    for (const path of ['/', '/login', '/app/', `/plain/${bob}`, `/compose/${bob}`, `/file/${bob}`, '/settings', '/nothing', '/app/c999',
+      stylesheet, '/assets/nothing']) answers.push(await alice.get(path, origin));
+    const stream = await alice.stream('/stream/', origin);
+    stream.close();
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200, 303, 403, 404, 405]));
+    for (const answer of [...answers, stream]) {
+      assert.deepEqual(Object.keys(answer.headers).filter((name) => name.startsWith('access-control-')), []);
+    }
   });
 
   it('gives a cookie that only HTTPS and only this host gets, and takes it from nowhere else', async () => {

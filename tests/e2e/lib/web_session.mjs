@@ -134,20 +134,20 @@ export class WebSession {
       headers: { ...this.headers, ...this.from_here, 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers } });
   }
 
-  stream(path) {
-    return EndlessPage.open(this, path);
+  stream(path, headers = {}) {
+    return EndlessPage.open(this, path, headers);
   }
 }
 
 // A response without end, as it grows.
 export class EndlessPage {
-  static async open(session, path) {
+  static async open(session, path, headers = {}) {
     const self = new EndlessPage();
     const secure = session.origin.startsWith('https');
     self.text = '';
     self.ended = false;
     const outgoing = (secure ? tls_request : request)(session.origin + path,
-      { headers: session.headers, agent: false, rejectUnauthorized: false });
+      { headers: { ...session.headers, ...headers }, agent: false, rejectUnauthorized: false });
     self.outgoing = outgoing;
     self.forget = at_exit(() => outgoing.destroy());
     outgoing.end();
