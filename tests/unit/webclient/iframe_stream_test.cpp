@@ -125,6 +125,13 @@ TEST_F(IframeStream, PutsNothingOfAUserIntoRules) {
   EXPECT_THAT(out, HasSubstr("&lt;script&gt;"));
 }
 
+TEST_F(IframeStream, PutsTheNickOfANewcomerIntoAStringOfARule) {
+  const Occupant occupant = sample::occupant("</style>\"}#own{x:'\\");
+  std::string rules;
+  append_newcomer_rules(rules, 0, &occupant);
+  EXPECT_THAT(rules, HasSubstr("}#n0::after{content:\"\\3c \\2f style\\3e \\22 \\7d \\23 own\\7b x\\3a \\27 \\5c \"}"));
+}
+
 TEST_F(IframeStream, AlternatesTheKeepAlive) {
   std::string out;
   append_keep_alive(out, "abc", false);
