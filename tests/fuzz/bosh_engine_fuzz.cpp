@@ -193,13 +193,13 @@ class World {
   // Whether the engine has taken it into its window.
   bool submit(const bosh::Body& body) {
     const Rid claims = body.ack.value_or(body.rid - 1);
-    if (known_.count(body.rid) == 0) {
+    if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
+    const bool taken = !ended_ && !body.bad_pause && created_;
+    if (taken && known_.count(body.rid) == 0) {
       const bool leaves = body.pause || body.type == bosh::BodyType::terminate;
       if (leaves) leaving_.insert(body.rid);
       if (!leaves && body.empty() && !body.restart) polls_.insert(body.rid);
     }
-    if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
-    const bool taken = !ended_ && !body.bad_pause && created_;
     const RequestId id = open(body.rid);
     engine_->on_request(id, body, now_, out_);
     if (taken && body.rid - first_ < (Rid{1} << 62)) known_.insert(body.rid);
@@ -399,7 +399,7 @@ class World {
       return;
     }
     hand_out(reply.body);
-    created_ |= rid == first_;
+    created_ |= rid == first_ && !terminal;  // the sid was a secret before
     if (terminal && serials(reply.body, " id='s").empty()) return;
     if (rid - (first_ - 1) <= answered_ - (first_ - 1)) {
       // Resolved while its connection was dead: empty then, and not noted here.
