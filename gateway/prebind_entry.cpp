@@ -33,7 +33,7 @@ class PrebindEntry {
 
   void serve() {
     if (!authorized()) return;
-    if (!shard_.logins().try_now("prebind", config_.requests_per_minute, steady_now())) {
+    if (!shard_.back_end_logins().try_now("all", config_.requests_per_minute, steady_now())) {
       return refuse(429, "too-many-requests");
     }
     auto read = webclient::read_form(request_.body);
@@ -58,7 +58,7 @@ class PrebindEntry {
     if (given.starts_with(scheme) && same_token(given.substr(scheme.size()), config_.token)) return true;
     const auto from = std::to_string(static_cast<std::uint64_t>(address_key(request_.peer.address)));
     const bool tolerable =
-        shard_.logins().try_now("prebind of " + from, config_.failures_per_minute_per_address, steady_now());
+        shard_.back_end_logins().try_now("address " + from, config_.failures_per_minute_per_address, steady_now());
     if (tolerable) {
       answer(401, R"({"error":"not-authorized"})", "WWW-Authenticate: Bearer\r\n");
       log("no valid token");
@@ -140,7 +140,7 @@ class PrebindEntry {
       return false;
     }
     if (!account_.empty() &&
-        !shard_.logins().try_now("prebind account " + account_, config_.logins_per_minute_per_account, steady_now())) {
+        !shard_.back_end_logins().try_now("account " + account_, config_.logins_per_minute_per_account, steady_now())) {
       refuse(429, "too-many-requests", "too many logins of one account");
       return false;
     }

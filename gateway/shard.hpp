@@ -48,7 +48,8 @@ class ShardSet;
 struct Common {
   Admission admission;
   Health health;
-  LoginThrottle logins;
+  LoginThrottle logins{random_token()};           // from the internet
+  LoginThrottle back_end_logins{random_token()};  // of [prebind], which no crowd of strangers is to hold up
   Tickets tickets;
   const std::string web_key = random_token();  // of the tokens in forms; a restart makes old pages worthless
 };
@@ -107,6 +108,7 @@ class Shard {
   [[nodiscard]] Resolver& resolver() { return resolver_; }
   [[nodiscard]] Admission& admission() { return common_.admission; }
   [[nodiscard]] LoginThrottle& logins() { return common_.logins; }
+  [[nodiscard]] LoginThrottle& back_end_logins() { return common_.back_end_logins; }
   [[nodiscard]] Tickets& tickets() { return common_.tickets; }
   [[nodiscard]] const std::string& web_key() const { return common_.web_key; }
   [[nodiscard]] Health& health() { return common_.health; }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <stdexcept>
 
 namespace gateway {
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=";
 constexpr auto window = std::chrono::minutes(1);
-constexpr std::size_t max_names = 20'000;
+constexpr std::size_t counters = 65'536;  // 1 MB: what it takes to fill them is more than a machine can log in
 
 std::string_view trim(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -100,15 +101,14 @@ std::string random_token() {
   return hex(bytes.data(), bytes.size());
 }
 
-bool LoginThrottle::try_now(const std::string& name, std::uint32_t allowed, xmpp::Instant now) {
+bool LoginThrottle::try_now(std::string_view name, std::uint32_t allowed, xmpp::Instant now) {
   if (allowed == 0) return true;
+  std::uint32_t hash = 0;
+  const std::string token = token_for(key_, name);
+  std::from_chars(token.data(), token.data() + 8, hash, 16);
   const std::lock_guard lock(mutex_);
-  // A flood of names must not fill the memory: what is out of its minute goes first, then everything.
-  if (tries_.size() >= max_names) {
-    std::erase_if(tries_, [&](const auto& entry) { return now - entry.second.since >= window; });
-    if (tries_.size() >= max_names) tries_.clear();
-  }
-  Tries& tries = tries_[name];
+  if (tries_.empty()) tries_.resize(counters);
+  Tries& tries = tries_[hash % counters];
   if (tries.count == 0 || now - tries.since >= window) tries = Tries{now, 0};
   if (tries.count >= allowed) return false;
   ++tries.count;

@@ -8,7 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "gateway/request_parser.hpp"
 #include "xmpp/time.hpp"
@@ -36,19 +37,23 @@ enum class Cookie : std::uint8_t {
 // 128 random bits in hexadecimal; throws when there are none.
 [[nodiscard]] std::string random_token();
 
-// Tries within a minute, by name: an address, an account.
+// Tries within a minute, by name: an address, an account. The counters are a fixed number, and a name has the one that
+// its hash says: however many names there are, none is forgotten within its minute, and who shares a counter is slowed
+// down too early, never too late. Nobody who does not know the key can choose to share one.
 class LoginThrottle {
  public:
+  explicit LoginThrottle(std::string key) : key_(std::move(key)) {}
   // Counts this try; false: one too many. `allowed` 0: no limit.
-  [[nodiscard]] bool try_now(const std::string& name, std::uint32_t allowed, xmpp::Instant now);
+  [[nodiscard]] bool try_now(std::string_view name, std::uint32_t allowed, xmpp::Instant now);
 
  private:
   struct Tries {
     xmpp::Instant since{};
     std::uint32_t count = 0;
   };
+  const std::string key_;
   std::mutex mutex_;
-  std::unordered_map<std::string, Tries> tries_;
+  std::vector<Tries> tries_;  // none before the first try
 };
 
 }  // namespace gateway

@@ -74,7 +74,7 @@ TEST(WebAccess, MakesTokensOfKeyAndForm) {
 }
 
 TEST(WebAccess, ThrottlesByName) {
-  LoginThrottle throttle;
+  LoginThrottle throttle("key");
   const xmpp::Instant now{std::chrono::seconds(1000)};
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(throttle.try_now("account a", 3, now));
   EXPECT_FALSE(throttle.try_now("account a", 3, now + std::chrono::seconds(59)));
@@ -83,10 +83,18 @@ TEST(WebAccess, ThrottlesByName) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(throttle.try_now("account c", 0, now)) << "no limit";
 }
 
-TEST(WebAccess, ForgetsRatherThanFillTheMemory) {
-  LoginThrottle throttle;
+TEST(WebAccess, KeepsCountWhateverFloodOfNamesComes) {
+  LoginThrottle throttle("key");
   const xmpp::Instant now{std::chrono::seconds(1000)};
-  for (int i = 0; i < 50'000; ++i) EXPECT_TRUE(throttle.try_now("address " + std::to_string(i), 1, now));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(throttle.try_now("account a", 10, now));
+  int refused = 0;
+  for (int i = 0; i < 100'000; ++i) {
+    if (!throttle.try_now("address " + std::to_string(i), 30, now)) ++refused;
+  }
+  EXPECT_EQ(refused, 0) << "the crowd itself is below its limits";
+  EXPECT_FALSE(throttle.try_now("account a", 10, now + std::chrono::seconds(59)));
+  EXPECT_TRUE(throttle.try_now("account b", 10, now));
+  EXPECT_TRUE(throttle.try_now("account a", 10, now + std::chrono::seconds(60)));
 }
 
 }  // namespace
