@@ -288,9 +288,11 @@ void WsEngine::ask_for_proof(Instant now, Actions& out) {
 
 void WsEngine::congested(bool is, Instant /*now*/, Actions& out) {
   if (!talking()) return;
+  client_paused_ = is;
   if (is) {
     out.list.emplace_back(PauseClient{identity_.connection});
   } else {
+    misses_ = 0;  // what it has answered meanwhile is still to be read
     out.list.emplace_back(ResumeClient{identity_.connection});
   }
 }
@@ -400,8 +402,9 @@ void WsEngine::on_time(Instant now, Actions& out) {
   if (state_ == State::awaited) return finish(EndReason::never_used, {}, "nobody came with its ticket", out);
   if (now >= stall_deadline()) return give_up(EndReason::client_lost, "the client reads nothing any more", out);
   if (now >= ping_at_) {
-    if (misses_ >= policy_->max_missed_pings) return give_up(EndReason::client_lost, "no answer to pings", out);
-    ++misses_;
+    if (!client_paused_ && misses_ >= policy_->max_missed_pings)
+      return give_up(EndReason::client_lost, "no answer to pings", out);
+    if (!client_paused_) ++misses_;  // nobody reads its answers
     ping_at_ = now + policy_->ping_interval;
   }
   ask_for_proof(now, out);

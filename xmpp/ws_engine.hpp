@@ -159,7 +159,6 @@ class WsEngine {
   void keep(const Stanza& stanza, Actions& out);
   void give_back(EndReason reason, Actions& out);
   void restart(const OpenElement& open, Actions& out);
-  void note_management(const Stanza& stanza);
   void push(std::string_view bytes, Actions& out) const;
   void ask_for_proof(Instant now, Actions& out);
   void leave(Instant now, Actions& out);
@@ -183,7 +182,7 @@ class WsEngine {
   std::size_t unsent_ = 0;
   Instant taken_at_;  // when the client last took something, while unsent_ is above 0
   Instant ping_at_;
-  std::uint32_t misses_ = 0;  // pings since the client was last heard
+  std::uint32_t misses_ = 0;  // pings since the client was last heard, or could have been
   std::unique_ptr<Handed> handed_;
   State state_ = State::opening;
   bool restart_due_ : 1 = false;  // SASL has succeeded, the client's <open/> is due
@@ -191,6 +190,7 @@ class WsEngine {
   bool managed_ : 1 = false;
   bool resumable_ : 1 = false;  // the client has negotiated XEP-0198 with resumption
   bool server_paused_ : 1 = false;
+  bool client_paused_ : 1 = false;
   bool error_said_ : 1 = false;  // the server's <stream:error/> has been passed on
 };
 

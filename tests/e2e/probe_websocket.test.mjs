@@ -489,12 +489,14 @@ describe('signs of life and slow clients', () => {
     client.destroy();
   });
 
-  it('W-035 a server that does not read holds the client back', async () => {
+  it('W-035 a server that does not read holds the client back, and whose pongs wait unread is not given up (W-030)', async () => {
     const { client, stream } = await log_in(bench);
     stream.socket.pause();
     const block = text(message('x'.repeat(60_000)));
     for (let i = 0; i < 400; i++) client.write(block);
     await until(() => client.http.socket.writableLength > 1_000_000, 5000, 'the client is held back');
+    client.events.clear();
+    for (let i = 0; i < 5; i++) await client.event('ping');
     stream.socket.resume();
     for (let i = 0; i < 400; i++) await arrives(stream, '<message');
     client.destroy();

@@ -231,6 +231,20 @@ TEST(WsEngine, W030PingsAndGivesUpAfterTwoMisses) {
   EXPECT_EQ(c.at(120s), (Lines{"close 1008", end(EndReason::client_lost), "forget"}));
 }
 
+// Its answers lie unread then.
+TEST(WsEngine, W030W035WhoIsNotReadMissesNoPing) {
+  Conversation c;
+  c.begin();
+  c.at(30s);
+  c.at(60s);  // two are missed
+  c.congested(true);
+  for (int i = 3; i < 10; ++i) EXPECT_EQ(c.at(i * 30s), Lines{"ping 0"});
+  EXPECT_EQ(c.congested(false), Lines{"resume client"});
+  EXPECT_EQ(c.at(300s), Lines{"ping 0"}) << "what it has answered may not have been read yet";
+  EXPECT_EQ(c.at(330s), Lines{"ping 0"});
+  EXPECT_EQ(c.at(360s), (Lines{"close 1008", end(EndReason::client_lost), "forget"}));
+}
+
 TEST(WsEngine, AnythingHeardIsASignOfLife) {
   Conversation c;
   c.begin();
