@@ -71,7 +71,7 @@ void SessionHost::gone(xmpp::RequestId request) {
   const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) {
-    if constexpr (requires { engine.on_gone(request, now, actions()); }) engine.on_gone(request, now, actions());
+    if constexpr (AnswersRequests<decltype(engine)>) engine.on_gone(request, now, actions());
   });
   carry_out(now);
 }
@@ -80,7 +80,7 @@ void SessionHost::lost(xmpp::ConnectionRef connection) {
   const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) {
-    if constexpr (requires { engine.on_lost(connection, now, actions()); }) engine.on_lost(connection, now, actions());
+    if constexpr (OwnsConnection<decltype(engine)>) engine.on_lost(connection, now, actions());
   });
   carry_out(now);
 }
@@ -96,18 +96,14 @@ void SessionHost::arrived(xmpp::ConnectionRef connection) {
   const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) {
-    if constexpr (requires { engine.on_arrived(connection, now, actions()); }) {
-      engine.on_arrived(connection, now, actions());
-    }
+    if constexpr (HearsOfArrival<decltype(engine)>) engine.on_arrived(connection, now, actions());
   });
   carry_out(now);
 }
 
 void SessionHost::tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now) {
   ask([&](auto& engine) {
-    if constexpr (requires { engine.on_unsent(connection, bytes, now, actions()); }) {
-      engine.on_unsent(connection, bytes, now, actions());
-    }
+    if constexpr (OwnsConnection<decltype(engine)>) engine.on_unsent(connection, bytes, now, actions());
   });
 }
 
@@ -123,7 +119,7 @@ void SessionHost::let_go() {
   if (!ended_) return;
   forgotten_ = true;
   ask([](auto& engine) {
-    if constexpr (requires { engine.let_go(); }) engine.let_go();
+    if constexpr (KeepsAfterEnd<decltype(engine)>) engine.let_go();
   });
   note_buffered();
 }
@@ -131,7 +127,7 @@ void SessionHost::let_go() {
 SessionHost::Worth SessionHost::worth() const {
   if (!ended_) return logged_in() ? Worth::living : Worth::early;
   const bool last_words = ask([](const auto& engine) {
-    if constexpr (requires { engine.has_last_words(); }) return engine.has_last_words();
+    if constexpr (KeepsAfterEnd<decltype(engine)>) return engine.has_last_words();
     return false;
   });
   return last_words ? Worth::unread : Worth::spent;
@@ -238,7 +234,7 @@ bool SessionHost::apply(xmpp::Instant now) {
             delivered = true;
           } else if constexpr (std::is_same_v<What, xmpp::Managed>) {
             ask([&](auto& engine) {
-              if constexpr (requires { engine.managed(now, actions()); }) engine.managed(now, actions());
+              if constexpr (AsksForProof<decltype(engine)>) engine.managed(now, actions());
             });
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
@@ -384,7 +380,7 @@ void SessionHost::close_stream(xmpp::Instant now) {
 
 void SessionHost::tell_channel() {
   ask([&](auto& engine) {
-    if constexpr (requires { engine.secured(xmpp::SaslChannel{}); }) {
+    if constexpr (LogsIn<decltype(engine)>) {
       if (link_) engine.secured(link_->channel());
     }
   });
@@ -433,7 +429,7 @@ void SessionHost::note_stage(const xmpp::Stanza& delivered) {
 // end comes as a step of its own: this is the middle of one.
 void SessionHost::limit_early_bytes() {
   const std::size_t waiting = ask([](const auto& engine) -> std::size_t {
-    if constexpr (requires { engine.unforwarded_bytes(); }) return engine.unforwarded_bytes();
+    if constexpr (HoldsUnforwarded<decltype(engine)>) return engine.unforwarded_bytes();
     return 0;
   });
   if (early_bytes_ + waiting <= setup_->config.limits.max_unauthenticated_bytes) return;
@@ -451,7 +447,7 @@ xmpp::Instant SessionHost::login_deadline() const {
 
 void SessionHost::note_buffered() {
   const std::size_t engine = ask([](const auto& binding) -> std::size_t {
-    if constexpr (requires { binding.held_bytes(); }) return binding.held_bytes();
+    if constexpr (HoldsBytes<decltype(binding)>) return binding.held_bytes();
     return 0;
   });
   shard_.note_buffered(buffered_,
