@@ -255,14 +255,13 @@ void Link::send() {
 
 void Link::report_congestion() {
   const std::size_t unsent = outbox_.pending();
-  const bool overflow = unsent > unsent_cap;
+  // Lost, not closed: nobody can tell how much of it the server will read, so the client hears of what is unconfirmed.
+  if (unsent > unsent_cap)
+    return fail({xmpp::FaultKind::connection_lost, "the server does not read what is sent to it"}, {});
   const bool congested = congested_ ? unsent > unsent_low : unsent > unsent_high;
-  if (overflow) {
-    report_later([this] { owner_.on_link_overflow(); });
-  } else if (congested != congested_) {
-    congested_ = congested;
-    report_later([this] { owner_.on_link_congested(congested_); });
-  }
+  if (congested == congested_) return;
+  congested_ = congested;
+  report_later([this] { owner_.on_link_congested(congested_); });
 }
 
 // The owner is in the middle of a step when it flushes: what it must hear comes as a step of its own.

@@ -35,8 +35,8 @@ class LinkOwner {
   virtual void on_link_encrypted() = 0;
   virtual void on_link_bytes(std::string_view bytes) = 0;  // valid during the call
   virtual void on_link_congested(bool is) = 0;             // unsent bytes above the high / below the low mark
-  virtual void on_link_overflow() = 0;                     // unsent bytes above the cap
-  // Once, after which nothing more comes. `detail` is for the log: may hold text of the system, never of a peer.
+  // Once, after which nothing more comes; also where unsent bytes are above the cap. `detail` is for the log: may hold
+  // text of the system, never of a peer.
   virtual void on_link_down(xmpp::Fault fault, std::string_view detail) = 0;
 
  protected:

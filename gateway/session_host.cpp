@@ -178,10 +178,6 @@ void SessionHost::on_link_congested(bool is) {
   carry_out(now);
 }
 
-void SessionHost::on_link_overflow() {
-  end(xmpp::EndReason::server_lost, "the server does not read what is sent to it");
-}
-
 void SessionHost::on_link_down(xmpp::Fault fault, std::string_view detail) {
   const auto entered = step();
   const auto now = steady_now();
@@ -206,7 +202,7 @@ void SessionHost::on_timer(xmpp::Instant now) {
 
 // ---- carrying out --------------------------------------------------------------------------------------------------
 
-bool SessionHost::apply(xmpp::Instant now) {
+bool SessionHost::apply(xmpp::Instant now, By by) {
   auto& asked = shard_.session_actions();
   bool delivered = false;
   for (std::size_t i = 0; i < asked.list.size(); ++i) {
@@ -242,7 +238,8 @@ bool SessionHost::apply(xmpp::Instant now) {
             encrypted_ = false;
             if (link_) link_->open_elsewhere(what.host, what.port);
           } else {
-            stream_ended(what.fault, now);
+            // What the browser sends ends a stream in one way only: too much before the server is ready.
+            stream_ended(what.fault, by == By::browser ? xmpp::EndReason::policy : end_reason(what.fault), now);
           }
         },
         action);
@@ -259,13 +256,13 @@ void SessionHost::change_binding(xmpp::Instant now) {
   std::visit([this](auto& engine) { binding_ = std::move(engine); }, handed);
 }
 
-void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::Instant now) {
+void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::EndReason reason, xmpp::Instant now) {
   discard_read_ = true;
   release_link();
-  if (end_reason(fault) == xmpp::EndReason::server_unreachable) {
+  if (reason == xmpp::EndReason::server_unreachable) {
     shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_);
   }
-  if (!ended_) ask([&](auto& engine) { engine.close(end_reason(fault), fault.text, now, actions()); });
+  if (!ended_) ask([&](auto& engine) { engine.close(reason, fault.text, now, actions()); });
 }
 
 void SessionHost::carry_out(xmpp::Instant now) {
@@ -278,7 +275,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
           if constexpr (std::is_same_v<What, xmpp::ToServer>) {
             if (stage_ != Admission::Stage::logged_in) early_bytes_ += static_cast<std::uint32_t>(what.bytes.size());
             session_.to_server(what.bytes, what.stanzas, now, shard_.session_actions());
-            if (apply(now) && !ended_) ask([&](auto& engine) { engine.delivered_all(now, asked); });
+            if (apply(now, By::browser) && !ended_) ask([&](auto& engine) { engine.delivered_all(now, asked); });
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
             shard_.reply(what);
           } else if constexpr (std::is_same_v<What, xmpp::Push>) {

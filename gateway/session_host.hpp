@@ -113,17 +113,18 @@ class SessionHost final : public Timed, private LinkOwner {
   void on_link_encrypted() override;
   void on_link_bytes(std::string_view bytes) override;
   void on_link_congested(bool is) override;
-  void on_link_overflow() override;
   void on_link_down(xmpp::Fault fault, std::string_view detail) override;
 
   // One step: the engine has filled the shard's Actions (directly or through apply()); do what they say.
   void carry_out(xmpp::Instant now);
   [[nodiscard]] xmpp::Actions& actions();
   void change_binding(xmpp::Instant now);
-  bool apply(xmpp::Instant now);  // the shard's SessionActions; true: something went to the engine
+  // Whose doing it is if the stream comes to its end.
+  enum class By : std::uint8_t { server, browser };
+  bool apply(xmpp::Instant now, By by = By::server);  // the shard's SessionActions; true: the engine got something
   void push(const xmpp::Push& push, xmpp::Instant now);
   void tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmpp::Instant now);
-  void stream_ended(const xmpp::Fault& fault, xmpp::Instant now);
+  void stream_ended(const xmpp::Fault& fault, xmpp::EndReason reason, xmpp::Instant now);
   void finish(const xmpp::EndSession& end, xmpp::Instant now);
   void release_link();
   void open_link(xmpp::Instant now);

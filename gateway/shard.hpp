@@ -1,6 +1,6 @@
 // A thread's whole world: its io_context, its connections and sessions, its timers and scratch memory. Nothing in it
 // is locked, because nobody else touches it; what comes from other threads comes through post().
-// What the shards share (admission, health) is in Common.
+// What the shards share is in Common.
 #pragma once
 #include <array>
 #include <boost/asio/io_context.hpp>

@@ -81,8 +81,9 @@ describe('a server that hangs', () => {
 });
 
 // Later than that nothing is due from it at any moment: what ends such a session is a limit of its own.
+const managed = `<sm xmlns='${ns.sm}'/>`;
+
 describe('a server that falls silent', () => {
-  const managed = `<sm xmlns='${ns.sm}'/>`;
   const script = {
     on_header: (stream) => stream.send(header() + features(stream.authenticated ? bind_feature + managed : mechanisms)),
     on_element: (stream, event) => event.name !== script.silent_from && answer_client(stream, event),
@@ -124,6 +125,43 @@ describe('a server that falls silent', () => {
     assert.ok(find(lost.root, 'remote-server-timeout'), lost.xml);
     assert_terminated(await session.ask(), 'remote-connection-failed');
     await end_in_log(bench, /warning .*: connection to the server lost: the server does not answer /, session);
+  });
+});
+
+describe('a server that does not read', () => {
+  const large = 16 << 20;
+  const script = {
+    on_header: (stream) => stream.send(header() + features(stream.authenticated ? bind_feature + managed : mechanisms)),
+    on_element: (stream, event) => answer_client(stream, event),
+  };
+  const bench = Bench.around({ script, domain: { max_queued_bytes: large }, limits: { max_body_bytes: large } });
+  // The second is more than a link may have unsent, whatever the kernel takes of it.
+  const both = [message('first', " id='m1'"), message('x'.repeat(12 << 20), " id='m2'")];
+
+  it('over BOSH: the client learns what nobody has confirmed (U-066)', async () => {
+    const { session, stream } = await bench.pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    await stream.element((xml) => xml.startsWith('<enable'));
+    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    await bench.round_trip();
+    stream.socket.pause();
+    const lost = await session.ask({ payload: both.join('') });
+    assert.deepEqual(lost.children.filter(({ attributes }) => attributes.type === 'error').map(({ attributes }) => attributes.id), ['m1', 'm2'], lost.xml);
+    assert_terminated(lost.type ? lost : await session.ask(), 'remote-connection-failed');
+    await end_in_log(bench, /warning .*: connection to the server lost: the server does not read what is sent to it /, session);
+    stream.reset();
+  });
+
+  it('before its features: what the client sends too much of ends the session as its own doing', async () => {
+    script.on_header = (stream) => !stream.authenticated && answer_header(stream);
+    const { session, stream } = await bench.pair();
+    await session.ask({ payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` });
+    const held = await session.send({ attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } });
+    const more = [await session.send({ payload: both[1] }), await session.send({ payload: both[1] })];
+    const bodies = await Promise.all([held, ...more].map(({ answer }) => answer));
+    assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
+    await end_in_log(bench, /info .*: policy: too much for a server that is not ready \(policy-violation\)/, session);
+    stream.end();
   });
 });
 

@@ -64,6 +64,12 @@ const std::vector<Case>& fix_ups() {
        "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>",
        {"<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
         "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>"}},
+      {"Q-09: mechanisms, which clients find by their literal xmlns",
+       "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>"
+       "</stream:features>",
+       {"<stream:features xmlns:stream='http://etherx.jabber.org/streams'>"
+        "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism></mechanisms>"
+        "</stream:features>"}},
       {"features with a child that relies on the default",
        "<stream:features><x/></stream:features>",
        {"<stream:features xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><x/>"
