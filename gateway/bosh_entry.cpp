@@ -31,8 +31,8 @@ bool legacy_errors(const bosh::Creation& creation, const bosh::Policy& policy) {
          (policy.legacy_errors == bosh::LegacyErrors::automatic && creation.legacy);
 }
 
-void log_refused(const Address& client, std::string_view what) {
-  spdlog::info("request of {} refused: {}", client.to_string(), what);
+void log_refused(Shard& shard, const Address& client, std::string_view what) {
+  shard.say_refused("request of {} refused: {}", client.to_string(), what);
 }
 
 // One request that is not, or not yet, one of a session.
@@ -138,7 +138,7 @@ class BoshEntry {
            !tolerable);
   }
 
-  static void log_refusal(const Client& client, std::string_view what) { log_refused(client.address, what); }
+  void log_refusal(const Client& client, std::string_view what) const { log_refused(shard_, client.address, what); }
 
   Shard& shard_;
   HttpConnection& connection_;
@@ -150,8 +150,8 @@ class BoshEntry {
 
 Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& client) {
   const Config& config = shard.config();
-  const auto refuse = [&client](bosh::Condition condition, std::string_view why) {
-    log_refused(client, why);
+  const auto refuse = [&](bosh::Condition condition, std::string_view why) {
+    log_refused(shard, client, why);
     return Admitted{nullptr, condition};
   };
   if (shard.draining()) return refuse(bosh::Condition::system_shutdown, "shutting down");

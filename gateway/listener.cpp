@@ -100,7 +100,7 @@ bool Listener::take(AnyStream stream, const Peer& peer) {
   if (!private_) {
     const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
     if (!why.empty()) {
-      say_refused(peer, why);
+      shard_.say_refused("connection of {} refused: {}", peer.address.to_string(), why);
       return true;
     }
   }
@@ -111,20 +111,10 @@ bool Listener::take(AnyStream stream, const Peer& peer) {
   return false;
 }
 
-// A flood of them is a line now and then, which says how many it stands for.
-void Listener::say_refused(const Peer& peer, std::string_view why) {
-  ++refused_unsaid_;
-  const auto now = steady_now();
-  if (now < say_refused_again_) return;
-  say_refused_again_ = now + log_interval;
-  spdlog::info("connection of {} refused: {}; refused since the last such line: {}", peer.address.to_string(), why,
-               std::exchange(refused_unsaid_, 0));
-}
-
 // Who is not a trusted proxy could name any address: there the header is not even read.
 void Listener::expect_introduction(AnyStream stream, const Peer& peer) {
   if (!contains(shard_.config().server.trusted_proxies, peer.address)) {
-    spdlog::info("connection of {} refused: the listener is for trusted proxies", peer.address.to_string());
+    shard_.say_refused("connection of {} refused: the listener is for trusted proxies", peer.address.to_string());
     return;
   }
   decltype(introductions_) made;
@@ -144,7 +134,7 @@ void Listener::expect_introduction(AnyStream stream, const Peer& peer) {
 void Listener::introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client,
                           std::string_view why) {
   if (!client || shard_.draining()) {
-    if (!why.empty()) spdlog::info("connection of proxy {} closed: {}", peer.address.to_string(), why);
+    if (!why.empty()) shard_.say_refused("connection of proxy {} closed: {}", peer.address.to_string(), why);
     return;
   }
   if (client->address) peer.address = *client->address;

@@ -37,7 +37,6 @@ class Listener {
   void wait();
   void accept_some();
   [[nodiscard]] bool take(AnyStream stream, const Peer& peer);
-  void say_refused(const Peer& peer, std::string_view why);
   void expect_introduction(AnyStream stream, const Peer& peer);
   void introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client, std::string_view why);
   void back_off(int error);
@@ -50,8 +49,6 @@ class Listener {
   boost::asio::steady_timer pause_;
   std::list<std::unique_ptr<ProxyEntry>> introductions_;  // of which the header is not complete
   xmpp::Instant complain_again_{};                        // when the next failure may be logged
-  xmpp::Instant say_refused_again_{};                     // and when the next refusal
-  std::uint32_t refused_unsaid_ = 0;
   bool waiting_ = false;  // for connections, or for the end of a pause
 };
 

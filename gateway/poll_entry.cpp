@@ -107,7 +107,7 @@ class PollEntry {
   }
 
   void log(std::string_view what) const {
-    spdlog::info("request of {} refused: {}", client_.address.to_string(), what);
+    shard_.say_refused("request of {} refused: {}", client_.address.to_string(), what);
   }
 
   Shard& shard_;

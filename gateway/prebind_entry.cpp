@@ -9,7 +9,6 @@
 
 #include "bosh/prebind.hpp"
 #include "gateway/clock.hpp"
-#include "gateway/log.hpp"
 #include "gateway/push_entry.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
@@ -222,7 +221,7 @@ class PrebindEntry {
   }
 
   void log(std::string_view what) const {
-    spdlog::info("prebind of {} refused: {}", request_.peer.address.to_string(), what);
+    shard_.say_refused("prebind of {} refused: {}", request_.peer.address.to_string(), what);
   }
 
   Shard& shard_;

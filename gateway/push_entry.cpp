@@ -9,7 +9,6 @@
 #include "bosh/engine.hpp"
 #include "gateway/client_of.hpp"
 #include "gateway/clock.hpp"
-#include "gateway/log.hpp"
 #include "gateway/response_head.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/session_host.hpp"
@@ -108,8 +107,8 @@ void serve_push_stream(Shard& shard, HttpConnection& connection, const Request& 
     return not_found(shard, connection, request, client);
   }
   if (host->secure() && !client.secure) {
-    spdlog::info("request of {} refused: a stream in clear for a session that was opened over TLS",
-                 client.address.to_string());
+    shard.say_refused("request of {} refused: a stream in clear for a session that was opened over TLS",
+                      client.address.to_string());
     return connection.close();  // B-200
   }
   bosh::StreamWish wish;

@@ -6,7 +6,6 @@
 #include "gateway/bosh_entry.hpp"
 #include "gateway/client_of.hpp"
 #include "gateway/info_page.hpp"
-#include "gateway/log.hpp"
 #include "gateway/poll_entry.hpp"
 #include "gateway/prebind_entry.hpp"
 #include "gateway/push_entry.hpp"
@@ -208,19 +207,19 @@ void Routes::refuse(Shard& shard, HttpConnection& connection, const Request& req
   const std::string peer = request.peer.address.to_string();
   switch (refusal) {
     case Refusal::body_too_large:
-      spdlog::info("request of {} refused: body larger than max_body_bytes", peer);
+      shard.say_refused("request of {} refused: body larger than max_body_bytes", peer);
       if (find(request.head, request.peer.private_listener) == Endpoint::bosh) {
         return refuse_bosh(shard, connection, request, bosh::Condition::policy_violation, true);  // H-014
       }
       return say(connection, request, 413, "The body is too large.\n", {}, true);
     case Refusal::header_too_large:
-      spdlog::info("request of {} refused: header larger than max_header_bytes", peer);
+      shard.say_refused("request of {} refused: header larger than max_header_bytes", peer);
       return say(connection, request, 431, "The header is too large.\n", {}, true);
     case Refusal::timed_out:
-      spdlog::info("request of {} refused: not complete in time", peer);
+      shard.say_refused("request of {} refused: not complete in time", peer);
       return say(connection, request, 408, "The request did not come to its end in time.\n", {}, true);
     case Refusal::malformed:
-      spdlog::info("request of {} refused: not HTTP", peer);
+      shard.say_refused("request of {} refused: not HTTP", peer);
       return say(connection, request, 400, "This is not a request that HTTP/1.1 knows.\n", {}, true);
   }
 }

@@ -18,11 +18,14 @@
 
 #include "bosh/body.hpp"
 #include "gateway/admission.hpp"
+#include "gateway/clock.hpp"
 #include "gateway/compression.hpp"
 #include "gateway/health.hpp"
 #include "gateway/http_connection.hpp"
+#include "gateway/log.hpp"
 #include "gateway/poller.hpp"
 #include "gateway/push_connection.hpp"
+#include "gateway/refusals.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/session_table.hpp"
 #include "gateway/setup.hpp"
@@ -130,6 +133,14 @@ class Shard {
   [[nodiscard]] xmpp::Actions& actions() { return actions_; }
   [[nodiscard]] xmpp::SessionActions& session_actions() { return session_actions_; }
 
+  // A line of the log at level info, while there are not too many of them.
+  template <typename... Values>
+  void say_refused(spdlog::format_string_t<Values...> text, Values&&... values) {
+    const auto said = refusals_.note(steady_now());
+    if (said.before > 0) spdlog::info("{} more were refused, without a line of their own", said.before);
+    spdlog::log(said.in_full ? spdlog::level::info : spdlog::level::debug, text, std::forward<Values>(values)...);
+  }
+
   [[nodiscard]] Sid mint_sid() const;
   SessionHost& create_session(const SidSecret& secret, SessionStart start);
   void reply(const xmpp::Reply& reply);
@@ -200,6 +211,7 @@ class Shard {
   Resolver resolver_;
   std::uint64_t buffered_ = 0;  // by sessions and connections, which take it back when they go: before them
   bool relieving_ = false;
+  Refusals refusals_;
   xmpp::ParserPool parser_pool_;
   std::unique_ptr<bosh::BodyReader> body_reader_;  // of the limits of setup_, like the next
   std::unique_ptr<xmpp::FramingReader> framing_reader_;

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "gateway/log.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/version.hpp"
 #include "gateway/web_access.hpp"
@@ -151,7 +150,7 @@ void log_in(Visit& visit) {
   const Account account = visit.form.value("how") == "guest" ? guest_of(visit) : account_of(visit);
   const bool tolerable = may_try(visit, account);
   if (!tolerable) {
-    spdlog::info("login of {} refused: too many tries", visit.client.address.to_string());
+    visit.shard.say_refused("login of {} refused: too many tries", visit.client.address.to_string());
     return show_login(visit, std::string(visit.texts().text("login.too_many")), 429);
   }
   if (!account.problem.empty()) return show_login(visit, account.problem);
@@ -162,7 +161,7 @@ void log_in(Visit& visit) {
   const auto full =
       visit.shard.admission().session_started(key, *account.domain, visit.shard.config().limits, steady_now());
   if (!full.empty()) {
-    spdlog::info("login of {} refused: {}", visit.client.address.to_string(), full);
+    visit.shard.say_refused("login of {} refused: {}", visit.client.address.to_string(), full);
     return show_login(visit, std::string(visit.texts().text("login.full")), 503);
   }
   WebLogin login;

@@ -27,8 +27,8 @@ using Condition = xmpp::StreamCondition;
 
 constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 
-void log_refusal(const Client& client, std::string_view what) {
-  spdlog::info("request of {} refused: {}", client.address.to_string(), what);
+void log_refusal(Shard& shard, const Client& client, std::string_view what) {
+  shard.say_refused("request of {} refused: {}", client.address.to_string(), what);
 }
 
 xmpp::StreamRequest stream_request(const xmpp::OpenElement& open) {
@@ -71,7 +71,7 @@ std::uint64_t random_number() {
 
 void refuse_stream(Shard& shard, WsConnection& connection, Condition condition, std::string_view why,
                    xmpp::Framing framing) {
-  log_refusal(connection.client(), why);
+  log_refusal(shard, connection.client(), why);
   const bool elsewhere = condition == Condition::system_shutdown;
   const auto& policy = shard.config().websocket.policy;
   const auto words = xmpp::refuse_open(
@@ -101,7 +101,7 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
   const Client client = client_of(request, shard.config());
   auto answer = answer_handshake(request.head, shard.config().websocket);
   if (const auto* refusal = std::get_if<HandshakeRefusal>(&answer)) {
-    log_refusal(client, refusal->text.substr(0, refusal->text.find('\n')));
+    log_refusal(shard, client, refusal->text.substr(0, refusal->text.find('\n')));
     Answer refused;
     refused.status = refusal->status;
     refused.content_type = plain_text;

@@ -425,7 +425,7 @@ describe('limits', () => {
       return connection.read_answer().then((answer) => answer.status === 200, () => false);
     }));
     assert.equal(served.filter(Boolean).length, 30);
-    await bench.postern.child.line(/connection of 127\.0\.0\.11 refused: max_connections_per_address reached; .*: 1$/);
+    await bench.postern.child.line(/connection of 127\.0\.0\.11 refused: max_connections_per_address reached$/);
     assert.equal((await bench.exchange(post('/http-bind', 'x'), { connection: { from: '127.0.0.12' } })).status, 200);
     for (const connection of open) connection?.destroy();
   });

@@ -15,7 +15,7 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { Child } from './lib/process.mjs';
-import { exchange, request } from './lib/raw_http.mjs';
+import { exchange, post, request } from './lib/raw_http.mjs';
 import { deadline, until } from './lib/wait.mjs';
 
 const limits = { header_timeout: 2, body_timeout: 2, write_timeout: 2, keepalive_timeout: 3, handshake_timeout: 2, max_connections_per_address: 0 };
@@ -117,6 +117,19 @@ describe('slow clients', () => {
     }, 8000, 'the connection is given up');
     socket.destroy();
     await gone;
+  });
+
+  it('whoever is refused does not fill the log', async () => {
+    const connection = await bench.connect();
+    const count = 2000, begun = bench.postern.child.lines.length;
+    connection.write(post('/http-bind', 'x').toString().repeat(count));
+    for (let i = 0; i < count; i++) await connection.read_answer();
+    connection.destroy();
+    await bench.postern.child.line(/Z debug .*refused: /, 5000, begun); // as nobody has it by default
+    const told = (lines) => lines.filter((line) => /Z info .*refused/.test(line)).length;
+    const all = bench.postern.child.lines;
+    assert.ok(told(all) > 0, 'some are told, be it of those who were too slow before');
+    assert.ok(told(all.slice(begun)) <= 200, `${told(all.slice(begun))} lines`); // of two half minutes at most
   });
 
   it('a pipeline is answered to its end, and not before its answers are read (H-011)', async () => {
