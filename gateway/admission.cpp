@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace gateway {
 
 namespace {
 
 constexpr xmpp::Duration window = std::chrono::minutes(1);
+constexpr std::string_view per_address = "max_connections_per_address reached";
 
 }  // namespace
 
@@ -31,21 +33,48 @@ bool Admission::Bucket::idle(xmpp::Instant now) const {
   return !started || now - filled >= window;
 }
 
-std::string_view Admission::connection_opened(AddressKey address, const LimitsConfig& limits, xmpp::Instant now) {
+Admission::Entered Admission::connection_opened(std::optional<AddressKey> address, const LimitsConfig& limits,
+                                                xmpp::Instant now) {
   const std::lock_guard lock(mutex_);
   if (by_address_.size() >= sweep_at_) sweep(now);
-  if (connections_ >= limits.max_connections) return "max_connections reached";
-  Counts& counts = by_address_[address];
-  if (counts.connections >= limits.max_connections_per_address) return "max_connections_per_address reached";
+  if (connections_ >= limits.max_connections) return {{}, "max_connections reached"};
+  if (address && !count_connection(*address, limits)) return {{}, per_address};
   ++connections_;
-  ++counts.connections;
-  return {};
+  return {Place(*this, address), {}};
 }
 
-void Admission::connection_closed(AddressKey address) {
+bool Admission::count_connection(AddressKey address, const LimitsConfig& limits) {
+  Counts& counts = by_address_[address];
+  if (counts.connections >= limits.max_connections_per_address) return false;
+  ++counts.connections;
+  return true;
+}
+
+void Admission::connection_closed(std::optional<AddressKey> address) {
   const std::lock_guard lock(mutex_);
   --connections_;
-  --by_address_[address].connections;
+  if (address) --by_address_.find(*address)->second.connections;  // known as long as it counts something
+}
+
+Place::Place(Place&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)), address_(other.address_) {}
+
+Place& Place::operator=(Place&& other) noexcept {
+  if (admission_ != nullptr) admission_->connection_closed(address_);
+  admission_ = std::exchange(other.admission_, nullptr);
+  address_ = other.address_;
+  return *this;
+}
+
+Place::~Place() {
+  if (admission_ != nullptr) admission_->connection_closed(address_);
+}
+
+std::string_view Place::hold_for(AddressKey client, const LimitsConfig& limits) {
+  if (admission_ == nullptr || address_) return {};
+  const std::lock_guard lock(admission_->mutex_);
+  if (!admission_->count_connection(client, limits)) return per_address;
+  address_ = client;
+  return {};
 }
 
 std::string_view Admission::session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,

@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,12 +15,40 @@
 
 namespace gateway {
 
+class Admission;
+
+// The place of one connection among those that are counted; whoever has it gives it back by letting go of it. It knows
+// for whom it is counted, so that no change of the configuration meanwhile makes the counts wrong.
+class Place {
+ public:
+  Place() = default;  // of a connection that is not counted
+  Place(Place&& other) noexcept;
+  Place& operator=(Place&& other) noexcept;
+  ~Place();
+
+  // The connection came through a proxy and is going to be held long for this client: counted for it from now on,
+  // unless the place is one's own address already. Empty, or why not.
+  [[nodiscard]] std::string_view hold_for(AddressKey client, const LimitsConfig& limits);
+
+ private:
+  friend class Admission;
+  Place(Admission& admission, std::optional<AddressKey> address) : admission_(&admission), address_(address) {}
+
+  Admission* admission_ = nullptr;
+  std::optional<AddressKey> address_;
+};
+
 class Admission {
  public:
-  // Empty: admitted, and counted until the matching *_closed / *_ended. Else why not, for the log (static storage).
-  [[nodiscard]] std::string_view connection_opened(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
-  void connection_closed(AddressKey address);
+  struct Entered {
+    Place place;
+    std::string_view why_not;  // not admitted; for the log (static storage)
+  };
+  // Without an address it counts in total only: a trusted proxy has connections for many.
+  [[nodiscard]] Entered connection_opened(std::optional<AddressKey> address, const LimitsConfig& limits,
+                                          xmpp::Instant now);
 
+  // Empty: admitted, and counted until session_ended(). Else why not, as above.
   [[nodiscard]] std::string_view session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
                                                  xmpp::Instant now);
   // How far a session has come. Two early stages have limits of their own, so that a flood of sessions that never log
@@ -52,6 +81,9 @@ class Admission {
     std::uint32_t connections = 0, sessions = 0;
     Bucket starts, misses;
   };
+  friend class Place;
+  [[nodiscard]] bool count_connection(AddressKey address, const LimitsConfig& limits);
+  void connection_closed(std::optional<AddressKey> address);
   void sweep(xmpp::Instant now);
 
   mutable std::mutex mutex_;

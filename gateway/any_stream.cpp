@@ -167,9 +167,9 @@ void AnyStream::close() {
   ::close(std::exchange(descriptor_, -1));
 }
 
-AnyStream::Parts AnyStream::release() {
+AnyStream AnyStream::release() {
   unwatch();
-  return {std::exchange(descriptor_, -1), std::move(ssl_)};
+  return std::move(*this);
 }
 
 }  // namespace gateway

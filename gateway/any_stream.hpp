@@ -58,12 +58,8 @@ class AnyStream {
   // close_notify where there is TLS, then FIN; what the peer sends after that is still readable.
   void shutdown_write();
   void close();
-  // Gives the descriptor away (to another shard), watched by nobody; the stream is closed afterwards.
-  struct Parts {
-    int descriptor;
-    SslPtr ssl;
-  };
-  [[nodiscard]] Parts release();
+  // The socket in a stream of its own, watched by nobody, for another owner or shard; this one is closed afterwards.
+  [[nodiscard]] AnyStream release();
 
   [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
   [[nodiscard]] int descriptor() const { return descriptor_; }

@@ -24,8 +24,8 @@ constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
 
-HttpConnection::HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
-    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
+HttpConnection::HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer)
+    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(std::move(peer)) {}
 
 HttpConnection::~HttpConnection() {
   shard_.note_buffered(buffered_, 0);
@@ -251,7 +251,7 @@ void HttpConnection::close() {
   disarm();
   if (!draining_) stream_.shutdown_write();
   stream_.close();
-  shard_.connection_closed(peer_);
+  peer_.place = {};
   parser_.reset();
   // An answer that is not out completely has not arrived either.
   for (std::uint32_t i = unsent_; i > 0; --i) {
@@ -271,6 +271,10 @@ void HttpConnection::close() {
 
 // ---- another shard, another kind ------------------------------------------------------------------------------------
 
+std::string_view HttpConnection::hold_for(const Client& client) {
+  return peer_.place.hold_for(address_key(client.address), shard_.config().limits);
+}
+
 void HttpConnection::leave(std::function<void(Left)> take) {
   leave_ = std::make_unique<std::function<void(Left)>>(std::move(take));
   try_leave();
@@ -281,7 +285,7 @@ void HttpConnection::try_leave() {
   closed_ = true;  // as what it was
   disarm();
   waiting_.clear();
-  (*leave_)(Left{stream_.release(), peer_, std::move(unparsed_)});
+  (*leave_)(Left{stream_.release(), std::move(peer_), std::move(unparsed_)});
   shard_.erase_connection_later(id_);
 }
 

@@ -8,7 +8,6 @@
 //
 // Owned by its shard, in whose thread everything happens; the shard erases it once it is closed().
 #pragma once
-#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/address.hpp"
+#include "gateway/admission.hpp"
 #include "gateway/any_stream.hpp"
 #include "gateway/compression.hpp"
 #include "gateway/cors.hpp"
@@ -33,9 +34,10 @@ struct Listen;
 
 // What is the same for all requests of a connection.
 struct Peer {
-  boost::asio::ip::address address;  // of the socket, or whom a PROXY header named
-  bool tls = false;                  // to us, or to the proxy that said so
+  Address address;   // of the socket, or whom a PROXY header named
+  bool tls = false;  // to us, or to the proxy that said so
   bool private_listener = false;
+  Place place;  // nowhere for a private listener
 };
 
 // One complete request, as the routes see it. Views live during the call.
@@ -63,7 +65,7 @@ enum class Refusal : std::uint8_t { malformed, header_too_large, body_too_large,
 
 class HttpConnection final : public Timed, private Watcher {
  public:
-  HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
+  HttpConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer);
   ~HttpConnection() override;
 
   // Begins with the TLS handshake or the first request.
@@ -77,11 +79,14 @@ class HttpConnection final : public Timed, private Watcher {
   void answer(std::uint32_t sequence, const Answer& answer, FileBody file);
   // The request waits in a session: tell it if the client goes away.
   void belongs_to(std::uint32_t sequence, SessionId session);
+  // It is going to be held long (a WebSocket, a stream) for this client, which is not its peer where a proxy is in
+  // between. Empty: it may; else why not.
+  [[nodiscard]] std::string_view hold_for(const Client& client);
   // The socket is to go on as something else: a connection of another shard, another kind of connection. `take` is
   // called with it and with what was read behind the present request, which stays unanswered here, as soon as all
   // earlier requests are answered and nothing is being parsed; this object is closed then.
   struct Left {
-    AnyStream::Parts parts;
+    AnyStream stream;
     Peer peer;
     std::string unread;
   };

@@ -81,10 +81,10 @@ void Listener::accept_some() {
     }
     try {
       AnyStream stream(descriptor);
-      const Peer peer{unmapped(from.address()), tls_ != nullptr, private_};
+      const Address address = unmapped(from.address());
       if (proxy_protocol_) {
-        expect_introduction(std::move(stream), peer);
-      } else if (!take(std::move(stream), peer)) {
+        expect_introduction(std::move(stream), address);
+      } else if (!take(std::move(stream), peer_at(address))) {
         return back_off(ENOMEM);
       }
     } catch (const std::bad_alloc&) {
@@ -95,52 +95,55 @@ void Listener::accept_some() {
 }
 
 // False when there is no memory for it. A connection that is not admitted is closed with its stream.
-bool Listener::take(AnyStream stream, const Peer& peer) {
+bool Listener::take(AnyStream stream, Peer peer) {
   const auto& limits = shard_.config().limits;
   if (!private_) {
-    const auto why = shard_.admission().connection_opened(address_key(peer.address), limits, steady_now());
-    if (!why.empty()) {
-      shard_.say_refused("connection of {} refused: {}", peer.address.to_string(), why);
+    // Whose connections a proxy's are only its requests tell (HttpConnection::hold_for).
+    std::optional<AddressKey> from;
+    if (!contains(shard_.config().server.trusted_proxies, peer.address)) from = address_key(peer.address);
+    auto entered = shard_.admission().connection_opened(from, limits, steady_now());
+    if (!entered.why_not.empty()) {
+      shard_.say_refused("connection of {} refused: {}", peer.address.to_string(), entered.why_not);
       return true;
     }
+    peer.place = std::move(entered.place);
   }
   prepare_socket(stream.descriptor(), limits.tcp_user_timeout);
   SslPtr ssl = tls_ ? tls_->create() : nullptr;
-  if (!tls_ || (ssl && stream.start_tls(std::move(ssl)))) return shard_.accepted(std::move(stream), peer);
-  shard_.connection_closed(peer);
-  return false;
+  if (tls_ && !(ssl && stream.start_tls(std::move(ssl)))) return false;
+  return shard_.accepted(std::move(stream), std::move(peer));
 }
 
 // Who is not a trusted proxy could name any address: there the header is not even read.
-void Listener::expect_introduction(AnyStream stream, const Peer& peer) {
-  if (!contains(shard_.config().server.trusted_proxies, peer.address)) {
-    shard_.say_refused("connection of {} refused: the listener is for trusted proxies", peer.address.to_string());
+void Listener::expect_introduction(AnyStream stream, const Address& proxy) {
+  if (!contains(shard_.config().server.trusted_proxies, proxy)) {
+    shard_.say_refused("connection of {} refused: the listener is for trusted proxies", proxy.to_string());
     return;
   }
   decltype(introductions_) made;
   const auto place = made.emplace(made.end());
   *place = std::make_unique<ProxyEntry>(
       shard_, std::move(stream),
-      [this, peer, place](AnyStream introduced_stream, const std::optional<ProxiedClient>& client,
-                          std::string_view why) {
+      [this, proxy, place](AnyStream introduced_stream, const std::optional<ProxiedClient>& client,
+                           std::string_view why) {
         // It is in the middle of this call.
         boost::asio::post(shard_.io(), [this, place] { introductions_.erase(place); });
-        introduced(std::move(introduced_stream), peer, client, why);
+        introduced(std::move(introduced_stream), proxy, client, why);
       });
   introductions_.splice(introductions_.end(), made);
   (*place)->start();
 }
 
-void Listener::introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client,
+void Listener::introduced(AnyStream stream, const Address& proxy, const std::optional<ProxiedClient>& client,
                           std::string_view why) {
   if (!client || shard_.draining()) {
-    if (!why.empty()) shard_.say_refused("connection of proxy {} closed: {}", peer.address.to_string(), why);
+    if (!why.empty()) shard_.say_refused("connection of proxy {} closed: {}", proxy.to_string(), why);
     return;
   }
-  if (client->address) peer.address = *client->address;
+  Peer peer = peer_at(client->address.value_or(proxy));
   peer.tls = peer.tls || client->secure;
-  if (!take(std::move(stream), peer)) {
-    spdlog::error("connection of {} closed: out of memory", peer.address.to_string());
+  if (!take(std::move(stream), std::move(peer))) {
+    spdlog::error("connection of {} closed: out of memory", client->address.value_or(proxy).to_string());
   }
 }
 

@@ -36,9 +36,11 @@ class Listener {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
   void wait();
   void accept_some();
-  [[nodiscard]] bool take(AnyStream stream, const Peer& peer);
-  void expect_introduction(AnyStream stream, const Peer& peer);
-  void introduced(AnyStream stream, Peer peer, const std::optional<ProxiedClient>& client, std::string_view why);
+  [[nodiscard]] bool take(AnyStream stream, Peer peer);
+  void expect_introduction(AnyStream stream, const Address& proxy);
+  void introduced(AnyStream stream, const Address& proxy, const std::optional<ProxiedClient>& client,
+                  std::string_view why);
+  [[nodiscard]] Peer peer_at(const Address& address) const { return {address, tls_ != nullptr, private_, {}}; }
   void back_off(int error);
 
   Shard& shard_;
@@ -49,7 +51,7 @@ class Listener {
   boost::asio::steady_timer pause_;
   std::list<std::unique_ptr<ProxyEntry>> introductions_;  // of which the header is not complete
   xmpp::Instant complain_again_{};                        // when the next failure may be logged
-  bool waiting_ = false;  // for connections, or for the end of a pause
+  bool waiting_ = false;                                  // for connections, or for the end of a pause
 };
 
 }  // namespace gateway

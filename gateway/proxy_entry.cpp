@@ -47,7 +47,7 @@ void ProxyEntry::read() {
 void ProxyEntry::finish(const std::optional<ProxiedClient>& client, std::string_view why) {
   finished_ = true;
   disarm();
-  done_(AnyStream(stream_.release().descriptor), client, why);
+  done_(stream_.release(), client, why);
 }
 
 }  // namespace gateway

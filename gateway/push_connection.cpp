@@ -18,8 +18,8 @@ constexpr xmpp::Duration arrival_check = std::chrono::milliseconds(500);
 
 }  // namespace
 
-PushConnection::PushConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
-    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
+PushConnection::PushConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer)
+    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(std::move(peer)) {}
 
 PushConnection::~PushConnection() {
   shard_.note_buffered(buffered_, 0);
@@ -148,7 +148,7 @@ void PushConnection::close() {
   stream_.close();
   outbox_.clear();
   note_buffered();
-  shard_.connection_closed(peer_);
+  peer_.place = {};
   if (SessionHost* const host = shard_.sessions().find(session_)) host->lost(ref());
   shard_.erase_connection_later(id_);
 }

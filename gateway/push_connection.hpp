@@ -23,7 +23,7 @@ class Shard;
 
 class PushConnection final : public Timed, private Watcher {
  public:
-  PushConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
+  PushConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer);
   ~PushConnection() override;
 
   // Sends the head of the response; what is pushed then follows it.
@@ -54,7 +54,7 @@ class PushConnection final : public Timed, private Watcher {
   Shard& shard_;
   const ConnectionId id_;
   AnyStream stream_;
-  const Peer peer_;
+  Peer peer_;
   SessionId session_;
   Outbox outbox_;
   xmpp::Instant deadline_ = xmpp::never;

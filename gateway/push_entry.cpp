@@ -111,6 +111,10 @@ void serve_push_stream(Shard& shard, HttpConnection& connection, const Request& 
                       client.address.to_string());
     return connection.close();  // B-200
   }
+  if (const auto full = connection.hold_for(client); !full.empty()) {
+    shard.say_refused("request of {} refused: {}", client.address.to_string(), full);
+    return refuse(connection, request, 503, "There are too many connections from this address.\n");
+  }
   bosh::StreamWish wish;
   wish.format = format == "sse" ? bosh::EventFormat::sse : bosh::EventFormat::frame;
   wish.nonce = random_token();
@@ -120,8 +124,7 @@ void serve_push_stream(Shard& shard, HttpConnection& connection, const Request& 
   std::string head = head_of(shard, request, wish);
   connection.leave([&shard, session = address->session, head = std::move(head),
                     wish = std::move(wish)](HttpConnection::Left left) mutable {
-    auto& stream =
-        shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
+    auto& stream = shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer));
     stream.start(head, session);
     SessionHost* const reader_of = shard.sessions().find(session);
     if (reader_of == nullptr) return stream.finish(0);

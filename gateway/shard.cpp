@@ -166,8 +166,7 @@ void Shard::move_here(Moved moved) {
 void Shard::move_here(MovedWebSocket moved) {
   auto shared = std::make_shared<MovedWebSocket>(std::move(moved));
   boost::asio::post(io_, [this, shared] {
-    AnyStream stream(shared->parts.descriptor, std::move(shared->parts.ssl));
-    add_connection<WsConnection>(std::move(stream), shared->peer).adopt(std::move(*shared));
+    add_connection<WsConnection>(std::move(shared->stream), std::move(shared->peer)).adopt(std::move(*shared));
   });
 }
 
@@ -247,31 +246,24 @@ ConnectionId Shard::free_slot() {
   return {slot, connections_[slot].generation};
 }
 
-bool Shard::accepted(AnyStream stream, const Peer& peer) {
+bool Shard::accepted(AnyStream stream, Peer peer) {
+  const Address address = peer.address;
   HttpConnection* connection = nullptr;
   try {
-    connection = &add_connection<HttpConnection>(std::move(stream), peer);
+    connection = &add_connection<HttpConnection>(std::move(stream), std::move(peer));
     connection->start();
     return true;
   } catch (const std::exception& error) {
-    spdlog::error("connection of {} refused: {}", peer.address.to_string(), error.what());
-    if (connection != nullptr) {
-      connection->close();
-    } else {
-      connection_closed(peer);
-    }
+    spdlog::error("connection of {} refused: {}", address.to_string(), error.what());
+    if (connection != nullptr) connection->close();
     return false;
   }
-}
-
-void Shard::connection_closed(const Peer& peer) {
-  if (!peer.private_listener) common_.admission.connection_closed(address_key(peer.address));
 }
 
 void Shard::move_home(unsigned shard, HttpConnection& connection, const Request& request) {
   connection.leave(
       [&home = set_.shard(shard), head = request.head, body = std::string(request.body)](HttpConnection::Left left) {
-        home.move_here(Moved{std::move(left.parts), left.peer, head, body, std::move(left.unread)});
+        home.move_here(Moved{std::move(left.stream), std::move(left.peer), head, body, std::move(left.unread)});
       });
 }
 
@@ -280,8 +272,8 @@ void Shard::move_websocket(unsigned shard, MovedWebSocket moved) {
 }
 
 void Shard::arrived(Moved moved) {
-  AnyStream stream(moved.parts.descriptor, std::move(moved.parts.ssl));
-  add_connection<HttpConnection>(std::move(stream), moved.peer).adopt(moved.head, moved.body, moved.left_over);
+  add_connection<HttpConnection>(std::move(moved.stream), std::move(moved.peer))
+      .adopt(moved.head, moved.body, moved.left_over);
 }
 
 // Later, because it is in the middle of something when it closes.

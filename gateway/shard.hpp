@@ -59,7 +59,7 @@ struct Common {
 
 // A connection on its way to the shard of its session, with the request that brought it there.
 struct Moved {
-  AnyStream::Parts parts;
+  AnyStream stream;
   Peer peer;
   RequestHead head;
   std::string body;
@@ -67,8 +67,8 @@ struct Moved {
 };
 
 // The kinds of connections: what a slot of the shard holds. A new kind is constructed with (Shard&, ConnectionId,
-// AnyStream, const Peer&), says with writing() whether something unsent keeps a draining shard alive, reports its end
-// with connection_closed() and erase_connection_later(), and is named here. One whose binding pushes has
+// AnyStream, Peer), says with writing() whether something unsent keeps a draining shard alive, leaves its place and
+// reports its end with erase_connection_later() when it closes, and is named here. One whose binding pushes has
 //   std::size_t push(std::string_view)              takes one message or chunk, to be written now or at the end of
 //                                                   the round; returns what the peer keeps waiting, all in all
 //   void finish(std::uint16_t code)                 says good-bye once everything has left
@@ -166,16 +166,15 @@ class Shard {
   void note_buffered(std::uint32_t& counted, std::size_t now);
 
   // False when there is no memory for it.
-  [[nodiscard]] bool accepted(AnyStream stream, const Peer& peer);
+  [[nodiscard]] bool accepted(AnyStream stream, Peer peer);
   template <typename Kind>
-  Kind& add_connection(AnyStream stream, const Peer& peer) {
+  Kind& add_connection(AnyStream stream, Peer peer) {
     const ConnectionId id = free_slot();
-    auto made = std::make_unique<Kind>(*this, id, std::move(stream), peer);
+    auto made = std::make_unique<Kind>(*this, id, std::move(stream), std::move(peer));
     Kind& kind = *made;
     connections_[id.slot].connection = std::move(made);
     return kind;
   }
-  void connection_closed(const Peer& peer);
   // This request and what follows on its connection belong to the shard of their session.
   void move_home(unsigned shard, HttpConnection& connection, const Request& request);
   void move_websocket(unsigned shard, MovedWebSocket moved);

@@ -34,8 +34,8 @@ Problem problem_of_status(std::uint16_t status) {
 
 }  // namespace
 
-UploadConnection::UploadConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
-    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(peer) {}
+UploadConnection::UploadConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer)
+    : Timed(shard.timers()), shard_(shard), id_(id), stream_(std::move(stream)), peer_(std::move(peer)) {}
 
 UploadConnection::~UploadConnection() {
   shard_.note_buffered(buffered_, 0);
@@ -278,7 +278,7 @@ void UploadConnection::close() {
   outbox_.clear();
   content_ = {};
   note_buffered();
-  shard_.connection_closed(peer_);
+  peer_.place = {};
   if (SessionHost* const host = shard_.sessions().find(wish_.session)) host->lost(ref());
   shard_.erase_connection_later(id_);
 }

@@ -38,7 +38,7 @@ struct UploadWish {
 
 class UploadConnection final : public Timed, private Watcher, private PutOwner {
  public:
-  UploadConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
+  UploadConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer);
   ~UploadConnection() override;
 
   // `body`: what has come of it.
@@ -75,7 +75,7 @@ class UploadConnection final : public Timed, private Watcher, private PutOwner {
   Shard& shard_;
   const ConnectionId id_;
   AnyStream stream_;
-  const Peer peer_;
+  Peer peer_;
   UploadWish wish_;
   std::optional<webclient::MultipartReader> reader_;
   std::unique_ptr<PutRequest> put_;

@@ -123,23 +123,26 @@ void serve_stream(Visit& visit, std::string_view item) {
   wish.page.self = visit.base + "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
   const bool older = wish.page.backlog > webclient::first_backlog;
   Shard& shard = visit.shard;
+  if (const auto full = visit.connection.hold_for(visit.client); !full.empty()) {
+    shard.say_refused("stream of {} refused: {}", visit.client.address.to_string(), full);
+    return answer_error(visit, 503, "login.full");
+  }
   const SessionId session = visit.host->id();
-  visit.connection.leave([&shard, session, older, base = visit.base,
-                          wish = std::move(wish)](HttpConnection::Left left) mutable {
-    auto& stream =
-        shard.add_connection<PushConnection>(AnyStream(left.parts.descriptor, std::move(left.parts.ssl)), left.peer);
-    stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
-    SessionHost* const host = shard.sessions().find(session);
-    if (host == nullptr) return stream.finish(0);
-    wish.connection = stream.ref();
-    host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
-      const auto* shown = engine.model().find(wish.shown);
-      if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
-        (void)engine.client().load_older(wish.shown, now, out);
-      }
-      engine.open_stream(wish, now, out);
-    });
-  });
+  visit.connection.leave(
+      [&shard, session, older, base = visit.base, wish = std::move(wish)](HttpConnection::Left left) mutable {
+        auto& stream = shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer));
+        stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
+        SessionHost* const host = shard.sessions().find(session);
+        if (host == nullptr) return stream.finish(0);
+        wish.connection = stream.ref();
+        host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+          const auto* shown = engine.model().find(wish.shown);
+          if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
+            (void)engine.client().load_older(wish.shown, now, out);
+          }
+          engine.open_stream(wish, now, out);
+        });
+      });
 }
 
 void serve_compose(Visit& visit, const Conversation& to) {

@@ -36,12 +36,12 @@ std::uint64_t read_token(std::string_view bytes) {
 
 }  // namespace
 
-WsConnection::WsConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer)
+WsConnection::WsConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer)
     : Timed(shard.timers()),
       shard_(shard),
       id_(id),
       stream_(std::move(stream)),
-      peer_(peer),
+      peer_(std::move(peer)),
       reader_(shard.config().limits.from_client.max_bytes, false) {}
 
 WsConnection::~WsConnection() {
@@ -83,7 +83,8 @@ void WsConnection::move(std::span<char> unread) {
   disarm();
   const unsigned home = moving_->shard;
   shard_.move_websocket(
-      home, MovedWebSocket{stream_.release(), peer_, *client_, *moving_, {unread.data(), unread.size()}, deflate_});
+      home, MovedWebSocket{
+                stream_.release(), std::move(peer_), *client_, *moving_, {unread.data(), unread.size()}, deflate_});
   note_buffered();
   shard_.erase_connection_later(id_);
 }
@@ -351,7 +352,7 @@ void WsConnection::close() {
   std::destroy_at(&reader_);  // assigned to, its strings would keep their memory, and others would be ended for it
   std::construct_at(&reader_, 0, false);
   note_buffered();
-  shard_.connection_closed(peer_);
+  peer_.place = {};
   if (SessionHost* const host = session()) host->lost(ref());
   shard_.erase_connection_later(id_);
 }

@@ -32,7 +32,7 @@ class Shard;
 
 // A connection on its way to the shard of the session whose ticket it has shown (ws_ticket.hpp).
 struct MovedWebSocket {
-  AnyStream::Parts parts;
+  AnyStream stream;
   Peer peer;
   Client client;
   Sid sid;
@@ -42,7 +42,7 @@ struct MovedWebSocket {
 
 class WsConnection final : public Timed, private Watcher {
  public:
-  WsConnection(Shard& shard, ConnectionId id, AnyStream stream, const Peer& peer);
+  WsConnection(Shard& shard, ConnectionId id, AnyStream stream, Peer peer);
   ~WsConnection() override;
 
   // Answers the handshake and goes on with what was read behind it. `client`: who is behind the connection.

@@ -109,14 +109,21 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
     refused.fields = refusal->fields;
     return connection.answer(sequence_of(request.id), refused);
   }
+  if (const auto full = connection.hold_for(client); !full.empty()) {
+    log_refusal(shard, client, full);
+    Answer refused;
+    refused.status = 503;
+    refused.content_type = plain_text;
+    refused.body = "There are too many connections from this address.\n";
+    return connection.answer(sequence_of(request.id), refused);
+  }
   connection.leave(
       [&shard, client, ticketed, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
         // As a step of its own: where the upgrade was pipelined, it is a session's answer to the request before that
         // lets the connection go, and what was read behind the upgrade may be the <open/> of another session.
         auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
         boost::asio::post(shard.io(), [&shard, client, ticketed, handshake, kept] {
-          AnyStream stream(kept->parts.descriptor, std::move(kept->parts.ssl));
-          shard.add_connection<WsConnection>(std::move(stream), kept->peer)
+          shard.add_connection<WsConnection>(std::move(kept->stream), std::move(kept->peer))
               .start(handshake, client, std::move(kept->unread), ticketed);
         });
       });

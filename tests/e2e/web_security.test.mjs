@@ -41,15 +41,17 @@ const sibling = 'https://shop.example.org';
 const world = {};
 let browser;
 let secure;
+let domains;
 
 describe('the chat without scripts keeps others out', () => {
   before(async () => {
     browser = await Chromium.launch();
     await start_world(world, servers[0], { gateway: { cors: { origins: [sibling], credentials: true } } });
     const { certificate, key } = world.server.tls;
+    domains = [{ name: 'postern.test', server: `127.0.0.1:${world.server.c2s_port}`, tls: 'starttls', ca_file: world.server.tls.trust }];
     secure = await start_postern({
       listen: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', certificate, key }],
-      domains: [{ name: 'postern.test', server: `127.0.0.1:${world.server.c2s_port}`, tls: 'starttls', ca_file: world.server.tls.trust }],
+      domains,
       webchat: { enabled: true, logins_per_minute_per_account: 3, logins_per_minute_per_address: 8 },
     });
   });
@@ -330,6 +332,23 @@ describe('the chat without scripts keeps others out', () => {
     for (let i = 0; i < 8; i++) await attempt(`user${i}`, '127.0.2.1');
     assert.equal((await attempt('user9', '127.0.2.1')).status, 429);
     assert.equal((await attempt('user10', '127.0.2.2')).status, 303);
+  });
+
+  it('holds no more streams for a client behind a proxy than it may have connections', async () => {
+    const strict = await start_postern({ domains, webchat: { enabled: true }, server: { trusted_proxies: ['127.0.0.1'] },
+      limits: { max_connections_per_address: 1 } });
+    const [alice, bob] = await Promise.all(['alice', 'bob'].map((user) => WebSession.open(strict.listeners[0].origin, user, world.server.password(user))));
+    const stream = await alice.stream('/stream/');
+    assert.equal(stream.response.statusCode, 200);
+    assert.equal((await bob.get('/stream/')).status, 503);
+    assert.equal((await bob.get('/settings')).status, 200);
+    stream.close();
+    const next = await until(async () => {
+      const page = await bob.stream('/stream/');
+      return page.response.statusCode === 200 && page;
+    }, 5000, 'the place is free again');
+    next.close();
+    await strict.stop();
   });
 });
 

@@ -25,14 +25,45 @@ TEST(Admission, CountsConnectionsPerAddressAndInTotal) {
   LimitsConfig limits;
   limits.max_connections_per_address = 2;
   limits.max_connections = 3;
-  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
-  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
-  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "max_connections_per_address reached");
-  EXPECT_EQ(admission.connection_opened(two, limits, at(0)), "");
-  EXPECT_EQ(admission.connection_opened(two, limits, at(0)), "max_connections reached");
-  admission.connection_closed(one);
-  EXPECT_EQ(admission.connection_opened(one, limits, at(0)), "");
+  const auto open = [&](AddressKey from) { return admission.connection_opened(from, limits, at(0)); };
+  auto first = open(one), second = open(one), third = open(one);
+  EXPECT_EQ(first.why_not, "");
+  EXPECT_EQ(second.why_not, "");
+  EXPECT_EQ(third.why_not, "max_connections_per_address reached");
+  const auto other = open(two), more = open(two);
+  EXPECT_EQ(other.why_not, "");
+  EXPECT_EQ(more.why_not, "max_connections reached");
+  const Place elsewhere = std::move(first.place);  // to another owner: counted as before
+  first.place = {};
+  EXPECT_EQ(open(two).why_not, "max_connections reached");
+  second.place = {};
+  const auto again = open(one);
+  EXPECT_EQ(again.why_not, "");
   EXPECT_EQ(admission.totals().connections, 3U);
+}
+
+// H-020: what comes through a trusted proxy counts for nobody until it is held long for somebody.
+TEST(Admission, CountsConnectionsOfAProxyForTheClientsTheyAreHeldFor) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_connections_per_address = 1;
+  limits.max_connections = 4;
+  const auto of_proxy = [&] { return admission.connection_opened(std::nullopt, limits, at(0)); };
+  auto first = of_proxy(), second = of_proxy(), third = of_proxy();
+  EXPECT_EQ(third.why_not, "");
+  EXPECT_EQ(first.place.hold_for(one, limits), "");
+  EXPECT_EQ(first.place.hold_for(one, limits), "");  // it is already
+  EXPECT_EQ(second.place.hold_for(one, limits), "max_connections_per_address reached");
+  EXPECT_EQ(second.place.hold_for(two, limits), "");
+  EXPECT_EQ(admission.connection_opened(one, limits, at(0)).why_not, "max_connections_per_address reached");
+  first.place = {};
+  EXPECT_EQ(third.place.hold_for(one, limits), "");
+  EXPECT_EQ(admission.totals().connections, 2U);
+
+  auto direct = admission.connection_opened(AddressKey{3}, limits, at(0));
+  EXPECT_EQ(direct.place.hold_for(AddressKey{4}, limits), "");  // counts for its own address and no other
+  EXPECT_EQ(admission.connection_opened(AddressKey{4}, limits, at(0)).why_not, "");
+  EXPECT_EQ(Place().hold_for(one, limits), "");
 }
 
 TEST(Admission, CountsSessionsPerAddressPerDomainAndInTotal) {

@@ -89,12 +89,28 @@ void live(std::uint16_t port) {
   static_cast<void>(ask(body(" type='terminate'", "")));
 }
 
+// The same of a connection that becomes another kind.
+void live_on_a_websocket(std::uint16_t port) {
+  HttpClient client(port);
+  if (!client.send("GET /xmpp-websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                   "Sec-WebSocket-Protocol: xmpp\r\n\r\n")) {
+    return;
+  }
+  const auto upgraded = client.tcp().receive();
+  if (!upgraded || !upgraded->starts_with("HTTP/1.1 101")) return;
+  const std::string open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
+  std::string frame = "\x81";
+  frame += static_cast<char>(0x80 | open.size());
+  frame.append(4, '\0').append(open);  // masked with nothing
+  if (client.send(frame)) static_cast<void>(client.tcp().receive());
+}
+
 // Several in a row: the first ends a session, the next ones meet the shard while it cleans up behind that.
 class Faults : public testing::TestWithParam<long> {};
 INSTANTIATE_TEST_SUITE_P(InARow, Faults, testing::Values(1, 2, 5));
 
-TEST_P(Faults, EndOneSessionOnly) {
-  failing = GetParam();
+void end_one_session_only(void (*life)(std::uint16_t port), int at_least) {
   const support::ScriptedServer server;
   // So few connections that one which is not counted back is noticed soon. A session whose browser lost its connection
   // to a fault lives on until it has been unused for a second.
@@ -104,7 +120,7 @@ TEST_P(Faults, EndOneSessionOnly) {
   int faults = 0;
   for (long at = 0;; ++at) {
     until_fault = at;
-    live(gateway.port());
+    life(gateway.port());
     const bool failed = until_fault.exchange(LONG_MAX) < 0;
     if (!failed) break;
     ++faults;
@@ -112,9 +128,19 @@ TEST_P(Faults, EndOneSessionOnly) {
         << "after a fault in allocation " << at;
     ASSERT_LT(at, 2000);
   }
-  EXPECT_GT(faults, 30);
+  EXPECT_GT(faults, at_least);
   EXPECT_FALSE(Browser(gateway.port()).sid.empty());
   EXPECT_TRUE(gateway.drain());
+}
+
+TEST_P(Faults, EndOneSessionOnly) {
+  failing = GetParam();
+  end_one_session_only(live, 30);
+}
+
+TEST_P(Faults, EndOneWebSocketOnly) {
+  failing = GetParam();
+  end_one_session_only(live_on_a_websocket, 15);
 }
 
 // Whatever is asked of the gateway while there is no memory at all may fail. When there is some again it must have gone
