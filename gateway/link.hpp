@@ -8,6 +8,7 @@
 // Closed, it goes to Shard::bury(): what it has posted may still be on its way.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ class LinkOwner {
 
 class Link final : public Timed, private Watcher {
  public:
+  std::unique_ptr<Link> next_dead;  // for Shard::bury()
+
   // `domain` is one of the setup.
   Link(Shard& shard, LinkOwner& owner, SetupPtr setup, const Domain& domain);
   ~Link() override;

@@ -289,9 +289,21 @@ void Shard::erase_connection(ConnectionId id) {
   free_connections_.push_back(id.slot);
 }
 
+// In a queue that needs no memory: should there be none for the handler either, the link waits for that of the next
+// one.
 void Shard::bury(std::unique_ptr<Link> link) {
+  const Link* const last = link.get();
+  auto& place = last_dead_ == nullptr ? first_dead_ : last_dead_->next_dead;
+  last_dead_ = link.get();
+  place = std::move(link);
   // Posted after everything the link has posted itself.
-  boost::asio::post(io_, [dead = std::move(link)] {});
+  boost::asio::post(io_, [this, last] {
+    for (bool found = false; !found;) {
+      found = first_dead_.get() == last;
+      if (last_dead_ == first_dead_.get()) last_dead_ = nullptr;
+      first_dead_ = std::move(first_dead_->next_dead);
+    }
+  });
 }
 
 // ---- memory --------------------------------------------------------------------------------------------------------

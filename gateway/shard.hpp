@@ -225,6 +225,8 @@ class Shard {
   SessionTable sessions_;
   std::vector<ConnectionSlot> connections_;
   std::vector<std::uint32_t> free_connections_;
+  std::unique_ptr<Link> first_dead_;  // and behind it the others, in the order of their end
+  Link* last_dead_ = nullptr;
   boost::asio::steady_timer drain_timer_{io_};
   xmpp::Instant drain_until_ = xmpp::never;
   std::function<void()> drained_;
