@@ -82,7 +82,6 @@ std::string_view Admission::session_started(AddressKey address, const Domain& do
   const std::lock_guard lock(mutex_);
   if (by_address_.size() >= sweep_at_) sweep(now);
   if (sessions_ >= limits.max_sessions) return "max_sessions reached";
-  if (unauthenticated_ >= limits.max_unauthenticated_sessions) return "max_unauthenticated_sessions reached";
   DomainCounts& of_domain = by_domain_[domain.name];
   if (of_domain.sessions >= domain.max_sessions) return "max_sessions of the domain reached";
   if (of_domain.connecting >= domain.max_connecting) return "max_connecting of the domain reached";
@@ -90,6 +89,10 @@ std::string_view Admission::session_started(AddressKey address, const Domain& do
   if (counts.sessions >= limits.max_sessions_per_address) return "max_sessions_per_address reached";
   if (!counts.starts.take(limits.session_starts_per_minute_per_address, now)) {
     return "session_starts_per_minute_per_address reached";
+  }
+  if (unauthenticated_ >= limits.max_unauthenticated_sessions) {
+    counts.starts.put_back();  // it may try again as soon as there is room
+    return too_many_strangers;
   }
   ++sessions_;
   ++unauthenticated_;

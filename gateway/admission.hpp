@@ -48,7 +48,9 @@ class Admission {
   [[nodiscard]] Entered connection_opened(std::optional<AddressKey> address, const LimitsConfig& limits,
                                           xmpp::Instant now);
 
-  // Empty: admitted, and counted until session_ended(). Else why not, as above.
+  static constexpr std::string_view too_many_strangers = "max_unauthenticated_sessions reached";
+  // Empty: admitted, and counted until session_ended(). Else why not, as above; too_many_strangers only where nothing
+  // else is against it.
   [[nodiscard]] std::string_view session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
                                                  xmpp::Instant now);
   // How far a session has come. Two early stages have limits of their own, so that a flood of sessions that never log
@@ -72,6 +74,7 @@ class Admission {
     xmpp::Instant filled{};
     bool started = false;
     bool take(std::uint32_t per_minute, xmpp::Instant now);
+    void put_back() { tokens += 1; }
     [[nodiscard]] bool idle(xmpp::Instant now) const;
   };
   struct DomainCounts {

@@ -172,7 +172,7 @@ Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& clie
       return refuse(bosh::Condition::host_unknown, "route to '" + safe_text(route->host) + "' is not allowed");
     }
   }
-  const auto full = shard.admission().session_started(address_key(client), *found.domain, config.limits, steady_now());
+  const auto full = shard.session_started(client, *found.domain);
   if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
   return {found.domain, bosh::Condition::none};
 }

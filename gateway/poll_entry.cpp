@@ -66,8 +66,7 @@ class PollEntry {
     if (found.standing != Domains::Standing::served) {
       return refuse(PollError::bad_request, "domain '" + safe_text(to) + "' is not served");
     }
-    const AddressKey key = address_key(client_.address);
-    const auto full = shard_.admission().session_started(key, *found.domain, config.limits, steady_now());
+    const auto full = shard_.session_started(client_.address, *found.domain);
     if (!full.empty()) return refuse(PollError::server_error, full);
     const Sid sid = shard_.mint_sid();
     std::string name = write_sid(sid);

@@ -143,8 +143,7 @@ class PrebindEntry {
       refuse(429, "too-many-requests", "too many logins of one account");
       return false;
     }
-    const auto full = shard_.admission().session_started(address_key(origin_.address), *domain_, shard_.config().limits,
-                                                         steady_now());
+    const auto full = shard_.session_started(origin_.address, *domain_);
     if (full.empty()) return true;
     refuse(503, "policy-violation", full);
     return false;

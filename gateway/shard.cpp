@@ -28,6 +28,9 @@ constexpr auto drain_step = std::chrono::milliseconds(20);
 // What an honest login may hold: to end it would help nobody, and max_unauthenticated_sessions bounds the sum.
 constexpr std::uint32_t of_a_login = 4096;
 
+// Which part of those that have not logged in ends where there are too many: one of so many.
+constexpr std::size_t strangers_ended_at_once = 64;
+
 constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
 
 // Calls with the connection, whatever its kind; not at all when the slot is empty.
@@ -186,6 +189,32 @@ void Shard::drain(xmpp::Duration grace, std::function<void()> done) {
 }
 
 // ---- sessions ------------------------------------------------------------------------------------------------------
+
+std::string_view Shard::session_started(const Address& client, const Domain& domain) {
+  const auto now = steady_now();
+  const auto& limits = config().limits;
+  const auto why_not = admission().session_started(address_key(client), domain, limits, now);
+  if (why_not != Admission::too_many_strangers) return why_not;
+  end_oldest_strangers();
+  return admission().session_started(address_key(client), domain, limits, now);
+}
+
+// Of this shard, which has its share of them. To find them all sessions are looked at: so not for each newcomer of a
+// flood, but for many at once.
+void Shard::end_oldest_strangers() {
+  std::vector<SessionHost*> strangers;
+  sessions_.for_each([&](SessionHost& host) {
+    if (host.worth() == SessionHost::Worth::early) strangers.push_back(&host);
+  });
+  if (strangers.empty()) return;
+  const std::size_t count = std::max<std::size_t>(1, strangers.size() / strangers_ended_at_once);
+  const auto end = strangers.begin() + static_cast<std::ptrdiff_t>(count);
+  std::nth_element(strangers.begin(), end - 1, strangers.end(),
+                   [](const auto* a, const auto* b) { return a->created() < b->created(); });
+  for (auto host = strangers.begin(); host != end; ++host) {
+    if (!(*host)->ended()) (*host)->end(xmpp::EndReason::policy, Admission::too_many_strangers);
+  }
+}
 
 Sid Shard::mint_sid() const {
   Sid sid{static_cast<std::uint8_t>(index_), {}};

@@ -141,6 +141,9 @@ class Shard {
     spdlog::log(said.in_full ? spdlog::level::info : spdlog::level::debug, text, std::forward<Values>(values)...);
   }
 
+  // Whether there may be one more session (see Admission). At max_unauthenticated_sessions the oldest of those that
+  // have not logged in makes room: that is not the one whose user is about to.
+  [[nodiscard]] std::string_view session_started(const Address& client, const Domain& domain);
   [[nodiscard]] Sid mint_sid() const;
   SessionHost& create_session(const SidSecret& secret, SessionStart start);
   void reply(const xmpp::Reply& reply);
@@ -194,6 +197,7 @@ class Shard {
   void recover(const char* trouble);
   void end_broken(SessionId id, const char* trouble);
   void end_broken(ConnectionId id);
+  void end_oldest_strangers();
   void relieve();
   [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);

@@ -157,9 +157,7 @@ void log_in(Visit& visit) {
   if (visit.shard.draining()) {
     return show_login(visit, std::string(webclient::words(visit.texts(), webclient::Problem::shutting_down)), 503);
   }
-  const AddressKey key = address_key(visit.client.address);
-  const auto full =
-      visit.shard.admission().session_started(key, *account.domain, visit.shard.config().limits, steady_now());
+  const auto full = visit.shard.session_started(visit.client.address, *account.domain);
   if (!full.empty()) {
     visit.shard.say_refused("login of {} refused: {}", visit.client.address.to_string(), full);
     return show_login(visit, std::string(visit.texts().text("login.full")), 503);

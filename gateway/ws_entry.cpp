@@ -44,8 +44,7 @@ void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open,
   const Domain* const domain = served_domain(shard, connection, open.to, framing);
   if (domain == nullptr) return;
   const Client client = connection.client();
-  const auto full =
-      shard.admission().session_started(address_key(client.address), *domain, config.limits, steady_now());
+  const auto full = shard.session_started(client.address, *domain);
   if (!full.empty()) return refuse_stream(shard, connection, Condition::policy_violation, full, framing);
   const Sid sid = shard.mint_sid();
   xmpp::WsEngine engine(config.websocket.policy, domain->name, {connection.ref(), random_number(), framing},

@@ -248,6 +248,7 @@ describe('several streams, servers of few words', () => {
       const other = await Client.open(postern.port, { attributes: { to: 'a.test' } });
       assert.equal(other.session.created.type, undefined, `the ${nth} that has not logged in`);
     }
+    assert.doesNotMatch(postern.log, /max_unauthenticated_sessions/, 'nobody had to make room');
     await client.say({}, chat('x@b.test', 'still there'));
     await streams[1].element((xml) => xml.includes('still there'));
     await postern.stop();

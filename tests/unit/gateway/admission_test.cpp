@@ -110,7 +110,7 @@ TEST(Admission, EarlyStagesHaveLimitsOfTheirOwn) {  // U-008
   EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
   admission.session_ended(one, slow, Stage::connecting);
   EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "max_unauthenticated_sessions reached");
+  EXPECT_EQ(admission.session_started(one, domain(), limits, at(0)), Admission::too_many_strangers);
   admission.session_advanced(slow, Stage::connecting, Stage::logged_in);
   EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
   admission.session_ended(one, slow, Stage::connecting);
@@ -118,6 +118,22 @@ TEST(Admission, EarlyStagesHaveLimitsOfTheirOwn) {  // U-008
   admission.session_ended(one, slow, Stage::unauthenticated);
   EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
   EXPECT_EQ(admission.totals().sessions, 1U);
+}
+
+// For whom somebody else has to go must not be refused for another reason then, and is not charged for the first try.
+TEST(Admission, TooManyWhoHaveNotLoggedInIsTheLastReason) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_unauthenticated_sessions = 1;
+  limits.session_starts_per_minute_per_address = 2;
+  const Domain any = domain();
+  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "");
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(admission.session_started(one, any, limits, at(0)), Admission::too_many_strangers);
+  }
+  admission.session_ended(one, any, Admission::Stage::connecting);
+  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "");
+  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "session_starts_per_minute_per_address reached");
 }
 
 TEST(Admission, NoLimitIsNone) {
