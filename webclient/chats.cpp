@@ -75,7 +75,9 @@ void Chats::on_message(xmpp::ElementView message, Turn& turn) {
   fields.when = delay.value_or(turn.wall);
   fields.delayed = delay.has_value();
   fields.archive_id = read_archive_id(message, self_.bare);
-  if (fields.archive_id.empty() && message.attribute("type") != "headline") place->author = message.attribute("from");
+  if (!place->outgoing && fields.archive_id.empty() && message.attribute("type") != "headline") {
+    place->author = message.attribute("from");
+  }
   take(*place, message, std::move(fields), read, turn);
 }
 
@@ -136,12 +138,12 @@ void Chats::release(Which which) {
 // Until a reader has it, this session may end without anybody having seen it; what came out of the archive is not lost
 // by that.
 void Chats::hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn) {
-  if (!message.unread || message.archived || !wire_.managed()) return;
+  if (!message.unread || message.archived) return;
   release([&](const Held& held) { return held.conversation == in.id && held.message == message.id; });
   held_.push_back({wire_.mark(), in.id, message.id, author, message.wire_id});
   held_bytes_ += weight(held_.back());
   if (held_.size() <= max_held) return;
-  tell_author(held_.front(), turn);
+  tell_author(held_.front().author, held_.front().wire_id, turn);
   held_bytes_ -= weight(held_.front());
   held_.pop_front();
 }
@@ -151,21 +153,23 @@ void Chats::read(Conversation& row, Turn& turn) {
   release([&](Held& held) {
     if (held.conversation != row.id || held.on_a_page) return false;
     held.on_a_page = model_.find(row, held.message) != nullptr;
-    if (!held.on_a_page) tell_author(held, turn);
+    if (!held.on_a_page) tell_author(held.author, held.wire_id, turn);
     return !held.on_a_page;
   });
 }
 
 void Chats::proven(ConversationId in, const Wire::Mark& shown) {
-  release([&](const Held& held) {
-    return held.conversation == in && !(held.mark.stream == shown.stream && shown.is_before(held.mark));
-  });
+  release([&](const Held& held) { return held.conversation == in && held.on_a_page && !shown.is_before(held.mark); });
 }
 
+void Chats::dismissed(ConversationId conversation) {
+  release([&](const Held& held) { return held.conversation == conversation; });
+}
+
+// What has fallen out of the model with its row counts as well: its place is with the server, for the next session.
 Wire::Mark Chats::not_held(Wire::Mark shown) {
-  const auto first = std::find_if(held_.begin(), held_.end(), [this](const Held& held) {
-    return !wire_.is_ours(held.mark) && model_.find(held.conversation) != nullptr;
-  });
+  const auto first =
+      std::find_if(held_.begin(), held_.end(), [this](const Held& held) { return !wire_.is_ours(held.mark); });
   if (first == held_.end() || shown.is_before(first->mark)) return shown;
   return {shown.stream, first->mark.stanza - 1};
 }
@@ -176,16 +180,16 @@ void Chats::forget_what_the_server_has() {
 
 void Chats::give_back(Turn& turn) {
   for (const Held& held : held_) {
-    if (wire_.is_ours(held.mark)) tell_author(held, turn);
+    if (wire_.is_ours(held.mark)) tell_author(held.author, held.wire_id, turn);
   }
   release([](const Held&) { return true; });
 }
 
-// As xmpp::bounce() does for a client that has vanished. Of whom the reader has removed, nothing was waited for.
-void Chats::tell_author(const Held& of, Turn& turn) {
-  if (of.author.empty() || model_.find(of.conversation) == nullptr) return;
-  auto error = xmpp::NewElement("message").set("type", "error").set("to", of.author);
-  if (!of.wire_id.empty()) error.set("id", of.wire_id);
+// As xmpp::bounce() does for a client that has vanished.
+void Chats::tell_author(std::string_view author, std::string_view wire_id, Turn& turn) {
+  if (author.empty()) return;
+  auto error = xmpp::NewElement("message").set("type", "error").set("to", author);
+  if (!wire_id.empty()) error.set("id", wire_id);
   wire_.send(std::move(error).add(recipient_unavailable()), turn);
 }
 
@@ -204,7 +208,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   }
   if (!has_text) return;
   if (row == nullptr) row = model_.require(place.address, place.kind);
-  if (row == nullptr) return;
+  if (row == nullptr) return tell_author(place.author, fields.wire_id, turn);  // no page will ever have it
   fields.direction = place.outgoing ? Direction::outgoing : Direction::incoming;
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
@@ -218,15 +222,19 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   }
   if (place.outgoing) {  // from another of our devices, or on its way round: it was read there
     model_.mark_read(*row);
-    proven(row->id, wire_.mark());
+    dismissed(row->id);
   }
   model_.set_open(*row, true);
   const auto* old = find_corrected(model_, *row, fields, read.corrects);
   const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);
   auto* added = model_.add_message(*row, std::move(fields));
   auto* replaced = old_id ? model_.edit(*row, *old_id) : nullptr;
-  if (added != nullptr) hold(*row, *added, place.author, turn);
-  if (added != nullptr && replaced != nullptr) model_.replace(*row, *replaced, *added);
+  if (added == nullptr) {  // older than all else where there is no more room
+    tell_author(place.author, read.id, turn);
+  } else {
+    hold(*row, *added, place.author, turn);
+    if (replaced != nullptr) model_.replace(*row, *replaced, *added);
+  }
   if (read.wants_receipt && !place.outgoing) send_receipt(*row, message, read, turn);
 }
 

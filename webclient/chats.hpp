@@ -43,8 +43,10 @@ class Chats {
 
   // A page shows this conversation. Whoever has written what there was no room for, so that it is on none, is told.
   void read(Conversation& row, Turn& turn);
-  // A reader has got what is in this conversation, up to the mark.
+  // A reader has got what was on a page of this conversation, up to the mark.
   void proven(ConversationId in, const Wire::Mark& shown);
+  // Its reader wants no more of it, or has read it elsewhere.
+  void dismissed(ConversationId conversation);
   // What the server need not keep, where everything up to `shown` has been shown: nothing beyond the oldest message
   // that no reader has got.
   [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
@@ -97,11 +99,12 @@ class Chats {
     bool on_a_page = false;
   };
   static std::size_t weight(const Held& held);
-  void tell_author(const Held& of, Turn& turn);
+  void tell_author(std::string_view author, std::string_view wire_id, Turn& turn);
   template <typename Which>
   void release(Which which);
 
-  // With no reader yet: the server keeps them too, or else (Wire::is_ours) we answer for them. Oldest first.
+  // With no reader yet: the server keeps them too, or else (Wire::is_ours) we answer for them. Oldest first. What falls
+  // out of the model stays here.
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
 };

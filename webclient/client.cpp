@@ -191,7 +191,7 @@ Problem Client::close_conversation(ConversationId id) {
   auto* row = edit(id);
   if (row == nullptr) return Problem::no_such_conversation;
   model_.mark_read(*row);
-  chats_.proven(id, wire_.mark());  // its reader wants no more of it
+  chats_.dismissed(id);
   model_.set_open(*row, false);
   return Problem::none;
 }

@@ -225,7 +225,7 @@ void Client::begin_session(Turn& turn) {
   chats_.forget_what_the_server_has();
   roster_.forget_presence();
   wire_.link_up();
-  if (offers_management_) wire_.enabling(turn);
+  wire_.begin(offers_management_, turn);
   roster_.fetch(turn);
   roster_.announce({}, turn);
   services_.discover(turn);

@@ -131,17 +131,27 @@ void Wire::link_down() {
   online_ = requested_ = false;
 }
 
-void Wire::enabling(Turn& turn) {
-  send_now("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", turn);
-  managed_ = true;
+void Wire::begin(bool offered, Turn& turn) {
+  forget_resume();
   kept_.clear();
   kept_bytes_ = 0;
-  acked_ = handled_ = confirmed_ = skip_ = 0;
-  ++stream_;
+  acked_ = skip_ = 0;
+  counted_ = false;
+  count_anew();
+  if (!offered) return;
+  send_now("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", turn);
+  managed_ = true;
 }
 
-void Wire::enabled(std::string_view id, bool resumable) {
+void Wire::count_anew() {
+  ++stream_;
   handled_ = confirmed_ = 0;
+}
+
+// What came before has numbers of its own: the server begins with the next one.
+void Wire::enabled(std::string_view id, bool resumable) {
+  count_anew();
+  counted_ = true;
   resume_id_ = resumable ? id : std::string_view();
 }
 
@@ -197,7 +207,8 @@ bool Wire::received() {
     return false;
   }
   ++handled_;
-  if (handled_ - confirmed_ > max_unconfirmed) ++confirmed_;  // the oldest: it has waited long enough
+  // The oldest has waited long enough; what is not counted is not kept either.
+  if (!counted_ || handled_ - confirmed_ > max_unconfirmed) ++confirmed_;
   return true;
 }
 
@@ -209,6 +220,7 @@ void Wire::seen(const Mark& mark, Turn& turn) {
 }
 
 void Wire::acknowledge(Turn& turn) const {
+  if (!counted_) return;
   const auto h = std::to_string(confirmed_);
   turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", h, "'/>"}), 0});
 }

@@ -85,7 +85,8 @@ class Wire {
   void link_up();  // authenticated, and bound or resumed: stanzas may pass
   void link_down();
   [[nodiscard]] bool online() const { return online_; }
-  void enabling(Turn& turn);  // <enable/> is on its way: what is sent from here on counts
+  // A new stream: <enable/> is on its way, and what is sent from here on counts; or the server does not offer it.
+  void begin(bool offered, Turn& turn);
   void enabled(std::string_view id, bool resumable);
   void forget_resume();  // the server knows nothing of the old stream any more
   [[nodiscard]] bool managed() const { return managed_; }
@@ -104,17 +105,18 @@ class Wire {
 
   // A stanza has come. False: it is one that was handled before the resume.
   [[nodiscard]] bool received();
-  // Where the stream stands: the number of the newest stanza, and of the stream, since a new one counts anew.
+  // Where the stream stands: the number of the newest stanza, and of the count, since each begins anew.
   struct Mark {
     std::uint32_t stream = 0, stanza = 0;
     [[nodiscard]] bool is_before(const Mark& other) const {
-      return static_cast<std::int32_t>(stanza - other.stanza) < 0;  // modulo 2^32
+      const auto ahead = stream == other.stream ? stanza - other.stanza : stream - other.stream;  // modulo 2^32
+      return static_cast<std::int32_t>(ahead) < 0;
     }
   };
   [[nodiscard]] Mark mark() const { return {stream_, handled_}; }
-  // False: the mark is of an earlier stream, which nobody can acknowledge any more.
+  // False: the mark is of an earlier count, which nobody can acknowledge any more.
   [[nodiscard]] bool is_present(const Mark& mark) const { return mark.stream == stream_; }
-  // The server has been told that it is here, or would be with the next <a/>.
+  // The server has been told that it is here, or would be with the next <a/>, or has never counted it.
   [[nodiscard]] bool is_ours(const Mark& mark) const {
     return !is_present(mark) || !Mark{stream_, confirmed_}.is_before(mark);
   }
@@ -128,6 +130,8 @@ class Wire {
   [[nodiscard]] xmpp::Instant last_heard() const { return last_heard_; }
 
  private:
+  void count_anew();
+
   struct Kept {
     std::string bytes;
     SentMessage message;  // 0: something else
@@ -145,10 +149,11 @@ class Wire {
   std::string resume_id_;
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
-  std::uint32_t stream_ = 0;                   // which one they count
+  std::uint32_t stream_ = 0;                   // which one they count; new with <enabled/>, as the server's count is
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
   xmpp::Instant last_heard_{};
   bool online_ = false, managed_ = false, requested_ = false;
+  bool counted_ = false;  // the server counts what it sends: it keeps that, and what is acknowledged too early is ours
 };
 
 }  // namespace webclient

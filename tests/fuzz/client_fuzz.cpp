@@ -1,9 +1,9 @@
 // The client of the chat driven by a script: stanzas of a server and of hostile contacts, commands of a reader, time,
 // lost links, resumes. What must hold: every bound of the model, numbers that mean one thing for ever, well-formed
-// stanzas only, nothing after the end, and deadlines that go away when they are acted on.
+// stanzas only, nothing after the end, deadlines that go away when they are acted on; and of every letter of a stranger
+// that a reader has it on a page, or the server still has it, or its author was told (PROTOCOL U-060, X-050).
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <map>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <variant>
 
+#include "tests/fuzz/letters.hpp"
 #include "webclient/client.hpp"
 #include "webclient/text.hpp"
 #include "xmpp/parser_pool.hpp"
@@ -22,11 +23,7 @@ namespace {
 
 using namespace webclient;
 
-void check(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
+using tests::check;
 
 constexpr std::string_view header =
     "<stream:stream id='s' from='example.org' version='1.0' xmlns='jabber:client' "
@@ -163,18 +160,21 @@ class Run {
     client_ = std::make_unique<Client>(std::move(settings), std::move(identity), now_, WallTime{});
     client_->start(now_, actions_);
     collect();
-    if ((next() & 3U) != 0) log_in();
+    if (const auto how = next(); (how & 3U) != 0) log_in((how & 12U) == 12U);
   }
 
   void run() {
     while (!script_.empty()) {
       step();
       collect();
+      letters_.look(client_->model());
       check_model();
     }
+    const bool listens = is_online() && !stream_error_;
     client_->log_out(now_, actions_);
     collect();
     check(client_->ended() && client_->deadline() == xmpp::never, "a session that does not end");
+    if (listens) letters_.check_all();
   }
 
  private:
@@ -193,16 +193,51 @@ class Run {
     return taken;
   }
 
-  void log_in() {
+  [[nodiscard]] bool is_online() const { return client_->model().account().link == LinkState::online; }
+
+  void log_in(bool early_letter) {
     open_stream(
         "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>PLAIN</mechanism>"
         "</mechanisms></stream:features>");
     hear("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
     open_stream(stanzas[39]);
+    begin(early_letter);
+  }
+
+  // From the bind to a stream that counts.
+  void begin(bool early_letter) {
     hear("<iq type='result' id='" + last_id_ +
          "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w"
          "</jid></bind></iq>");
+    if (early_letter) write_letter();
     hear("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>");
+  }
+
+  void write_letter() {
+    if (!is_online()) return;
+    hear("<message from='p" + std::to_string(next() % 8U) + "@letters.example/o' type='chat' id='" + letters_.write() +
+         "'><body>x</body></message>");
+    letters_.look(client_->model());
+  }
+
+  void read_row(ConversationId id) {
+    client_->open_conversation(id, now_, actions_);
+    collect();
+    letters_.look(client_->model());
+    client_->seen(client_->mark(), id, now_, actions_);
+    letters_.arrived(id);
+  }
+
+  void close_row(ConversationId id) {
+    if (client_->close_conversation(id) == Problem::none) letters_.dismissed(id);
+  }
+
+  // The server sees a client that has come back: what it has not confirmed comes again, or is stored.
+  void come_back(const xmpp::Stanza& stanza) {
+    if (stanza.kind != xmpp::StanzaKind::management) return letters_.new_stream();
+    repeats_ = true;
+    hear(letters_.unconfirmed());
+    repeats_ = false;
   }
 
   void open_stream(std::string_view features) {
@@ -237,14 +272,24 @@ class Run {
     for (const auto& event : events.list) {
       if (const auto* opened = std::get_if<xmpp::StreamOpened>(&event)) {
         client_->opened(*opened, now_, actions_);
+        collect();
       } else if (const auto* stanza = std::get_if<xmpp::Stanza>(&event)) {
-        client_->deliver(*stanza, now_, actions_);
+        hear(*stanza);
       } else {
         splitter_.reset();
         client_->close(xmpp::EndReason::server_lost, "", now_, actions_);
+        collect();
       }
-      collect();
     }
+  }
+
+  void hear(const xmpp::Stanza& stanza) {
+    const bool was_online = is_online();
+    if (stanza.kind == xmpp::StanzaKind::stream_error) stream_error_ = true;
+    if (was_online && !repeats_) letters_.passed(stanza);
+    client_->deliver(stanza, now_, actions_);
+    collect();
+    if (!was_online && is_online()) come_back(stanza);
   }
 
   ConversationId row() { return ConversationId{next() % 24U}; }
@@ -256,7 +301,9 @@ class Run {
       case 1:
         return pass_time(std::chrono::seconds(next()));
       case 2:
-        if (next() % 4U != 0) return client_->seen(client_->mark(), {}, now_, actions_);
+        if (const auto what = next(); what % 4U != 0) {
+          return what < 128 ? client_->seen(client_->mark(), {}, now_, actions_) : read_row(row());
+        }
         splitter_.reset();
         client_->close(xmpp::EndReason::server_lost, "", now_, actions_);
         collect();
@@ -269,7 +316,20 @@ class Run {
         hear("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
         return open_stream(stanzas[39]);
       default:
-        return hear(fill(stanzas[next() % std::size(stanzas)]));
+        return server_says(next());
+    }
+  }
+
+  void server_says(std::uint8_t what) {
+    if (what == 250) {
+      for (int i = 0; i < 200; ++i) hear("<presence from='a@b/c'/>");
+    } else if (what == 251) {
+      hear("<failed xmlns='urn:xmpp:sm:3'/>");
+      begin((next() & 1U) != 0);
+    } else if (what > 251) {
+      write_letter();
+    } else {
+      hear(fill(stanzas[what % std::size(stanzas)]));
     }
   }
 
@@ -286,7 +346,7 @@ class Run {
         c.open_conversation(row(), now_, actions_);
         return;
       case 3:
-        c.close_conversation(row());
+        close_row(row());
         return;
       case 4:
         c.load_older(row(), now_, actions_);
@@ -349,10 +409,12 @@ class Run {
     for (const auto& action : actions_.list) {
       check(!over_, "an action after the end");
       if (std::holds_alternative<xmpp::EndSession>(action)) over_ = true;
+      if (std::holds_alternative<xmpp::OpenLink>(action)) stream_error_ = false;
       const auto* sent = std::get_if<xmpp::ToServer>(&action);
       if (sent == nullptr) continue;
       const auto parsed = xmpp::ParsedElement::parse(sent->bytes);
       check(parsed.has_value(), "what is sent is no element");
+      letters_.sent(parsed->root());
       if (const auto id = parsed->root().attribute("id"); !id.empty()) last_id_ = id;
     }
     actions_.clear();
@@ -414,6 +476,8 @@ class Run {
   std::unique_ptr<Client> client_;
   std::map<std::uint32_t, std::string> addresses_;
   std::map<std::uint32_t, ConversationId> messages_;
+  tests::Letters letters_;
+  bool repeats_ = false, stream_error_ = false;
   std::string last_id_;
   std::uint64_t journal_ = 0;
   bool over_ = false;

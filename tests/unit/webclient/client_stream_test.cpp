@@ -20,7 +20,10 @@ std::string answer(int h) {
 // A page with everything there is has arrived, which shows the texts of this conversation.
 void reads(Play& play, std::string_view address) {
   const auto shown = address.empty() ? ConversationId{} : play.row(address).id;
-  play.does([&](Client& client, auto now, auto& out) { client.seen(client.mark(), shown, now, out); });
+  play.does([&](Client& client, auto now, auto& out) {
+    client.mark_read(shown, now, out);
+    client.seen(client.mark(), shown, now, out);
+  });
 }
 
 constexpr std::string_view hello =

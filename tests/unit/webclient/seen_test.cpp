@@ -42,10 +42,15 @@ class SeenTest : public testing::Test {
     engine->delivered_all(now, out);
   }
   void says_hello() { deliver(hello, xmpp::StanzaKind::message); }
-  void says(const std::string& id) {
-    deliver("<message xmlns='jabber:client' from='romeo@example.net/orchard' type='chat' id='" + id + "'><body>" + id +
+  void says(const std::string& id, const std::string& from = "romeo@example.net/orchard") {
+    deliver("<message xmlns='jabber:client' from='" + from + "' type='chat' id='" + id + "'><body>" + id +
                 "</body></message>",
             xmpp::StanzaKind::message);
+  }
+  // As many as there is room for: whoever was quietest before is no longer in the list.
+  void a_crowd_writes() {
+    for (int i = 0; i < 200; ++i) says("crowd", "p" + std::to_string(i) + "@example.net/x");
+    ASSERT_EQ(engine->model().find("romeo@example.net"), nullptr);
   }
   void passes(int presences) {
     for (int i = 0; i < presences; ++i) {
@@ -215,6 +220,39 @@ TEST_F(SeenTest, WhatOthersHaveDoesNotComeBack) {
   EXPECT_THAT(given_back(), IsEmpty());
 }
 
+// Nobody will see it in this session, and the server stores it for the next.
+TEST_F(SeenTest, WhatFellOutOfTheListIsStillTheServers) {
+  says_hello();
+  a_crowd_writes();
+  open(list, ConversationId{});
+  engine->on_arrived(list, now, out);
+  EXPECT_EQ(acknowledged(), "0");
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+TEST_F(SeenTest, WhatFellOutOfTheListAndWasTakenOverComesBack) {
+  says_hello();
+  a_crowd_writes();
+  passes(200);
+  EXPECT_EQ(acknowledged(), "1");
+  EXPECT_THAT(given_back(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+}
+
+TEST_F(SeenTest, APageDoesNotProveWhatWasNeverOnIt) {
+  says_hello();
+  const auto shown = romeo();
+  open(chat, shown);
+  engine->on_arrived(chat, now, out);
+  engine->on_unsent(chat, 1000, now, out);
+  says("m2");
+  a_crowd_writes();
+  engine->on_unsent(chat, 0, now, out);
+  engine->on_arrived(chat, now, out);
+  engine->page_written(shown);
+  engine->used(now, out);
+  EXPECT_EQ(acknowledged(), "1");
+}
+
 // What the model has no room for is on no page, whatever page is read.
 TEST_F(SeenTest, WhatFellOutOfTheModelComesBack) {
   says_hello();
@@ -252,6 +290,7 @@ TEST_F(SeenTest, TooManyAreToldAtOnce) {
 // A page is proven by the next thing its reader asks for.
 TEST_F(SeenTest, AStaticPage) {
   says_hello();
+  ASSERT_EQ(engine->client().open_conversation(romeo(), now, out), Problem::none);
   engine->page_written(romeo());
   EXPECT_EQ(acknowledged(), "0");
   engine->used(now, out);

@@ -1,0 +1,114 @@
+// What becomes of letters that strangers write to a reader of the chat without scripts, as those at the other end see
+// it: the server, which counts (XEP-0198) and keeps what is not confirmed, and the authors, who may be told. Each must
+// be with the reader, with the server, or told of (PROTOCOL U-060, X-050).
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "webclient/chat_model.hpp"
+#include "xmpp/stanza.hpp"
+#include "xmpp/strophe_stanza.hpp"
+
+namespace tests {
+
+inline void check(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
+
+class Letters {
+ public:
+  // The id of a new one, which is the next stanza that passes.
+  std::string write() {
+    auto id = "letter-" + std::to_string(letters_.size());
+    letters_[id].number = counting_ ? static_cast<std::uint32_t>(counted_.size()) + 1 : 0;
+    return id;
+  }
+
+  // What is marked as read is on a page, which may arrive or not.
+  void look(const webclient::ChatModel& model) {
+    for (std::uint32_t n = 1; n < 400; ++n) {
+      const auto* row = model.find(webclient::ConversationId{n});
+      if (row == nullptr) continue;
+      for (const auto& message : row->messages) {
+        const auto found = letters_.find(message.wire_id);
+        if (found == letters_.end()) continue;
+        found->second.row = row->id;
+        found->second.on_a_page |= !message.unread;
+      }
+    }
+  }
+  void arrived(webclient::ConversationId page) {
+    for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == page && letter.on_a_page;
+  }
+  void dismissed(webclient::ConversationId row) {
+    for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == row;
+  }
+
+  // From the server, on a stream where it may count.
+  void passed(const xmpp::Stanza& stanza) {
+    if (stanza.counts() && counting_) counted_.emplace_back(stanza.bytes);
+    if (stanza.kind != xmpp::StanzaKind::management || !stanza.bytes.starts_with("<enabled")) return;
+    counting_ = true;
+    counted_.clear();
+    confirmed_ = 0;
+    for (auto& [id, letter] : letters_) letter.number = 0;
+  }
+  // From the client.
+  void sent(xmpp::ElementView element) {
+    if (element.name() == "a" || element.name() == "resume") {
+      confirmed_ = static_cast<std::uint32_t>(std::strtoul(std::string(element.attribute("h")).c_str(), nullptr, 10));
+      check(confirmed_ <= counted_.size(), "more is confirmed than there was");
+    }
+    const auto found = letters_.find(std::string(element.attribute("id")));
+    if (element.attribute("type") != "error" || found == letters_.end()) return;
+    check(!found->second.told, "an author who is told twice");
+    check(!found->second.with_the_reader, "an author who is told of what was read");
+    found->second.told = true;
+  }
+  // After a resume.
+  [[nodiscard]] std::string unconfirmed() const {
+    std::string again;
+    for (std::size_t i = confirmed_; i < counted_.size(); ++i) again += counted_[i];
+    return again;
+  }
+  // Instead of a resume: the server stores what it still has.
+  void new_stream() {
+    for (auto& [id, letter] : letters_) {
+      letter.with_the_server |= letter.number > confirmed_;
+      letter.number = 0;
+    }
+    counting_ = false;
+  }
+
+  // The session has ended, on a stream that took its last words.
+  void check_all() const {
+    for (const auto& [id, letter] : letters_) {
+      const bool kept = letter.with_the_server || letter.number > confirmed_;
+      check(letter.with_the_reader || kept || letter.told, "a letter that nobody has, and nobody was told");
+    }
+  }
+
+ private:
+  struct Letter {
+    std::uint32_t number = 0;  // of the stanza, as the server counts it; 0: it does not, or not any more
+    webclient::ConversationId row{};
+    bool on_a_page = false;
+    bool with_the_reader = false;  // or not wanted
+    bool with_the_server = false;  // for the next session
+    bool told = false;
+  };
+
+  std::map<std::string, Letter> letters_;  // by id
+  std::vector<std::string> counted_;       // by the server, since its <enabled/>
+  std::uint32_t confirmed_ = 0;            // of them, as far as the server knows
+  bool counting_ = false;
+};
+
+}  // namespace tests
