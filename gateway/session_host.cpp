@@ -8,6 +8,7 @@
 
 #include "gateway/end_log.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/wall_clock.hpp"
 #include "xmpp/stream_error.hpp"
 
 namespace gateway {
@@ -63,7 +64,9 @@ xmpp::Actions& SessionHost::actions() {
   return shard_.actions();
 }
 
-Step<SessionId> SessionHost::step() const {
+// Who shows people the time of day is told it with each step: that clock may have been set since the last.
+Step<SessionId> SessionHost::step() {
+  if (auto* const chat = std::get_if<webclient::WebEngine>(&binding_)) chat->set_clock(steady_now(), wall_now());
   return shard_.step_of(id_);
 }
 

@@ -132,7 +132,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void close_stream(xmpp::Instant now);
   void tell_channel();
   void note_stage(const xmpp::Stanza& delivered);
-  [[nodiscard]] Step<SessionId> step() const;
+  [[nodiscard]] Step<SessionId> step();
   void note_buffered();
   void limit_early_bytes();
   [[nodiscard]] bool parts_lightly() const;

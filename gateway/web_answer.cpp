@@ -47,10 +47,6 @@ const webclient::Catalogue& Visit::texts() const {
   return *reader().texts;
 }
 
-webclient::WallTime wall_now() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
 std::string base_of(std::string_view sid) {
   return std::string(base_mark).append(sid);
 }

@@ -36,7 +36,6 @@ struct Visit {
   [[nodiscard]] std::string asked(std::string_view name) const;
 };
 
-[[nodiscard]] webclient::WallTime wall_now();
 // "/s/SID", for the pages of a session without cookie.
 [[nodiscard]] std::string base_of(std::string_view sid);
 // The same at the beginning of a path; empty when there is none.

@@ -10,6 +10,7 @@
 #include "gateway/log.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/sid.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/web_answer.hpp"
 #include "gateway/web_forms.hpp"

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "gateway/shard.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 #include "webclient/kept_reader.hpp"
 

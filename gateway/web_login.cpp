@@ -6,6 +6,7 @@
 
 #include "gateway/shard.hpp"
 #include "gateway/version.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 #include "xmpp/jid.hpp"
 

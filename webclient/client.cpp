@@ -20,8 +20,8 @@ Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Insta
       archive_(model_, wire_, self_, chats_, rooms_),
       bookmarks_(model_, wire_, self_, rooms_),
       services_(model_, wire_, self_, settings_, chats_),
-      started_(now),
-      started_wall_(wall) {
+      clock_read_(now),
+      clock_said_(wall) {
   self_.domain = settings_.domain;
   Account account;
   account.guest = identity_.kind == xmpp::SaslKind::anonymous;
@@ -33,12 +33,12 @@ Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Insta
 Client::~Client() = default;
 
 void Client::set_clock(xmpp::Instant now, WallTime wall) {
-  started_ = now;
-  started_wall_ = wall;
+  clock_read_ = now;
+  clock_said_ = wall;
 }
 
 Turn Client::turn(xmpp::Instant now, xmpp::Actions& out) const {
-  return {now, started_wall_ + std::chrono::duration_cast<std::chrono::seconds>(now - started_), out};
+  return {now, clock_said_ + std::chrono::duration_cast<std::chrono::seconds>(now - clock_read_), out};
 }
 
 void Client::seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant now, xmpp::Actions& out) {

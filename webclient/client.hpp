@@ -59,7 +59,7 @@ class Client {
   void on_time(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::Instant deadline() const;
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
-  // The clock on the wall has been set.
+  // The clock on the wall says `wall` at `now`, whatever it has said before.
   void set_clock(xmpp::Instant now, WallTime wall);
   // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.
   [[nodiscard]] std::size_t held_bytes() const {
@@ -172,8 +172,8 @@ class Client {
   std::optional<xmpp::SaslMechanism> floor_;
   std::string bind_id_;
   std::vector<Wire::Unsent> unsent_;  // of a stream that was not resumed; sent again once the archive has been read
-  xmpp::Instant started_, due_ = xmpp::never, lost_at_ = xmpp::never, probed_at_ = xmpp::never;
-  WallTime started_wall_;
+  xmpp::Instant clock_read_, due_ = xmpp::never, lost_at_ = xmpp::never, probed_at_ = xmpp::never;
+  WallTime clock_said_;
   Problem stream_problem_ = Problem::none;  // what the server said before it closed
   std::uint32_t retries_ = 0;
   State state_ = State::idle;

@@ -34,6 +34,8 @@ class WebEngine {
             xmpp::Instant now);
 
   // ---- the binding contract
+  // The clock on the wall says `wall` at `now`; to be told before the other entries, since somebody may have set it.
+  void set_clock(xmpp::Instant now, WallTime wall) { client_->set_clock(now, wall); }
   void start(xmpp::Instant now, xmpp::Actions& out) { client_->start(now, out); }
   void secured(xmpp::SaslChannel channel) { client_->secured(std::move(channel)); }
   void opened(const xmpp::StreamOpened& stream, xmpp::Instant now, xmpp::Actions& out);

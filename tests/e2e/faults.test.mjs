@@ -280,12 +280,15 @@ describe('the log', () => {
 
 describe('a wall clock that jumps by years', () => {
   const preload = process.env.POSTERN_CLOCK_JUMP;
+  const start_with_it = (server, options) => {
+    const asan = /libasan/.test(readFileSync(`/proc/self/maps`, 'utf8')) ? '' : sanitizer_env.ASAN_OPTIONS;
+    return start_postern({ threads: 1, env: { LD_PRELOAD: preload, ASAN_OPTIONS: `${asan}:verify_asan_link_order=0` },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }], ...options });
+  };
+
   it('changes no deadline', { skip: !preload }, async () => {
     const server = await FakeServer.start();
-    const asan = /libasan/.test(readFileSync(`/proc/self/maps`, 'utf8')) ? '' : sanitizer_env.ASAN_OPTIONS;
-    const postern = await start_postern({ threads: 1, env: { LD_PRELOAD: preload, ASAN_OPTIONS: `${asan}:verify_asan_link_order=0` },
-      limits: { keepalive_timeout: 2 }, bosh: { inactivity: 5, maxpause: 0 },
-      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
+    const postern = await start_with_it(server, { limits: { keepalive_timeout: 2 }, bosh: { inactivity: 5, maxpause: 0 } });
     assert.ok(new Set(postern.child.lines.map((line) => line.slice(0, 4))).size > 1, 'the clock does jump');
     const session = await BoshSession.create(postern.port, { attributes: { wait: 1 } });
     const stream = await server.accept();
@@ -301,6 +304,20 @@ describe('a wall clock that jumps by years', () => {
     await stream.event('close', 15_000);
     const took = performance.now() - begun;
     assert.ok(took > 4500 && took < 9000, `inactive for ${took} ms`);
+    await stop_all(postern, server);
+  });
+
+  it('is the clock that the chat without scripts goes by', { skip: !preload }, async () => {
+    const server = await FakeServer.start({ on_element: answer_client, on_header: answer_header });
+    const postern = await start_with_it(server, { webchat: { enabled: true } });
+    await log_in_by_form((method, path, options) => exchange_page({ port: postern.port, method, path, ...options }), 'alice', 'secret');
+    const stream = await server.accept();
+    const years = new Set();
+    for (let i = 0; i < 4; i++) {
+      stream.send(`<iq type='get' id='time-${i}' from='postern.test'><time xmlns='urn:xmpp:time'/></iq>`);
+      years.add(/<utc>(\d+)-/.exec(await stream.element((xml) => xml.includes(`time-${i}`)))[1]);
+    }
+    assert.ok(years.size > 1, `the chat says ${[...years]}`);
     await stop_all(postern, server);
   });
 });

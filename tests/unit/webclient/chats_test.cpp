@@ -83,6 +83,20 @@ TEST_F(ChatsTest, TheTimeIsThatOfTheServer) {
   EXPECT_FALSE(message(play, "romeo@example.net", 1).delayed);
 }
 
+// Somebody may set it while a session lives: what is written and what comes from then on has the time it says.
+TEST_F(ChatsTest, TheTimeFollowsTheClockOnTheWall) {
+  const auto one = send(play, "romeo@example.net", "early").id;
+  const auto early = play.model().find(play.row("romeo@example.net"), one)->when;
+  play.now += std::chrono::hours(1);
+  play.client->set_clock(play.now, early + std::chrono::hours(9000));
+  play.now += std::chrono::seconds(5);
+  const auto two = send(play, "romeo@example.net", "late").id;
+  play.hears(chat("romeo@example.net/o", "reply"));
+  const auto late = early + std::chrono::hours(9000) + std::chrono::seconds(5);
+  EXPECT_EQ(play.model().find(play.row("romeo@example.net"), two)->when, late);
+  EXPECT_EQ(play.row("romeo@example.net").messages.back().when, late);
+}
+
 TEST_F(ChatsTest, MeIsAMark) {
   play.hears(chat("romeo@example.net", "/me waves"));
   EXPECT_TRUE(message(play, "romeo@example.net", 0).me);
