@@ -20,7 +20,6 @@ class Catalogue {
   Catalogue(std::string_view tag, std::string_view file);
 
   [[nodiscard]] const std::string& tag() const { return tag_; }
-  [[nodiscard]] bool right_to_left() const { return text("language.dir") == "rtl"; }
   [[nodiscard]] bool has(std::string_view key) const { return texts_.contains(key); }
   // The key itself when there is no such text.
   [[nodiscard]] std::string_view text(std::string_view key) const;

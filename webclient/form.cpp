@@ -15,12 +15,12 @@ int hex_digit(char c) {
 }
 
 // Nothing for an escape that is none.
-std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
+std::optional<std::string> decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '+' && plus_is_space) {
+    if (c == '+') {
       out += ' ';
     } else if (c != '%') {
       out += c;
@@ -93,8 +93,8 @@ std::variant<Form, FormFault> read_form(std::string_view body, const FormLimits&
     if (equals > limits.max_name_bytes * 3 || pair.size() - equals > limits.max_value_bytes * 3 + 1) {
       return FormFault::too_long;
     }
-    auto name = decode(pair.substr(0, equals), true);
-    auto value = decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    auto name = decode(pair.substr(0, equals));
+    auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
     if (!name || !value) return FormFault::malformed;
     if (name->size() > limits.max_name_bytes || value->size() > limits.max_value_bytes) return FormFault::too_long;
     if (!is_utf8(*name) || !is_utf8(*value)) return FormFault::not_utf8;
@@ -102,12 +102,6 @@ std::variant<Form, FormFault> read_form(std::string_view body, const FormLimits&
     form.fields_.emplace_back(std::move(*name), std::move(*value));
   }
   return form;
-}
-
-std::optional<std::string> decode_component(std::string_view text) {
-  auto out = decode(text, false);
-  if (out && !is_utf8(*out)) return std::nullopt;
-  return out;
 }
 
 std::string encode_component(std::string_view text) {

@@ -20,7 +20,6 @@ inline constexpr std::string_view muc = "http://jabber.org/protocol/muc";
 inline constexpr std::string_view muc_owner = "http://jabber.org/protocol/muc#owner";
 inline constexpr std::string_view muc_user = "http://jabber.org/protocol/muc#user";
 inline constexpr std::string_view nick = "http://jabber.org/protocol/nick";
-inline constexpr std::string_view occupant_id = "urn:xmpp:occupant-id:0";
 inline constexpr std::string_view oob = "jabber:x:oob";
 inline constexpr std::string_view ping = "urn:xmpp:ping";
 inline constexpr std::string_view private_storage = "jabber:iq:private";

@@ -1,6 +1,6 @@
 // The pages as templates: Mustache (templates/*.mustache), in which the build's texts stand as [[key]] and other
 // templates as [[>name]]. Each is compiled once for each language. {{value}} is escaped for HTML; {{{value}}} is not,
-// and stands only for what iframe_stream has made (tests/unit/webclient/templates_test.cpp lists them). One instance a
+// and stands only for what iframe_stream has made (tests/unit/webclient/pages_test.cpp lists them). One instance a
 // shard: rendering uses it.
 #pragma once
 #include <memory>

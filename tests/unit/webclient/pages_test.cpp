@@ -79,7 +79,7 @@ TEST_F(PagesTest, AreLightAndHoldNothingFromElsewhere) {
       EXPECT_THAT(page, Not(HasSubstr("[["))) << name;
       EXPECT_THAT(page, Not(HasSubstr("{{"))) << name;
       EXPECT_THAT(page, HasSubstr("lang=\"" + language.tag() + "\"")) << name;
-      EXPECT_THAT(page, HasSubstr(language.right_to_left() ? "dir=\"rtl\">" : "dir=\"ltr\">")) << name;
+      EXPECT_THAT(page, HasSubstr("dir=\"" + std::string(language.text("language.dir")) + "\">")) << name;
     }
   }
   EXPECT_EQ(embedded("assets/chat.css").find("url("), std::string_view::npos);
