@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <cstring>
+
+#include "gateway/field_text.hpp"
 
 namespace gateway {
 
@@ -11,6 +14,7 @@ namespace {
 
 using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
+using boost::beast::iequals;
 
 std::optional<Address> parse_address(std::string_view text) {
   // Asio takes "fe80::1%eth0" and needs a terminated string; neither zones nor long texts belong here.
@@ -114,20 +118,6 @@ Class classify(const Address& address) {
 
 // ---- header fields about forwarding
 
-constexpr std::string_view blank = " \t";
-
-std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(blank);
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
-}
-
-bool equal_nocase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
-         });
-}
-
 bool is_port(std::string_view text) {
   // RFC 7239 also allows an obfuscated port, "_" and a token.
   if (text.starts_with('_')) return text.size() > 1;
@@ -160,7 +150,7 @@ std::optional<Address> parse_node(std::string_view text) {
 enum class Scheme : std::uint8_t { unsaid, plain, secure };
 
 Scheme parse_scheme(std::string_view text) {
-  if (equal_nocase(text, "https") || equal_nocase(text, "wss")) return Scheme::secure;
+  if (iequals(text, "https") || iequals(text, "wss")) return Scheme::secure;
   return text.empty() ? Scheme::unsaid : Scheme::plain;
 }
 
@@ -173,12 +163,8 @@ struct Hop {
 std::vector<std::string_view> split_list(std::span<const std::string_view> values) {
   std::vector<std::string_view> items;
   for (std::string_view value : values) {
-    for (;;) {
-      const auto comma = value.find(',');
-      const auto item = trim(value.substr(0, comma));
-      if (!item.empty()) items.push_back(item);
-      if (comma == value.npos) break;
-      value.remove_prefix(comma + 1);
+    while (!value.empty()) {
+      if (const auto item = next_item(value, ','); !item.empty()) items.push_back(item);
     }
   }
   return items;
@@ -238,8 +224,8 @@ class ForwardedReader {
       std::string value;
       if (!pair(name, value)) return false;
       any = true;
-      if (equal_nocase(name, "for")) hop.address = parse_node(value);
-      if (equal_nocase(name, "proto")) hop.scheme = parse_scheme(value);
+      if (iequals(name, "for")) hop.address = parse_node(value);
+      if (iequals(name, "proto")) hop.scheme = parse_scheme(value);
       skip_blank();
       if (at_ < text_.size() && text_[at_] != ';' && text_[at_] != ',') return false;
     }

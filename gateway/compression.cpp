@@ -3,30 +3,16 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <boost/beast/core/string.hpp>
 #include <limits>
+
+#include "gateway/field_text.hpp"
 
 namespace gateway {
 
 namespace {
 
-std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == text.npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
-bool equal_nocase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return (x >= 'A' && x <= 'Z' ? x + 32 : x) == (y >= 'A' && y <= 'Z' ? y + 32 : y);
-         });
-}
-
-std::string_view next_item(std::string_view& list, char separator) {
-  const auto end = list.find(separator);
-  const auto item = trim(list.substr(0, end));
-  list.remove_prefix(end == list.npos ? list.size() : end + 1);
-  return item;
-}
+using boost::beast::iequals;
 
 // The quality in thousandths: "0", "1", "0.5", "1.000"; what is not one counts as 0 (never offer it).
 int parse_quality(std::string_view text) {
@@ -42,7 +28,7 @@ int parse_quality(std::string_view text) {
 }
 
 bool is_gzip(std::string_view name) {
-  return equal_nocase(name, "gzip") || equal_nocase(name, "x-gzip");
+  return iequals(name, "gzip") || iequals(name, "x-gzip");
 }
 
 constexpr int gzip_window = MAX_WBITS + 16;
@@ -74,11 +60,11 @@ Coding choose_coding(std::string_view accept_encoding) {
     while (!item.empty()) {
       const std::string_view parameter = next_item(item, ';');
       if (parameter.starts_with("q=") || parameter.starts_with("Q="))
-        quality = parse_quality(trim(parameter.substr(2)));
+        quality = parse_quality(trimmed(parameter.substr(2)));
     }
     if (is_gzip(name)) gzip = std::max(gzip, quality);
-    if (equal_nocase(name, "deflate")) deflate = std::max(deflate, quality);
-    if (equal_nocase(name, "identity")) identity = quality;
+    if (iequals(name, "deflate")) deflate = std::max(deflate, quality);
+    if (iequals(name, "identity")) identity = quality;
     if (name == "*") any = quality;
   }
   if (gzip == unsaid) gzip = any;
@@ -93,12 +79,12 @@ Coding request_coding(std::string_view content_encoding) {
   Coding coding = Coding::identity;
   while (!content_encoding.empty()) {
     const std::string_view name = next_item(content_encoding, ',');
-    if (name.empty() || equal_nocase(name, "identity")) continue;
+    if (name.empty() || iequals(name, "identity")) continue;
     // Two codings on top of each other are nobody's habit but a bomb's.
     if (coding != Coding::identity) return Coding::identity;
     if (is_gzip(name)) {
       coding = Coding::gzip;
-    } else if (equal_nocase(name, "deflate")) {
+    } else if (iequals(name, "deflate")) {
       coding = Coding::deflate;
     } else {
       return Coding::identity;

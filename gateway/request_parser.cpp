@@ -6,18 +6,14 @@
 #include <functional>
 #include <utility>
 
+#include "gateway/field_text.hpp"
+
 namespace gateway {
 
 namespace http = boost::beast::http;
 using boost::beast::iequals;
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 void append_list(std::string& list, std::string_view value) {
   if (!list.empty()) list += ", ";

@@ -5,10 +5,11 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <stdexcept>
+
+#include "gateway/field_text.hpp"
 
 namespace gateway {
 
@@ -17,12 +18,6 @@ namespace {
 constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=";
 constexpr auto window = std::chrono::minutes(1);
 constexpr std::size_t counters = 65'536;  // 1 MB: what it takes to fill them is more than a machine can log in
-
-std::string_view trim(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 std::string hex(const unsigned char* bytes, std::size_t count) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -55,9 +50,7 @@ std::optional<std::string_view> find_cookie(std::string_view header, Cookie whic
   const std::string_view wanted = name_of(which, secure);
   std::optional<std::string_view> found;
   while (!header.empty()) {
-    const auto end = std::min(header.find(';'), header.size());
-    const std::string_view pair = trim(header.substr(0, end));
-    header.remove_prefix(std::min(end + 1, header.size()));
+    const std::string_view pair = next_item(header, ';');
     const auto equals = pair.find('=');
     if (equals == std::string_view::npos || pair.substr(0, equals) != wanted) continue;
     if (found) return std::nullopt;  // two of them: somebody else has set one

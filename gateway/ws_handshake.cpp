@@ -7,24 +7,13 @@
 #include <boost/beast/core/string.hpp>
 #include <stdexcept>
 
+#include "gateway/field_text.hpp"
+
 namespace gateway {
 
 namespace {
 
 using boost::beast::iequals;
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string_view next_item(std::string_view& list, char separator) {
-  const auto end = list.find(separator);
-  const auto item = trimmed(list.substr(0, end));
-  list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
-  return item;
-}
 
 template <typename Same>
 bool lists(std::string_view list, std::string_view wanted, Same same) {
