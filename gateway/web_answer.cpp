@@ -1,6 +1,7 @@
 #include "gateway/web_answer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
@@ -22,6 +23,11 @@ constexpr std::string_view whole_policy =
 constexpr std::string_view framed_policy =
     "Content-Security-Policy: default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'self'; base-uri 'none'\r\nX-Frame-Options: SAMEORIGIN\r\n";
+
+// What the frame of the form for messages shows.
+bool is_beside_messages(std::string_view path) {
+  return path.starts_with("/compose/") || path.starts_with("/file/") || path.starts_with("/upload/");
+}
 
 // no-referrer makes browsers send "Origin: null" with forms, so it is only for pages whose address is the secret: not
 // even the log of a proxy of ours is to see it in a referrer.
@@ -99,6 +105,14 @@ void redirect(Visit& visit, std::string_view location, std::string_view more_fie
   answer_browser(visit, answer);
 }
 
+void answer_notice(Visit& visit, webclient::NoticePage notice, PageKind kind, std::uint16_t status) {
+  const auto reader = visit.reader();
+  notice.strip = kind == PageKind::framed && !reader.static_pages && is_beside_messages(visit.path);
+  notice.kept = visit.form.value("text");
+  if (!notice.kept.empty()) notice.wait = 0;
+  answer_page(visit, visit.shard.pages().notice(notice, *reader.texts), kind, status);
+}
+
 void answer_error(Visit& visit, std::uint16_t status, std::string_view key) {
   const auto& texts = visit.texts();
   webclient::NoticePage notice;
@@ -108,28 +122,30 @@ void answer_error(Visit& visit, std::uint16_t status, std::string_view key) {
   notice.link_text = texts.text("nav.back");
   notice.target = "_top";
   notice.alert = true;
-  answer_page(visit, visit.shard.pages().notice(notice, texts), PageKind::framed, status);
+  answer_notice(visit, std::move(notice), PageKind::framed, status);
 }
 
-std::string expired_page(Shard& shard, const webclient::Catalogue& texts, std::string_view why) {
+webclient::NoticePage expired_notice(const webclient::Catalogue& texts, std::string_view why) {
   webclient::NoticePage notice;
   notice.title = texts.text("app.name");
   notice.message = why;
   notice.link = "/login";
   notice.link_text = texts.text("login.again");
   notice.target = "_top";
-  return shard.pages().notice(notice, texts);
+  return notice;
 }
 
 void answer_expired(Visit& visit, PageKind kind) {
   const auto& texts = visit.texts();
-  answer_page(visit, expired_page(visit.shard, texts, texts.text("login.expired")), kind);
+  const bool lost = !visit.form.value("text").empty();
+  answer_notice(visit, expired_notice(texts, texts.text(lost ? "login.not_sent" : "login.expired")), kind);
 }
 
 std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base) {
-  // Refresh waits for the end of the response, so it is the way back after a cut; it names the page, because one whose
-  // address has a fragment (#end) would only scroll.
-  std::string fields = "Refresh: 2;url=";
+  // Refresh waits for the end of the response, so it is the way back after a cut. It gives a gateway that was stopped
+  // the time to start, since browsers try once; and where two delays are told they take the shorter, so the page
+  // cannot ask for more. It names the page, because one whose address has a fragment (#end) would only scroll.
+  std::string fields = "Refresh: 10;url=";
   fields.append(self).append("\r\n").append(shared_fields(base));
   fields += "Content-Security-Policy: default-src 'none'; style-src 'self' 'nonce-";
   fields.append(nonce);

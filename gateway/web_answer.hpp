@@ -28,6 +28,7 @@ struct Visit {
   webclient::Form form;         // of a POST
   SessionHost* host = nullptr;  // null: nobody is logged in
   webclient::WebEngine* engine = nullptr;
+  bool has_name = false;  // of a session, which may be gone
 
   // Of the session; else what the browser has kept, in the language that the address asks for, if it does.
   [[nodiscard]] webclient::Reader reader() const;
@@ -63,10 +64,13 @@ void answer_page(Visit& visit, std::string_view page, PageKind kind = PageKind::
 void redirect(Visit& visit, std::string_view location, std::string_view more_fields = {});
 // A page that says one thing, by its keys in the catalogue.
 void answer_error(Visit& visit, std::uint16_t status, std::string_view key);
+// One that says more. A text that came with the request stands in it to be copied, for no page has it any more; where
+// the form for messages was it is a line high.
+void answer_notice(Visit& visit, webclient::NoticePage notice, PageKind kind, std::uint16_t status = 200);
 // "You are not logged in any more", for a page or for what stands in a frame.
 void answer_expired(Visit& visit, PageKind kind);
 // The same with another reason.
-[[nodiscard]] std::string expired_page(Shard& shard, const webclient::Catalogue& texts, std::string_view why);
+[[nodiscard]] webclient::NoticePage expired_notice(const webclient::Catalogue& texts, std::string_view why);
 
 // The head of an endless page, complete.
 [[nodiscard]] std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base);

@@ -82,9 +82,15 @@ void serve_asset(Visit& visit, std::string_view name) {
   answer_browser(visit, answer);
 }
 
-// The outer page needs nobody who is logged in: whoever comes by a link on another site brings no cookie here, but the
-// frames within do.
+// Whoever comes by a link on another site brings no cookie here, but the frames within do. So only where the browser
+// tells that it is not so, or names a session that is gone, nobody is logged in.
+bool is_nobody(const Visit& visit) {
+  const auto& site = visit.request.head.sec_fetch_site;
+  return visit.engine == nullptr && (visit.has_name || site == "same-origin" || site == "none");
+}
+
 void serve_app(Visit& visit, std::string_view item) {
+  if (is_nobody(visit)) return answer_expired(visit, PageKind::whole);
   const bool known = visit.engine != nullptr;
   if (known && answered_for_state(visit, PageKind::whole)) return;
   const webclient::Reader reader = visit.reader();
@@ -214,7 +220,7 @@ void get(Visit& visit, const PathParts& where) {
   if (where.page == "stream") return serve_stream(visit, where.item);
   if (where.page == "plain") return serve_plain(visit, where.item);
   if (where.page == "compose" && row != nullptr) return serve_compose(visit, *row);
-  if (where.page == "file" && row != nullptr) return show_file_form(visit, *row);
+  if (where.page == "file" && row != nullptr) return show_file_form(visit, *row, {});
   if (where.page == "private") return serve_private(visit, where.item, where.rest);
   if (where.page == "settings") return answer_page(visit, pages.settings(view, "", wall_now()));
   if (where.page == "contact" && where.item == "add")
@@ -252,6 +258,7 @@ bool find_session(Visit& visit) {
   } else {
     name = std::string_view(visit.base).substr(visit.base.rfind('/') + 1);
   }
+  visit.has_name = name.has_value();
   const auto sid = name ? read_sid(*name) : std::nullopt;
   if (!sid || sid->shard >= visit.shard.count()) return true;
   if (sid->shard != visit.shard.index()) {

@@ -1,11 +1,14 @@
 #include "gateway/web_forms.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "gateway/shard.hpp"
 #include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
+#include "gateway/web_upload.hpp"
 #include "webclient/kept_reader.hpp"
+#include "webclient/text.hpp"
 
 namespace gateway {
 
@@ -69,32 +72,45 @@ std::string text_of(const Visit& visit) {
   return text;
 }
 
+std::string too_long(const Visit& visit, std::string_view text) {
+  const std::size_t over = webclient::characters(text) - visit.engine->model().bounds().sending;
+  return visit.texts().fill("compose.too_long", {{"count", std::to_string(over)}});
+}
+
+Problem send(Visit& visit, webclient::ConversationId to, const webclient::ComposePage& page) {
+  if (page.text.empty()) return Problem::none;
+  return order_once(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
+    return (page.edit ? client.correct(to, *page.edit, page.text, now, out) : client.send(to, page.text, now, out))
+        .problem;
+  });
+}
+
 }  // namespace
 
 void post_message(Visit& visit, const webclient::Conversation& to, bool static_page) {
   const auto receiver = to.id;
   const std::string id = webclient::name_of(receiver);
-  const bool lines = visit.asked("lines") == "1";
-  const std::string back = static_page ? "/plain/" + id + "#write" : "/compose/" + id + (lines ? "?lines=1#t" : "#t");
-  const std::string text = text_of(visit);
-  const auto edit = message_of(visit.form.value("edit"));
-  Problem problem = Problem::none;
-  if (!text.empty()) {
-    problem = order_once(visit, [&](WebClient& client, xmpp::Instant now, xmpp::Actions& out) {
-      return (edit ? client.correct(receiver, *edit, text, now, out) : client.send(receiver, text, now, out)).problem;
-    });
-  }
-  const auto* const still = visit.engine->model().find(receiver);
-  if (problem == Problem::none || still == nullptr) return redirect(visit, back);
+  const auto wish = visit.form.value("do");
+  if (wish == "file") return show_file_form(visit, to, text_of(visit));
   webclient::ComposePage page;
-  page.message = words_of(visit, problem);
-  page.text = text;
+  page.lines = wish.empty() ? visit.asked("lines") == "1" : wish == "lines";
+  page.text = text_of(visit);
+  page.edit = message_of(visit.form.value("edit"));
+  if (wish.empty()) {
+    const Problem problem = send(visit, receiver, page);
+    if (problem == Problem::none || visit.engine->model().find(receiver) == nullptr) {
+      const std::string form = page.lines ? "?lines=1#t" : "#t";
+      return redirect(visit, static_page ? "/plain/" + id + "#write" : "/compose/" + id + form);
+    }
+    page.message = problem == Problem::text_too_long ? too_long(visit, page.text) : words_of(visit, problem);
+  } else if (!page.lines) {
+    std::replace(page.text.begin(), page.text.end(), '\n', ' ');  // a field of one line would join them
+  }
   page.once = random_token();
-  page.lines = lines;
-  page.edit = edit;
   const auto view = visit.engine->view();
-  if (static_page) return answer_page(visit, visit.shard.pages().plain(page, 30, view, *still));
-  answer_page(visit, visit.shard.pages().compose(page, view, *still), PageKind::framed);
+  const auto& still = *visit.engine->model().find(receiver);
+  if (static_page) return answer_page(visit, visit.shard.pages().plain(page, 30, view, still));
+  answer_page(visit, visit.shard.pages().compose(page, view, still), PageKind::framed);
 }
 
 void post_new_contact(Visit& visit) {

@@ -65,6 +65,10 @@ Account account_of(const Visit& visit) {
   while (typed.ends_with(' ')) typed.pop_back();
   typed.erase(0, typed.find_first_not_of(' '));
   const auto& domains = config.domains.all();
+  if (typed.empty()) {
+    out.problem = texts.text("login.no_user");
+    return out;
+  }
   if (typed.find('@') == std::string::npos && domains.size() == 1) typed += "@" + domains.front().name;
   const auto parts = xmpp::split_jid(typed);
   const auto jid = xmpp::parse_jid(typed);
@@ -74,7 +78,13 @@ Account account_of(const Visit& visit) {
   }
   const auto found = config.domains.find(jid->domain);
   if (found.domain == nullptr) {
-    out.problem = texts.fill("login.unknown_domain", {{"domain", jid->domain}});
+    const bool one = domains.size() == 1;
+    out.problem = texts.fill(one ? "login.other_domain" : "login.unknown_domain",
+                             {{"domain", jid->domain}, {"served", domains.front().name}});
+    return out;
+  }
+  if (visit.form.value("password").empty()) {
+    out.problem = texts.text("login.no_password");
     return out;
   }
   out.domain = found.domain;
@@ -137,7 +147,7 @@ void show_login(Visit& visit, const std::string& message, std::uint16_t status) 
   }
   page.user = visit.form.value("user");
   page.token = login_token(visit.shard, present_period());
-  page.one_domain = config.domains.all().size() == 1;
+  if (config.domains.all().size() == 1) page.domain = config.domains.all().front().name;
   page.guests = has_guests(config);
   page.linger_minutes = linger_of(visit);
   page.static_pages = visit.form.value("mode") == "static";
@@ -249,14 +259,14 @@ bool answered_for_state(Visit& visit, PageKind kind) {
         kind == PageKind::framed ? frame : visit.base + (visit.engine->reader().static_pages ? "/plain/" : "/app/");
     notice.link_text = texts.text("login.wait_again");
     notice.wait = 1;
-    answer_page(visit, visit.shard.pages().notice(notice, texts), kind);
+    answer_notice(visit, std::move(notice), kind);
     return true;
   }
   if (account.link != LinkState::ended) return false;
   std::string why(webclient::words(visit.texts(), account.problem));
   if (why.empty()) why = visit.texts().text("login.expired");
   if (kind == PageKind::framed) {
-    answer_page(visit, expired_page(visit.shard, visit.texts(), why), kind);
+    answer_notice(visit, expired_notice(visit.texts(), why), kind);
   } else {
     show_login(visit, why);
   }

@@ -21,9 +21,8 @@ std::uint64_t file_limit(const Shard& shard, const webclient::Account& account) 
   return account.upload_limit == 0 ? own : std::min(own, account.upload_limit);
 }
 
-std::string file_form(Shard& shard, const WebEngine& engine, const webclient::Conversation& to, std::string message) {
-  webclient::FilePage page;
-  page.message = std::move(message);
+std::string file_form(Shard& shard, const WebEngine& engine, const webclient::Conversation& to,
+                      webclient::FilePage page) {
   page.once = random_token();
   page.limit = file_limit(shard, engine.model().account());
   return shard.pages().file(page, engine.view(), to);
@@ -66,9 +65,11 @@ std::string media_type(std::string_view text) {
   return good ? std::string(text) : "application/octet-stream";
 }
 
-void show_file_form(Visit& visit, const webclient::Conversation& to) {
+void show_file_form(Visit& visit, const webclient::Conversation& to, std::string draft) {
   if (!visit.engine->model().account().upload) return answer_error(visit, 404, "problem.not_supported");
-  answer_page(visit, file_form(visit.shard, *visit.engine, to, {}), PageKind::framed);
+  webclient::FilePage page;
+  page.text = std::move(draft);
+  answer_page(visit, file_form(visit.shard, *visit.engine, to, std::move(page)), PageKind::framed);
 }
 
 void serve_upload(Visit& visit, const webclient::Conversation* to) {
@@ -89,7 +90,8 @@ void serve_upload(Visit& visit, const webclient::Conversation* to) {
   });
 }
 
-std::string upload_answer(Shard& shard, SessionHost* host, webclient::ConversationId to, Problem problem) {
+std::string upload_answer(Shard& shard, SessionHost* host, webclient::ConversationId to, Problem problem,
+                          std::string draft) {
   const auto* const engine = host != nullptr ? host->as<WebEngine>() : nullptr;
   const auto* const row = engine != nullptr ? engine->model().find(to) : nullptr;
   ResponseHead head;
@@ -99,7 +101,18 @@ std::string upload_answer(Shard& shard, SessionHost* host, webclient::Conversati
   std::string body;
   if (engine == nullptr) {
     const auto& texts = webclient::choose_language("");
-    body = expired_page(shard, texts, texts.text("login.expired"));
+    auto notice = expired_notice(texts, texts.text("login.expired"));
+    notice.strip = true;
+    notice.kept = std::move(draft);
+    body = shard.pages().notice(notice, texts);
+  } else if (problem == Problem::none && row != nullptr && !draft.empty()) {
+    webclient::ComposePage page;
+    page.once = random_token();
+    page.lines = draft.find('\n') != std::string::npos;
+    page.text = std::move(draft);
+    auto& pages = shard.pages();
+    body = engine->reader().static_pages ? pages.plain(page, 30, engine->view(), *row)
+                                         : pages.compose(page, engine->view(), *row);
   } else if (problem == Problem::none || row == nullptr) {
     const std::string name = webclient::name_of(to);
     head.status = 303;
@@ -107,7 +120,10 @@ std::string upload_answer(Shard& shard, SessionHost* host, webclient::Conversati
     fields += engine->reader().static_pages ? "/plain/" + name + "#write\r\n" : "/compose/" + name + "#t\r\n";
   } else {
     head.status = status_of(problem);
-    body = file_form(shard, *engine, *row, std::string(webclient::words(*engine->reader().texts, problem)));
+    webclient::FilePage page;
+    page.message = webclient::words(*engine->reader().texts, problem);
+    page.text = std::move(draft);
+    body = file_form(shard, *engine, *row, std::move(page));
   }
   head.length = body.size();
   head.fields = fields;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "webclient/form.hpp"
 #include "webclient/text.hpp"
 
 namespace webclient {
@@ -11,6 +12,7 @@ namespace webclient {
 namespace {
 
 constexpr std::size_t max_url_bytes = 2048;
+constexpr std::size_t max_name_bytes = 200;  // of a file
 
 // All that could belong to a URL which `text` begins with: up to white space (that of other scripts too) and what no
 // URL contains.
@@ -29,6 +31,24 @@ std::string_view without_punctuation(std::string_view run) {
     run.remove_suffix(1);
   }
   return run;
+}
+
+void append_link(std::string& out, std::string_view url, std::string_view words) {
+  out += "<a href=\"";
+  append_html(out, url);
+  out += "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">";
+  append_html(out, words);
+  out += "</a>";
+}
+
+// What people called the file; the address as it is where it has no such name.
+std::string name_of_file(std::string_view url, std::string_view host) {
+  const auto begin = static_cast<std::size_t>(host.data() - url.data()) + host.size();
+  const std::string_view path = url.substr(begin, url.find_first_of("?#", begin) - begin);
+  const std::string_view last = path.substr(path.rfind('/') + 1);
+  const auto decoded = decode_component(last);
+  const std::string name = clean_label(decoded.value_or(std::string(last)), max_name_bytes);
+  return name.empty() ? std::string(url) : name;
 }
 
 std::size_t find_url(std::string_view text, std::size_t from) {
@@ -81,16 +101,22 @@ void append_html_with_links(std::string& out, std::string_view text) {
     const std::string_view found = without_punctuation(run);
     if (const auto url = web_url(found, max_url_bytes)) {
       append_html(out, text.substr(done, at - done));
-      out += "<a href=\"";
-      append_html(out, *url);
-      out += "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">";
-      append_html(out, found);
-      out += "</a>";
+      append_link(out, *url, found);
       done = at + found.size();
     }
     at = find_url(text, at + run.size());
   }
   append_html(out, text.substr(done));
+}
+
+void append_file_link(std::string& out, std::string_view url) {
+  const auto scheme_end = url.find("://") + 3;
+  const std::string_view host = url.substr(scheme_end, url.find_first_of("/?#", scheme_end) - scheme_end);
+  out += "<bdi>";
+  append_link(out, url, name_of_file(url, host));
+  out += "</bdi> <small><bdi>";
+  append_html(out, host);
+  out += "</bdi></small>";
 }
 
 void append_css_string(std::string& out, std::string_view text) {

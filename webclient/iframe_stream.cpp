@@ -91,7 +91,18 @@ std::string_view beginning(std::string_view text) {
   return out.substr(0, at - 1);
 }
 
+// Nothing but a file (XEP-0363 says to put its address into the body too).
+bool is_file(const Message& message) {
+  return !message.link.empty() && message.text == message.link;
+}
+
 void append_text(std::string& out, const Message& message, const Reader& reader) {
+  if (is_file(message)) {
+    out += "<span class=\"x\">";
+    append_file_link(out, message.link);
+    out += "</span>";
+    return;
+  }
   const auto lines = static_cast<std::size_t>(std::count(message.text.begin(), message.text.end(), '\n'));
   if (message.text.size() <= fold_bytes && lines <= fold_lines) {
     out += "<span class=\"x\" dir=\"auto\">";
@@ -248,7 +259,9 @@ void append_bubble(std::string& out, const Message& message, const Conversation&
     out += ' ';
   }
   out += "<time datetime=\"" + date_text(clock) + "T" + time_text(clock) + "\">" + time_text(clock) + "</time>";
-  if (own && live) {
+  if (own && live && is_file(message)) {
+    out += " <span class=\"k\"></span>";  // what others would get of a correction is no file
+  } else if (own && live) {
     out += " <a class=\"e\" href=\"" + html(reader.base) + "/compose/" + name_of(in.id) + "?edit=" + id +
            "#t\" target=\"compose\">";
     append_html(out, reader.texts->text("stream.edit"));
@@ -359,13 +372,19 @@ void append_keep_alive(std::string& out, std::string_view nonce, bool beat) {
   append_style(out, nonce, beat ? "#rc{animation-name:kb}" : "#rc{animation-name:ka}");
 }
 
-void append_end(std::string& out, bool conversation, std::string_view again) {
+void append_end(std::string& out, bool conversation, std::string_view again, std::string_view farewell) {
   if (!again.empty()) {
     out += "<meta http-equiv=\"refresh\" content=\"0;url=";
     append_html(out, again);
     out += "\">";
   }
-  out += conversation ? "</section></div></div></main></div></body></html>\n" : "</div></div></body></html>\n";
+  out += conversation ? "</section></div></div></main>" : "</div>";
+  if (!farewell.empty()) {
+    out += "<p class=\"stop\" role=\"status\">";
+    append_html(out, farewell);
+    out += "</p>";
+  }
+  out += "</div></body></html>\n";
 }
 
 }  // namespace webclient

@@ -56,7 +56,7 @@ void append_style(std::string& out, std::string_view nonce, std::string_view rul
 void append_keep_alive(std::string& out, std::string_view nonce, bool beat);
 // The end of the document, upon which the browser loads it anew: at once from the address `again` (written out, because
 // a page whose own address has a fragment would only scroll), or where that is empty when the header field Refresh says
-// so.
-void append_end(std::string& out, bool conversation, std::string_view again);
+// so; what is said until then is `farewell`.
+void append_end(std::string& out, bool conversation, std::string_view again, std::string_view farewell);
 
 }  // namespace webclient

@@ -15,8 +15,8 @@ namespace webclient {
 
 struct MultipartLimits {
   std::size_t max_fields = 8;
-  std::size_t max_head_bytes = 4096;   // of one part
-  std::size_t max_value_bytes = 1024;  // of one field
+  std::size_t max_head_bytes = 4096;        // of one part
+  std::size_t max_value_bytes = 64 * 1024;  // of one field; a message may come with the file
 };
 
 class MultipartReader {

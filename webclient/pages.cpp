@@ -14,9 +14,11 @@ namespace {
 constexpr std::array<std::uint32_t, 5> reloads{0, 15, 30, 60, 300};
 constexpr std::array<std::uint32_t, 4> lingers{1, 10, 60, 480};
 constexpr std::size_t most_proposed = 50;  // buddies in a form, which is to stay small
-constexpr int zone_step = 30;
+constexpr int zone_step = 15;
 constexpr int first_zone = -12 * 60;
 constexpr int last_zone = 14 * 60;
+// Of those with a quarter of an hour the ones that are in use: Nepal, Eucla, the Chatham Islands in winter and summer.
+constexpr std::array<int, 4> odd_zones{345, 525, 765, 825};
 
 std::string copy(std::string_view text) {
   return std::string(text);
@@ -49,6 +51,15 @@ std::string_view subscription_words(const Catalogue& texts, Subscription subscri
       break;
   }
   return texts.text("contact.subscription_both");
+}
+
+bool sees(const Buddy& buddy) {
+  return buddy.subscription == Subscription::to || buddy.subscription == Subscription::both;
+}
+
+// We have asked to see when they are available, and there is no answer.
+bool is_waiting(const Conversation& row) {
+  return row.buddy && row.buddy->asked && !sees(*row.buddy);
 }
 
 std::string join_groups(const Buddy& buddy) {
@@ -107,7 +118,10 @@ std::vector<Values> buddy_values(const View& view) {
 }
 
 void set_account(Values& values, const View& view) {
-  values.text("account", view.model.account().address).text("logout_token", view.token("/logout"));
+  const std::string& own = view.model.account().address;
+  const auto at = std::min(own.find('@'), own.size());
+  values.text("account", own).text("logout_token", view.token("/logout"));
+  values.text("own_name", own.substr(0, at)).text("own_place", own.substr(at));
 }
 
 std::string link_words(const View& view) {
@@ -178,6 +192,7 @@ void set_shown(Values& values, const View& view, const Conversation& shown) {
   values.text("details", shown.kind == RowKind::room ? "room" : "contact").flag("room", shown.kind == RowKind::room);
   values.text("subject", shown.room ? shown.room->subject : shown.status);
   values.text("log_label", texts.fill("stream.log", {{"name", shown.title()}}));
+  if (is_waiting(shown)) values.text("asked", texts.fill("contact.asked", {{"name", shown.title()}}));
   set_banner(values, view, shown);
 }
 
@@ -268,7 +283,8 @@ std::string Pages::login(const LoginPage& page, const Catalogue& texts) {
   Values values;
   values.text("title", copy(texts.text("login.title"))).text("message", page.message);
   values.text("message_kind", page.is_error ? "error" : "lead").text("user", page.user).text("token", page.token);
-  values.text("hint", copy(texts.text(page.one_domain ? "login.user_hint" : "login.address_hint")));
+  values.text("hint", page.domain.empty() ? copy(texts.text("login.address_hint"))
+                                          : texts.fill("login.user_hint", {{"domain", page.domain}}));
   values.flag("guests", page.guests).flag("static", page.static_pages).flag("no_cookie", page.no_cookie);
   values.flag("offers_no_cookie", page.offers_no_cookie);
   const bool chosen = page.static_pages || page.no_cookie || page.linger_minutes != LoginPage{}.linger_minutes;
@@ -278,7 +294,7 @@ std::string Pages::login(const LoginPage& page, const Catalogue& texts) {
     const std::string count = std::to_string(minutes);
     choices.emplace_back()
         .text("minutes", count)
-        .text("label", texts.fill("login.linger_minutes", {{"minutes", count}}))
+        .text("label", copy(texts.text("login.linger_" + count)))
         .flag("chosen", minutes == page.linger_minutes);
   }
   values.list("lingers", std::move(choices)).list("languages", language_values(texts));
@@ -289,6 +305,7 @@ std::string Pages::notice(const NoticePage& page, const Catalogue& texts) {
   Values values;
   values.text("title", page.title).text("message", page.message).text("link", page.link);
   values.text("link_text", page.link_text).text("target", page.target).text("role", page.alert ? "alert" : "status");
+  values.flag("strip", page.strip).text("kept", page.kept);
   if (page.wait > 0) values.text("wait", std::to_string(page.wait));
   return templates_.render("notice", texts, values);
 }
@@ -341,7 +358,10 @@ std::string Pages::file(const FilePage& page, const View& view, const Conversati
   values.text("id", id)
       .text("message", page.message)
       .text("once", page.once)
-      .text("token", view.token("/upload/" + id));
+      .text("token", view.token("/upload/" + id))
+      .text("text", page.text)
+      .text("back", page.text.find('\n') == std::string::npos ? "line" : "lines")
+      .text("back_token", view.token("/compose/" + id));
   values.flag("framed", !view.reader.static_pages);
   if (page.limit > 0) values.text("limit", texts.fill("file.limit", {{"size", size_text(page.limit)}}));
   return templates_.render("file", texts, values);
@@ -390,8 +410,7 @@ std::string Pages::contact(const View& view, const Conversation& who, const std:
   if (who.buddy) {
     values.flag("buddy", true).text("given", who.buddy->name).text("groups", join_groups(*who.buddy));
     values.text("subscription", copy(subscription_words(texts, who.buddy->subscription)));
-    const bool sees = who.buddy->subscription == Subscription::to || who.buddy->subscription == Subscription::both;
-    values.flag("waiting", who.buddy->asked && !sees).flag("may_ask", !sees && !who.buddy->asked);
+    values.flag("waiting", is_waiting(who)).flag("may_ask", !sees(*who.buddy) && !who.buddy->asked);
   }
   return templates_.render("contact", texts, values);
 }
@@ -438,6 +457,7 @@ std::string Pages::settings(const View& view, const std::string& message, WallTi
         .flag("chosen", account.show == show);
   }
   for (int zone = first_zone; zone <= last_zone; zone += zone_step) {
+    if (!is_offered_zone(zone)) continue;
     zones.emplace_back()
         .text("value", std::to_string(zone))
         .text("label", zone_label(zone, now))
@@ -468,7 +488,8 @@ std::vector<std::string> split_groups(std::string_view text) {
 }
 
 bool is_offered_zone(int minutes) {
-  return minutes >= first_zone && minutes <= last_zone && minutes % zone_step == 0;
+  if (std::find(odd_zones.begin(), odd_zones.end(), minutes) != odd_zones.end()) return true;
+  return minutes >= first_zone && minutes <= last_zone && minutes % (2 * zone_step) == 0;
 }
 
 bool is_offered_reload(std::uint32_t seconds) {

@@ -27,7 +27,7 @@ struct LoginPage {
   bool is_error = true;  // how it is shown
   std::string user;      // as it was typed
   std::string token;
-  bool one_domain = false;  // the address may do without it
+  std::string domain;  // the only one there is: the address may do without it
   bool guests = false;
   std::uint32_t linger_minutes = 10;
   bool static_pages = false;
@@ -41,6 +41,8 @@ struct NoticePage {
   std::string target;      // "_top" where the page may stand in a frame
   std::uint32_t wait = 0;  // seconds until the link is followed by itself; 0: never
   bool alert = false;
+  bool strip = false;  // stands where the form does: there is room for a line
+  std::string kept{};  // what was written and is not sent, to be copied
 };
 
 struct ComposePage {
@@ -64,6 +66,7 @@ struct FilePage {
   std::string message;  // why the last one was not sent
   std::string once;
   std::uint64_t limit = 0;  // bytes; 0: none known
+  std::string text{};       // what stood in the form for messages, and goes back there
 };
 
 struct StreamPage {

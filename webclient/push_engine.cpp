@@ -31,8 +31,8 @@ bool PushEngine::is_displaced(std::string_view window) const {
   return std::find(displaced_.begin(), displaced_.end(), window) != displaced_.end();
 }
 
-void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, bool at_once) {
-  append_end(bytes, stream.shown != ConversationId{}, at_once ? stream.self : std::string());
+void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, std::string_view farewell) {
+  append_end(bytes, stream.shown != ConversationId{}, farewell.empty() ? stream.self : std::string(), farewell);
   out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
@@ -236,9 +236,12 @@ std::string PushEngine::rules_for(const Stream& stream, const Changes& changes, 
 void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, std::vector<Chunk>& out) {
   Changes changes;
   std::string bytes;
-  // Whoever loads anew at once from a gateway that is being stopped meets a closed port.
-  const bool at_once = view.model.account().problem != Problem::shutting_down;
-  if (!collect(stream, view, changes)) return end(stream, {}, out, at_once);
+  if (!collect(stream, view, changes)) {
+    // Whoever loads anew at once from a gateway that is being stopped meets a closed port, and the browser's own page
+    // about that in place of this one, with no way back.
+    const bool stopped = view.model.account().problem == Problem::shutting_down;
+    return end(stream, {}, out, stopped ? view.reader.texts->text("stream.stopped") : std::string_view());
+  }
   if (const Conversation* shown = view.model.find(stream.shown)) {
     append_messages(stream, *shown, changes, view, now, bytes);
   }

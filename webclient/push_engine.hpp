@@ -104,7 +104,7 @@ class PushEngine {
   [[nodiscard]] bool due_for_renewal(const Stream& stream, xmpp::Instant now) const;
   [[nodiscard]] xmpp::Instant renewal_at(const Stream& stream) const;
   void displace_oldest(std::vector<Chunk>& out);
-  static void end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, bool at_once = true);
+  static void end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, std::string_view farewell = {});
 
   PushPolicy policy_;
   std::vector<Stream> streams_;  // oldest first

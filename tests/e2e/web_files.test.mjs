@@ -147,6 +147,22 @@ for (const { kind, browser_name, launch, open } of pairs) {
       assert.equal((await alice.send_file('c999', 'x', { form: await alice.file_form(bob) })).status, 404);
     });
 
+    it('gives the message back that was begun before the file, and takes no harm from a long one', async () => {
+      const fields = await alice.fields(`/compose/${bob}`);
+      const text = 'half a "thought"\r\nand more';
+      const asked = await alice.post(`/compose/${bob}`, { ...fields, do: 'file', text });
+      const kept = 'name="text" value="half a &quot;thought&quot;\nand more"';
+      assert.equal(asked.text.split(kept).length, 2);
+      const form = { ...(await alice.file_form(bob)), text };
+      const empty = await alice.send_file(bob, '', { form });
+      assert.equal(empty.text.split(kept).length, 2);
+      const sent = await alice.send_file(bob, 'x', { form: { ...(await alice.file_form(bob)), text } });
+      assert.deepEqual([sent.status, /<textarea[^>]*>half a &quot;thought&quot;\nand more<\/textarea>/.test(sent.text)], [200, true]);
+      await arrived();
+      const long = await alice.send_file(bob, 'x', { form: { ...(await alice.file_form(bob)), text: 'x'.repeat(70_000) } });
+      assert.equal(long.status, 400);
+    });
+
     it('takes each form once, and only its own, from its own page', async () => {
       const form = await alice.file_form(bob);
       const send = (more, headers) => alice.send_file(bob, 'once', { form: { ...form, ...more }, headers });

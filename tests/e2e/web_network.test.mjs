@@ -2,6 +2,7 @@
 // gateway, long streams; and what becomes of messages when nobody looks. Browsers with JavaScript off, real servers.
 // PROTOCOL U-062, Z-002, Z-004, Z-008, Z-009.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
 import { stop_all } from './lib/cleanup.mjs';
@@ -118,6 +119,9 @@ for (const { kind, browser_name, launch, open } of pairs) {
       const unseen = numbered('unseen', 450);
       for (const text of unseen) world.bob.message(alice(), text, { id: text });
       await world.bob.roster(); // answered after them: the server has passed them on
+      const other = await open(browser, world.origin);
+      await other.log_in('carol', world.server.password('carol'));
+      await other.see('stream', '.nothing');
       await world.gateway.stop();
       world.gateway = undefined;
       const device = await Buddy.connect(world.server, 'alice', { resource: 'device' });
@@ -129,7 +133,20 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await until(() => kept().length + back().length >= unseen.length, wait, () => `all of them, ${kept().length} and ${back().length}`);
       assert.deepEqual([...back(), ...kept()], unseen);
       await device.quit();
+      await comes_back_to_what_was_stopped(other);
     });
+
+    // Until somebody listens again the page stays and says what has happened; then it is had anew.
+    async function comes_back_to_what_was_stopped(other) {
+      await other.see('stream', '.stop', 'The chat is being restarted.');
+      assert.ok(await other.visible('stream', '.nothing'));
+      const next = createServer((request, response) => response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end('<p id="next">here again'));
+      await new Promise((resolve) => next.listen(new URL(world.origin).port, '127.0.0.1', resolve));
+      await other.see('stream', '#next', 'here again');
+      await other.close();
+      next.closeAllConnections();
+      await new Promise((resolve) => next.close(resolve));
+    }
   });
 }
 

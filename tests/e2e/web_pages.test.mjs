@@ -110,4 +110,61 @@ describe('pages of the chat', () => {
     }
     await context.close();
   });
+
+  it('keep the link of the outer page apart from the header of the stream beneath it', async () => {
+    const context = await browser.browser.newContext();
+    const page = await context.newPage();
+    const boxes = (selector) => page.evaluate((what) => [...document.querySelectorAll(what)].map((node) => {
+      const { left, right, top, bottom } = node.getBoundingClientRect();
+      return { left, right, top, bottom };
+    }), selector);
+    for (const width of [320, 390, 740, 768, 1280]) {
+      await page.setViewportSize({ width, height: 640 });
+      for (const language of languages) {
+        await page.goto(`${origin}/${language}/app.html`);
+        const [link] = await boxes('.re a');
+        for (const name of ['stream.html', 'stream_room.html']) {
+          await page.goto(`${origin}/${language}/${name}`);
+          const beneath = await boxes('header a, header summary');
+          assert.ok(beneath.length >= 3);
+          const hit = beneath.filter((box) => box.left < link.right && link.left < box.right && box.top < link.bottom && link.top < box.bottom);
+          assert.deepEqual(hit, [], `${language}/${name} at ${width}`);
+        }
+      }
+    }
+    await context.close();
+  });
+
+  it('show all of the form in its frame, and three lines of a long text', async () => {
+    const context = await browser.browser.newContext();
+    const page = await context.newPage();
+    for (const width of [390, 1008]) {
+      await page.setViewportSize({ width, height: 640 });
+      await page.goto(`${origin}/en/app.html`);
+      const height = await page.evaluate(() => {
+        const root = getComputedStyle(document.documentElement);
+        return Math.floor(parseFloat(root.getPropertyValue('--write')) * parseFloat(root.fontSize));
+      });
+      await page.setViewportSize({ width, height });
+      for (const language of languages) {
+        for (const name of pages(language).filter((one) => one.startsWith('compose'))) {
+          await page.goto(`${origin}/${language}/${name}`);
+          const wrong = await page.evaluate(() => {
+            const box = (node) => node.getBoundingClientRect();
+            const field = document.querySelector('#t');
+            const wide = [...document.querySelectorAll('.why p, .why a, #t, button, .more')];
+            const out = wide.filter((node) => box(node).top < 0 || box(node).bottom > innerHeight || box(node).left < 0 || box(node).right > innerWidth);
+            const covered = [...document.querySelectorAll('.why p')].filter((node) => box(node).bottom > box(field).top);
+            if (field.matches('textarea:not([readonly])')) {
+              field.value = 'one\ntwo\nthree';
+              if (field.scrollHeight > field.clientHeight) covered.push(field);
+            }
+            return [...out, ...covered].map((node) => node.outerHTML);
+          });
+          assert.deepEqual(wrong, [], `${language}/${name} at ${width}`);
+        }
+      }
+    }
+    await context.close();
+  });
 });

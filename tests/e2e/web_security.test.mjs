@@ -133,6 +133,29 @@ describe('the chat without scripts keeps others out', () => {
     }
   });
 
+  it('keeps a text that comes without a session, and shows no halves of a page', async () => {
+    const alice = await open('alice');
+    const bob = await alice.row('bob');
+    const fields = await alice.fields(`/compose/${bob}`);
+    const other = await open('alice');
+    const refused = await other.post(`/compose/${bob}`, { ...fields, text: 'of <another> session' });
+    assert.deepEqual([refused.status, /readonly>of &lt;another&gt; session<\/textarea>/.test(refused.text)], [403, true]);
+    await alice.post('/logout', { token: (await alice.fields('/settings', '/logout')).token });
+    for (const path of [`/compose/${bob}`, `/plain/${bob}`]) {
+      const answer = await alice.post(path, { ...fields, text: 'half a <thought>' });
+      assert.match(answer.text, /readonly>half a &lt;thought&gt;<\/textarea>/, path);
+      assert.match(answer.text, /href="\/login" target="_top"/, path);
+    }
+    const app = (headers) => ask(`${world.origin}/app/${bob}`, { headers });
+    // Who comes from elsewhere brings no cookie, and may be logged in all the same.
+    for (const headers of [{}, { 'sec-fetch-site': 'cross-site' }]) assert.match((await app(headers)).text, /<iframe/);
+    for (const headers of [{ 'sec-fetch-site': 'none' }, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'cross-site', cookie: 'postern=gone' }]) {
+      const answer = await app(headers);
+      assert.match(answer.text, /You are not logged in any more\./);
+      assert.doesNotMatch(answer.text, /<iframe/);
+    }
+  });
+
   it('sends the strictest fields that work, with every page', async () => {
     const alice = await open();
     const bob = await alice.row('bob');
@@ -157,7 +180,7 @@ describe('the chat without scripts keeps others out', () => {
     assert.equal(stream.headers['content-type'], 'text/html; charset=utf-8');
     assert.equal(stream.headers['transfer-encoding'], undefined);
     assert.equal(stream.headers['content-length'], undefined);
-    assert.match(stream.headers.refresh, /^2;url=\/stream\/\?w=[0-9a-f]+$/);
+    assert.match(stream.headers.refresh, /^10;url=\/stream\/\?w=[0-9a-f]+$/);
     assert.match(stream.headers['content-security-policy'],
       /^default-src 'none'; style-src 'self' 'nonce-[0-9a-f]{32}'; .*frame-ancestors 'self'/);
     const again = await alice.stream('/stream/');

@@ -141,6 +141,37 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await from_alice((event) => event.body === 'one\ntwo');
     });
 
+    it('keeps what is being written when the form changes, and sends it only when told to', async () => {
+      const value = () => reader.ask('compose', '#t', (node) => node.value);
+      const has_focus = () => reader.ask('compose', '#t', (node) => node.ownerDocument.activeElement === node);
+      await reader.click('compose', '.more'); // the form had several lines
+      await reader.see('compose', 'input#t');
+      await reader.fill('compose', '#t', 'half a thought');
+      await reader.click('compose', '.more');
+      await reader.see('compose', 'textarea#t');
+      assert.equal(await value(), 'half a thought');
+      await until(has_focus, wait, 'writing goes on');
+      await reader.fill('compose', '#t', 'half a thought\nand more');
+      await reader.click('compose', '.more');
+      await reader.see('compose', 'input#t');
+      assert.equal(await value(), 'half a thought and more');
+      await until(has_focus, wait, 'writing goes on');
+      await reader.press('Enter');
+      await from_alice((event) => event.body === 'half a thought and more');
+      assert.deepEqual(world.bob.events.peek((event) => event.body?.startsWith('half a thought')), []);
+    });
+
+    it('says how much is too much, and keeps it', async () => {
+      await reader.fill('compose', '#t', 'y'.repeat(4003));
+      await reader.press('Enter');
+      await reader.see('compose', '.error', 'Characters too many: 3.');
+      assert.equal(await reader.ask('compose', '#t', (node) => node.value.length), 4003);
+      await reader.fill('compose', '#t', 'short');
+      await reader.press('Enter');
+      await from_alice((event) => event.body === 'short');
+      assert.deepEqual(world.bob.events.peek((event) => event.body?.startsWith('yyy')), []);
+    });
+
     it('says beside a message why it has not arrived', async () => {
       await reader.go('/contact/add');
       await reader.fill('page', '#address', 'nobody@postern.test');

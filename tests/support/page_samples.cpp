@@ -27,6 +27,9 @@ constexpr const char* talk[][2] = {
 
 void fill(ChatModel& model) {
   sample::account(model);
+  Account account = model.account();
+  account.upload = true;
+  model.set_account(std::move(account), EventKind::own_changed);
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob Marlowe", "Friends");
   model.set_presence(bob, Show::online, "in the workshop");
   WallTime when = sample::noon - std::chrono::hours(26);
@@ -40,6 +43,10 @@ void fill(ChatModel& model) {
     model.add_message(bob, message);
     when += std::chrono::minutes(when < sample::noon ? 220 : 1);
   }
+  Message file = sample::outgoing("https://files.example.org/2f1b9/menu%20of%20the%20day%20%C3%BC.pdf");
+  file.link = file.text;
+  file.when = when;
+  model.add_message(bob, file);
   Message failed = sample::outgoing("See you there.", Delivery::failed);
   failed.problem = Problem::recipient_unavailable;
   failed.when = when;
@@ -52,6 +59,9 @@ void fill(ChatModel& model) {
   unread.unread = true;
   model.add_message(erin, unread);
   sample::buddy(model, "frank@example.org", "", "Work");
+  Conversation& heidi = sample::buddy(model, "heidi@example.net", "Heidi");
+  heidi.buddy->subscription = Subscription::none;
+  heidi.buddy->asked = true;
   model.set_asks(*model.require("grace@example.net", RowKind::person), "It is me, from the conference.");
   Conversation& team = sample::room(model, "gateway@rooms.example.org", "Release on Friday: who writes the notes?");
   for (const char* nick : {"bob", "carol", "mallory"}) model.set_occupant(team, sample::occupant(nick));
@@ -108,13 +118,24 @@ int main(int argc, char** argv) {
   write("stream.html", closed(pages.stream(stream, view, &bob), true));
   write("stream_list.html", closed(pages.stream(stream, view, nullptr), false));
   write("stream_room.html", closed(pages.stream(stream, view, &room), true));
+  write("stream_asked.html", closed(pages.stream(stream, view, model.find("heidi@example.net")), true));
   write("stream_asks.html", closed(pages.stream(stream, view, &grace), true));
   write("stream_invited.html", closed(pages.stream(stream, view, &invited), true));
   write("room_invited.html", pages.room(view, invited, "", {}));
   write("compose.html", pages.compose({}, view, bob));
   write("compose_correct.html", pages.compose(correction, view, bob));
   write("compose_lines.html", pages.compose(lines, view, bob));
+  lines.edit = correction.edit;
+  write("compose_correct_lines.html", pages.compose(lines, view, bob));
+  lines.message = std::string(words(*reader.texts, Problem::text_too_long));
+  write("compose_refused.html", pages.compose(lines, view, bob));
   write("compose_file.html", pages.file({"", "o", 5 << 20}, view, bob));
+  NoticePage gone{"Chat", std::string(reader.texts->text("login.not_sent")), "/login", "Log in again", "_top", 0,
+                  false};
+  gone.kept = "half a message\nof two lines";
+  write("notice_kept.html", pages.notice(gone, *reader.texts));
+  gone.strip = true;
+  write("compose_gone.html", pages.notice(gone, *reader.texts));
   write("contact_add.html", pages.contact_add(view, "", "", "", ""));
   write("contact.html", pages.contact(view, bob, ""));
   write("contact_asks.html", pages.contact(view, grace, ""));

@@ -128,8 +128,8 @@ export class WebSession {
   }
 
   async send_file(id, content, { form, name = 'note.txt', type = 'text/plain', headers = {} } = {}) {
-    const { token, once } = form ?? (await this.file_form(id));
-    const body = multipart({ token, once }, { name, type, content });
+    const { token, once, text = '' } = form ?? (await this.file_form(id));
+    const body = multipart({ token, once, text }, { name, type, content });
     return ask(`${this.origin}/upload/${id}`, { method: 'POST', from: this.from, body,
       headers: { ...this.headers, ...this.from_here, 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers } });
   }

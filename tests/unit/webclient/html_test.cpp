@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 namespace webclient {
 namespace {
 
@@ -70,6 +72,29 @@ TEST(Css, KeepsEverythingWithinTheString) {
   std::string out;
   append_css_string(out, "a\"</style>\\}\n{ä");
   EXPECT_EQ(out, "\"a\\22 \\3c \\2f style\\3e \\5c \\7d \\0a \\7b ä\"");
+}
+
+TEST(Html, NamesFilesAsPeopleDo) {
+  const auto link = [](std::string_view url, std::string_view name, std::string_view host) {
+    return "<bdi><a href=\"" + html(url) + "\" target=\"_blank\" rel=\"noreferrer noopener nofollow\">" +
+           std::string(name) + "</a></bdi> <small><bdi>" + std::string(host) + "</bdi></small>";
+  };
+  const std::array<std::array<std::string_view, 3>, 9> table{{
+      {"https://up.example:5443/f/x/pic%20%C3%BC.png", "pic \u00fc.png", "up.example:5443"},
+      {"https://up.example/a/b.txt?c=/d#e/f", "b.txt", "up.example"},
+      {"https://up.example/%3Cscript%3E%22%26", "&lt;script&gt;&quot;&amp;", "up.example"},
+      {"https://up.example/%FF.png", "%FF.png", "up.example"},                   // no UTF-8
+      {"https://up.example/%zz.png", "%zz.png", "up.example"},                   // no escape
+      {"https://up.example/a%E2%80%AEgnp.exe", "agnp.exe", "up.example"},        // no turning around
+      {"https://up.example/%20%0a", "https://up.example/%20%0a", "up.example"},  // nothing is left
+      {"https://up.example", "https://up.example", "up.example"},                // no name
+      {"https://up.example/a/?x=y.png", "https://up.example/a/?x=y.png", "up.example"},
+  }};
+  for (const auto& [url, name, host] : table) {
+    std::string out;
+    append_file_link(out, url);
+    EXPECT_EQ(out, link(url, name, host));
+  }
 }
 
 }  // namespace

@@ -49,6 +49,19 @@ TEST_F(IframeStream, LetsOwnMessagesBeCorrectedWhereTheFormIsBeside) {
   EXPECT_THAT(bubble(sample::outgoing("x", Delivery::delivered), false), HasSubstr("delivered"));
 }
 
+// With a text of its own it is a message; one that is nothing but a file cannot be corrected into another.
+TEST_F(IframeStream, ShowsAFileByItsName) {
+  Message file = sample::outgoing("https://up.example/x/pic%20%C3%BC.png");
+  file.link = file.text;
+  const std::string live = bubble(file);
+  EXPECT_THAT(live, HasSubstr(">pic \u00fc.png</a></bdi> <small><bdi>up.example</bdi></small></span>"));
+  EXPECT_THAT(live, HasSubstr("<span class=\"k\"></span>"));
+  EXPECT_THAT(live, Not(HasSubstr("?edit=")));
+  file.text = "look: " + file.link;
+  EXPECT_THAT(bubble(file), HasSubstr(">https://up.example/x/pic%20%C3%BC.png</a></span>"));
+  EXPECT_THAT(bubble(file), HasSubstr("?edit="));
+}
+
 TEST_F(IframeStream, FoldsLongMessages) {
   EXPECT_THAT(bubble(sample::incoming(std::string(1500, 'w'))), Not(HasSubstr("<details")));
   const std::string out = bubble(sample::incoming(std::string(1501, 'w')));

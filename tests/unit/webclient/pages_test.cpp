@@ -39,7 +39,8 @@ class PagesTest : public testing::Test {
     login.message = "m";
     ComposePage compose;
     compose.edit = MessageId{1};
-    NoticePage notice{"t", "m", "/", "l", "_top", 2, true};
+    const std::string kept = "a</textarea>\"'><script>";
+    NoticePage notice{"t", "m", "/", "l", "_top", 2, true, false, kept};
     return {
         {"login", pages.login(login, *reader.texts)},
         {"notice", pages.notice(notice, *reader.texts)},
@@ -49,7 +50,8 @@ class PagesTest : public testing::Test {
         {"stream", pages.stream(stream, view, &person)},
         {"stream room", pages.stream(stream, view, &room)},
         {"compose", pages.compose(compose, view, person)},
-        {"file", pages.file({"m", "o", 1000}, view, person)},
+        {"compose gone", pages.notice({"t", "m", "/login", "l", "_top", 0, true, true, kept}, *reader.texts)},
+        {"file", pages.file({"m", "o", 1000, kept}, view, person)},
         {"plain list", pages.plain_list(view)},
         {"plain", pages.plain(compose, 30, view, person)},
         {"plain room", pages.plain(compose, 30, view, room)},
@@ -90,7 +92,7 @@ TEST_F(PagesTest, CarryATokenInEveryForm) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
   model.set_asks(bob, "please");
   Conversation& room = sample::room(model, "team@rooms.example.org", "Plans");
-  const std::regex form("<form[^>]* method=\"post\" action=\"([^\"]*)\"[^>]*>([\\s\\S]*?)</form>");
+  const std::regex form("<form[^>]* method=\"post\" action=\"([^\"#]*)(?:#t)?\"[^>]*>([\\s\\S]*?)</form>");
   const std::regex token_field("name=\"token\" value=\"([^\"]*)\"");
   for (const auto& [name, page] : all(bob, room)) {
     const auto forms = count(page, "<form");
@@ -158,7 +160,7 @@ TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
   reader.base = "/s/TOKEN";
   const std::regex path("(?:href|action|src)=\"(/[^\"]*)\"");
   for (const auto& [name, page] : all(bob, room)) {
-    if (name == "login" || name == "notice") continue;
+    if (name == "login" || name == "notice" || name == "compose gone") continue;
     for (std::sregex_iterator at(page.begin(), page.end(), path), end; at != end; ++at) {
       const std::string target = (*at)[1];
       const bool own =
@@ -170,11 +172,11 @@ TEST_F(PagesTest, PutEveryPathBelowTheTokenOfASessionWithoutCookie) {
 
 TEST_F(PagesTest, OfferFilesWhereTheServerTakesThem) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
-  EXPECT_THAT(pages.compose({}, view, bob), Not(HasSubstr("/file/")));
+  EXPECT_THAT(pages.compose({}, view, bob), Not(HasSubstr("value=\"file\"")));
   Account account = model.account();
   account.upload = true;
   model.set_account(std::move(account), EventKind::own_changed);
-  EXPECT_THAT(pages.compose({}, view, bob), HasSubstr("href=\"/file/c1#t\""));
+  EXPECT_THAT(pages.compose({}, view, bob), HasSubstr("value=\"file\""));
   EXPECT_THAT(pages.plain({}, 30, view, bob), HasSubstr("href=\"/file/c1\""));
   const std::pair<std::uint64_t, const char*> sizes[] = {
       {1, ">At most 1\u00a0B.<"}, {2047, ">At most 1\u00a0kB.<"}, {100 << 20, ">At most 100\u00a0MB.<"}};
@@ -241,6 +243,64 @@ TEST_F(PagesTest, InviteToARoom) {
   EXPECT_EQ(count(pages.room(view, room, "", {}), "<option"), 50);
 }
 
+// Enter presses the first button of a form: the message is sent by it, and by no other.
+TEST_F(PagesTest, SendByTheFirstButtonOfAFormForMessages) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  Account account = model.account();
+  account.upload = true;
+  model.set_account(std::move(account), EventKind::own_changed);
+  const std::regex button("<button([^>]*)>");
+  for (const bool lines : {false, true}) {
+    ComposePage page;
+    page.lines = lines;
+    page.text = "a\nb";
+    const std::string text = pages.compose(page, view, bob);
+    std::vector<std::string> buttons;
+    for (std::sregex_iterator at(text.begin(), text.end(), button), end; at != end; ++at) buttons.push_back((*at)[1]);
+    ASSERT_EQ(buttons.size(), 3u);
+    EXPECT_EQ(buttons[0], " type=\"submit\"");
+    EXPECT_THAT(buttons[1], HasSubstr(lines ? "name=\"do\" value=\"line\"" : "name=\"do\" value=\"lines\""));
+    EXPECT_THAT(buttons[2], HasSubstr("name=\"do\" value=\"file\""));
+    EXPECT_EQ(text.find("<a "), std::string::npos) << "a link would leave the text behind";
+    page.edit = MessageId{1};
+    EXPECT_THAT(pages.compose(page, view, bob), Not(HasSubstr("value=\"file\""))) << "no file is a correction";
+  }
+}
+
+TEST_F(PagesTest, GiveTheMessageBackThatAFileCameBetween) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  const std::string page = pages.file({"", "o", 0, "half a \"text\"\nof two lines"}, view, bob);
+  const std::string field = "name=\"text\" value=\"half a &quot;text&quot;\nof two lines\"";
+  EXPECT_EQ(count(page, field), 2) << "sent with the file, and with the cancel";
+  EXPECT_THAT(page, HasSubstr("form=\"back\" name=\"do\" value=\"lines\""));
+  EXPECT_THAT(pages.file({"", "o", 0, "x"}, view, bob), HasSubstr("form=\"back\" name=\"do\" value=\"line\""));
+}
+
+TEST_F(PagesTest, KeepATextThatWasNotSentWhereItCanBeCopied) {
+  NoticePage notice{"Chat", "Not sent.", "/login", "Log in again", "_top", 0, false, true, "half a <text>"};
+  const std::string strip = pages.notice(notice, *reader.texts);
+  EXPECT_THAT(strip, HasSubstr("<body class=\"compose\">"));
+  EXPECT_THAT(strip, HasSubstr("Not sent. <a href=\"/login\" target=\"_top\">"));
+  EXPECT_THAT(strip, HasSubstr("readonly>half a &lt;text&gt;</textarea>"));
+  notice.kept.clear();
+  EXPECT_THAT(pages.notice(notice, *reader.texts), Not(HasSubstr("textarea")));
+  notice.strip = false;
+  EXPECT_THAT(pages.notice(notice, *reader.texts), HasSubstr("<body class=\"sheet\">"));
+}
+
+TEST_F(PagesTest, SayThatARequestWaits) {
+  Conversation& bob = sample::buddy(model, "bob@example.org", "Bob & Sons");
+  const std::string words = "You have asked Bob &amp; Sons to let you see when they are available.";
+  const StreamPage page{"N", "/stream/c1?w=x", 50};
+  bob.buddy->asked = true;
+  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr(words))) << "the answer was yes";
+  bob.buddy->subscription = Subscription::from;
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr(words));
+  EXPECT_THAT(pages.plain({}, 30, view, bob), HasSubstr(words));
+  bob.buddy->asked = false;
+  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr(words)));
+}
+
 // What a newcomer need not know stands behind one line, unless something of it was chosen.
 TEST_F(PagesTest, OpenTheChoicesOfALoginThatWereUsed) {
   const auto is_open = [&](const LoginPage& page) {
@@ -260,11 +320,26 @@ TEST_F(PagesTest, OpenTheChoicesOfALoginThatWereUsed) {
   EXPECT_TRUE(is_open(page));
 }
 
+TEST_F(PagesTest, AskForAnAddressAndATimeInPlainWords) {
+  LoginPage page;
+  EXPECT_THAT(pages.login(page, *reader.texts), HasSubstr("placeholder=\"user@example.org\""));
+  page.domain = "chat.example";
+  const std::string text = pages.login(page, *reader.texts);
+  EXPECT_THAT(text, HasSubstr("placeholder=\"you or you@chat.example\""));
+  for (const char* label : {">1 minute<", ">10 minutes<", ">1 hour<", ">8 hours<"}) EXPECT_THAT(text, HasSubstr(label));
+}
+
 TEST_F(PagesTest, NameZonesByTheirClocks) {
   reader.zone_minutes = 330;
   const std::string page = pages.settings(view, "", sample::noon);
   EXPECT_THAT(page, HasSubstr("<option value=\"330\" selected>17:30 (UTC+5:30)</option>"));
   EXPECT_THAT(page, HasSubstr("<option value=\"-720\">00:00 (UTC\u221212:00)</option>"));
+  EXPECT_THAT(page, HasSubstr("<option value=\"345\">17:45 (UTC+5:45)</option>"));
+  const std::regex option("<option value=\"(-?\\d+)\"[^>]*>\\d\\d:\\d\\d");
+  for (std::sregex_iterator at(page.begin(), page.end(), option), end; at != end; ++at) {
+    EXPECT_TRUE(is_offered_zone(std::stoi((*at)[1]))) << (*at)[0];
+  }
+  for (const int minutes : {-735, -15, 15, 330 + 5, 855}) EXPECT_FALSE(is_offered_zone(minutes)) << minutes;
 }
 
 TEST_F(PagesTest, SayWhoIsWhoInARoom) {

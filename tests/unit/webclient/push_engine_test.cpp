@@ -330,7 +330,9 @@ TEST_F(PushEngineTest, LeavesTheReturnToTheHeaderWhenTheGatewayStops) {
   account.link = LinkState::ended;
   account.problem = Problem::shutting_down;
   model.set_account(account, EventKind::link_changed);
-  EXPECT_THAT(change(), testing::StartsWith("[1 last] </section>"));
+  const std::string end = change();
+  EXPECT_THAT(end, testing::StartsWith("[1 last] </section>"));
+  EXPECT_THAT(end, HasSubstr("<p class=\"stop\" role=\"status\">The chat is being restarted."));
 }
 
 TEST_F(PushEngineTest, ShowsThatTheServerIsAway) {
