@@ -13,7 +13,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/scripted_server.hpp"
@@ -66,81 +70,219 @@ namespace {
 
 using namespace test;
 
-// Gives what came of it no thought: each step may fail in any way but by silence.
-void live(std::uint16_t port) {
-  HttpClient client(port);
-  const auto ask = [&client](const std::string& body) -> std::optional<support::HttpResponse> {
-    if (!client.post(body)) return std::nullopt;
-    return client.receive();
-  };
-  const auto created = ask(creation());
-  if (!created) return;
-  const std::string sid = attribute(created->body, "sid");
-  if (sid.empty()) return;
-  std::uint64_t rid = 1000;
-  const auto body = [&](const std::string& attributes, const std::string& payload) {
-    return "<body rid='" + std::to_string(++rid) + "' sid='" + sid + "'" + std::string(ns) + attributes + ">" +
-           payload + "</body>";
-  };
-  const std::string restart = " xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'";
-  if (!ask(body("", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>"))) return;
-  if (!ask(body(restart, ""))) return;
-  if (!ask(body("", echo("there and back")))) return;
-  static_cast<void>(ask(body(" type='terminate'", "")));
+// ---- whole lives of a session, by every door. Each step may fail in any way but by silence.
+
+constexpr std::string_view auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>";
+constexpr std::string_view restart = " xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'";
+constexpr auto silence = std::chrono::seconds(9);
+
+std::optional<support::HttpResponse> answer_to(HttpClient& client, std::string_view body,
+                                               std::string_view path = "/http-bind") {
+  if (!client.post(body, path)) return std::nullopt;
+  const auto begun = std::chrono::steady_clock::now();
+  auto response = client.receive();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, silence) << "no answer to " << body;
+  return response;
 }
 
-// The same of a connection that becomes another kind.
-void live_on_a_websocket(std::uint16_t port) {
+// A connection that is read as text.
+class Line {
+ public:
+  explicit Line(std::uint16_t port) : tcp_(support::Tcp::connect(port)) {}
+  bool send(std::string_view bytes) { return tcp_.send(bytes); }
+  // False: the connection came to its end first, or `end` did.
+  bool until(std::string_view what, std::string_view end = {}) {
+    for (;;) {
+      const auto at = text_.find(what);
+      if (at != std::string::npos) return text_.erase(0, at + what.size()), true;
+      if (!end.empty() && text_.find(end) != std::string::npos) return false;
+      const auto more = tcp_.receive();
+      if (!more) return false;
+      EXPECT_FALSE(more->empty()) << "silence instead of " << what << " behind " << text_;
+      if (more->empty()) return false;
+      text_ += *more;
+    }
+  }
+  [[nodiscard]] bool has(std::string_view what) const { return text_.find(what) != std::string::npos; }
+
+ private:
+  support::Tcp tcp_;
+  std::string text_;
+};
+
+// A BOSH session, whose requests follow each other on one connection.
+class Bosh {
+ public:
+  explicit Bosh(std::uint16_t port, const std::string& more = "") : client_(port) {
+    const auto created = answer_to(client_, creation(rid_, more));
+    if (!created) return;
+    sid_ = attribute(created->body, "sid");
+    last_ = created->body;
+  }
+  bool ask(std::string_view attributes, std::string_view payload = {}) {
+    if (sid_.empty()) return false;
+    const auto response =
+        answer_to(client_, "<body rid='" + std::to_string(++rid_) + "' sid='" + sid_ + "'" + std::string(ns) +
+                               std::string(attributes) + ">" + std::string(payload) + "</body>");
+    if (!response || response->body.find("type='terminate'") != std::string::npos) sid_.clear();
+    last_ = response ? response->body : std::string();
+    return !sid_.empty();
+  }
+  // Asks until it has come in an answer.
+  bool ask_until(std::string_view what, std::string_view attributes, std::string_view payload = {}) {
+    for (int i = 0; i < 8; ++i) {
+      if (!(i == 0 ? ask(attributes, payload) : ask(" stream='1'"))) return false;
+      if (last_.find(what) != std::string::npos) return true;
+    }
+    return false;
+  }
+  bool log_in() { return ask("", auth) && ask(restart); }
+  [[nodiscard]] const std::string& last() const { return last_; }
+
+ private:
+  HttpClient client_;
+  std::uint64_t rid_ = 1000;
+  std::string sid_, last_;
+};
+
+void live_by_bosh(std::uint16_t port) {
+  Bosh session(port);
+  if (session.log_in() && session.ask("", echo("there and back"))) session.ask(" type='terminate'");
+}
+
+void live_by_push_stream(std::uint16_t port) {
+  Bosh session(port, " xmlns:push='urn:x-postern:push' push:ask='1'");
+  const std::string token = attribute(session.last(), "push:stream");
+  if (token.empty() || !session.log_in()) return;
+  Line stream(port);
+  if (!stream.send("GET /http-bind?push=" + token + "&as=sse HTTP/1.1\r\nHost: localhost\r\n\r\n")) return;
+  if (!stream.until("ready", "HTTP/1.1 4") || !session.ask("", echo("there and back"))) return;
+  if (!stream.until("there and back")) return;
+  session.ask(" type='terminate'");
+  // Where the request was what the fault hit, the session and its stream live on.
+  if (!session.last().empty()) stream.until("type='terminate'");
+}
+
+// The second stream is a host of its own, and its end is not that of the first.
+void live_by_two_streams(std::uint16_t port) {
+  Bosh session(port);
+  if (!session.log_in()) return;
+  if (!session.ask(" to='localhost' xml:lang='en' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'")) return;
+  const std::string stream = attribute(session.last(), "stream");
+  if (stream.empty()) return;
+  const std::string its = " stream='" + stream + "'";
+  if (!session.ask_until("<success", its, auth)) return;
+  if (!session.ask_until("<bind", its + std::string(restart))) return;
+  if (session.ask_until("there and back", its, echo("there and back"))) session.ask(" type='terminate'");
+}
+
+void live_by_polls(std::uint16_t port) {
   HttpClient client(port);
-  if (!client.send("GET /xmpp-websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                   "Sec-WebSocket-Protocol: xmpp\r\n\r\n")) {
+  std::string id = "0";
+  const auto say = [&](std::string_view what, std::string_view answer) {
+    std::string text(what);
+    for (int polls = 0; polls < 40; ++polls) {
+      const auto response = answer_to(client, id + "," + std::exchange(text, {}), "/http-poll");
+      if (!response || response->status != 200) return false;
+      const auto from = response->head.find("ID=");
+      if (from == std::string::npos) return false;
+      id = response->head.substr(from + 3, response->head.find_first_of(";\r", from) - from - 3);
+      if (id.ends_with(":0")) return false;
+      if (response->body.find(answer) != std::string::npos) return true;
+    }
+    ADD_FAILURE() << "silence instead of " << answer;
+    return false;
+  };
+  const std::string open =
+      "<stream:stream to='localhost' xmlns='jabber:client' version='1.0' "
+      "xmlns:stream='http://etherx.jabber.org/streams'>";
+  if (!say(open, "<mechanism") || !say(auth, "<success") || !say(open, "<bind")) return;
+  if (say(echo("there and back"), "there and back")) say("</stream:stream>", "</stream:stream>");
+}
+
+// Sessions over WebSocket that said good-bye for what had become of them.
+int internal_errors = 0;
+
+void live_by_websocket(std::uint16_t port) {
+  const auto frame = [](std::string_view text) {
+    std::string bytes{'\x81'};
+    bytes += static_cast<char>(0x80 | std::min<std::size_t>(text.size(), 126));
+    if (text.size() >= 126) bytes.append({static_cast<char>(text.size() >> 8), static_cast<char>(text.size() & 0xFF)});
+    return bytes.append(4, '\0').append(text);  // a mask that changes nothing
+  };
+  constexpr std::string_view close_frame = "\x88\x02";
+  constexpr std::string_view internal_error = "\x88\x02\x03\xF3";  // 1011
+  Line line(port);
+  line.send(
+      "GET /xmpp-websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+      "Sec-WebSocket-Protocol: xmpp\r\n\r\n");
+  if (!line.until("101 ", "HTTP/1.1 5")) return;
+  const std::string framing = " xmlns='urn:ietf:params:xml:ns:xmpp-framing'";
+  const std::string open = "<open" + framing + " to='localhost' version='1.0'/>";
+  const std::pair<std::string, std::string_view> steps[] = {{open, "<mechanism"},
+                                                            {std::string(auth), "<success"},
+                                                            {open, "<bind"},
+                                                            {echo("there and back"), "there and back"},
+                                                            {"<close" + framing + "/>", "<close"}};
+  for (const auto& [what, answer] : steps) {
+    if (!line.send(frame(what))) return;
+    if (line.until(answer, close_frame)) continue;
+    if (line.has(internal_error)) ++internal_errors;
     return;
   }
-  const auto upgraded = client.tcp().receive();
-  if (!upgraded || !upgraded->starts_with("HTTP/1.1 101")) return;
-  const std::string open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
-  std::string frame = "\x81";
-  frame += static_cast<char>(0x80 | open.size());
-  frame.append(4, '\0').append(open);  // masked with nothing
-  if (client.send(frame)) static_cast<void>(client.tcp().receive());
 }
 
-// Several in a row: the first ends a session, the next ones meet the shard while it cleans up behind that.
-class Faults : public testing::TestWithParam<long> {};
-INSTANTIATE_TEST_SUITE_P(InARow, Faults, testing::Values(1, 2, 5));
+struct Life {
+  const char* by;
+  void (*live)(std::uint16_t port);
+  const char* bosh;  // of the configuration
+  long in_a_row;     // several: the first ends a session, the next ones meet the shard while it cleans up behind that
+};
 
-void end_one_session_only(void (*life)(std::uint16_t port), int at_least) {
+void PrintTo(const Life& life, std::ostream* out) {
+  *out << life.by << ", " << life.in_a_row << " in a row";
+}
+
+class Faults : public testing::TestWithParam<Life> {};
+INSTANTIATE_TEST_SUITE_P(ByEveryDoor, Faults,
+                         testing::Values(Life{"BOSH", live_by_bosh, "", 1}, Life{"BOSH", live_by_bosh, "", 2},
+                                         Life{"BOSH", live_by_bosh, "", 5}, Life{"WebSocket", live_by_websocket, "", 1},
+                                         Life{"WebSocket", live_by_websocket, "", 3},
+                                         Life{"polls", live_by_polls, "", 2},
+                                         Life{"a push stream", live_by_push_stream, "push_streams = true\n", 2},
+                                         Life{"two streams", live_by_two_streams, "max_streams = 2\n", 2}));
+
+TEST_P(Faults, EndOneSessionOnly) {
+  const Life& life = GetParam();
+  failing = life.in_a_row;
   const support::ScriptedServer server;
   // So few connections that one which is not counted back is noticed soon. A session whose browser lost its connection
   // to a fault lives on until it has been unused for a second.
-  Gateway gateway(server.port(), 1, "[limits]\nmax_connections = 8\n[bosh]\nunused = 1\ninactivity = 5\n");
+  Gateway gateway(server.port(), 1,
+                  "[limits]\nmax_connections = 8\n[polling]\nenabled = true\n[bosh]\nunused = 1\ninactivity = 5\n" +
+                      std::string(life.bosh));
   Browser neighbour(gateway.port());
   neighbour.log_in();
   int faults = 0;
+  internal_errors = 0;
   for (long at = 0;; ++at) {
     until_fault = at;
-    life(gateway.port());
+    life.live(gateway.port());
     const bool failed = until_fault.exchange(LONG_MAX) < 0;
     if (!failed) break;
     ++faults;
+    ASSERT_FALSE(HasFailure()) << "after a fault in allocation " << at;
     ASSERT_NE(neighbour.client().exchange(neighbour.body("", echo("well"))).body.find("well"), std::string::npos)
         << "after a fault in allocation " << at;
     ASSERT_LT(at, 2000);
   }
-  EXPECT_GT(faults, at_least);
+  EXPECT_GT(faults, 30);
+  if (life.live == live_by_websocket) {
+    EXPECT_GT(internal_errors, faults / 10);
+  }
   EXPECT_FALSE(Browser(gateway.port()).sid.empty());
   EXPECT_TRUE(gateway.drain());
-}
-
-TEST_P(Faults, EndOneSessionOnly) {
-  failing = GetParam();
-  end_one_session_only(live, 30);
-}
-
-TEST_P(Faults, EndOneWebSocketOnly) {
-  failing = GetParam();
-  end_one_session_only(live_on_a_websocket, 15);
 }
 
 // Whatever is asked of the gateway while there is no memory at all may fail. When there is some again it must have gone
