@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "webclient/chat_model.hpp"
+#include "webclient/text.hpp"
+
 namespace webclient {
 
 namespace {
@@ -15,12 +18,12 @@ int hex_digit(char c) {
 }
 
 // Nothing for an escape that is none.
-std::optional<std::string> decode(std::string_view text) {
+std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '+') {
+    if (c == '+' && plus_is_space) {
       out += ' ';
     } else if (c != '%') {
       out += c;
@@ -93,8 +96,8 @@ std::variant<Form, FormFault> read_form(std::string_view body, const FormLimits&
     if (equals > limits.max_name_bytes * 3 || pair.size() - equals > limits.max_value_bytes * 3 + 1) {
       return FormFault::too_long;
     }
-    auto name = decode(pair.substr(0, equals));
-    auto value = decode(pair.substr(std::min(equals + 1, pair.size())));
+    auto name = decode(pair.substr(0, equals), true);
+    auto value = decode(pair.substr(std::min(equals + 1, pair.size())), true);
     if (!name || !value) return FormFault::malformed;
     if (name->size() > limits.max_name_bytes || value->size() > limits.max_value_bytes) return FormFault::too_long;
     if (!is_utf8(*name) || !is_utf8(*value)) return FormFault::not_utf8;
@@ -102,6 +105,12 @@ std::variant<Form, FormFault> read_form(std::string_view body, const FormLimits&
     form.fields_.emplace_back(std::move(*name), std::move(*value));
   }
   return form;
+}
+
+std::optional<std::string> decode_component(std::string_view text) {
+  auto out = decode(text, false);
+  if (out && !is_utf8(*out)) return std::nullopt;
+  return out;
 }
 
 std::string encode_component(std::string_view text) {
@@ -119,6 +128,17 @@ std::string encode_component(std::string_view text) {
       out += hex[byte >> 4];
       out += hex[byte & 15];
     }
+  }
+  return out;
+}
+
+std::vector<std::string> split_groups(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty() && out.size() < Bounds{}.groups) {
+    const auto end = std::min(text.find(','), text.size());
+    std::string group = clean_label(text.substr(0, end), Bounds{}.label);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!group.empty() && std::find(out.begin(), out.end(), group) == out.end()) out.push_back(std::move(group));
   }
   return out;
 }

@@ -40,8 +40,13 @@ class Form {
 // A whole body, or the query of a URL.
 [[nodiscard]] std::variant<Form, FormFault> read_form(std::string_view body, const FormLimits& limits = {});
 
-// One component of a path or query: everything but unreserved characters is escaped (RFC 3986 2.3).
+// One component of a path or query, percent-decoded ('+' stays). Nothing for bad escapes or what is no UTF-8.
+[[nodiscard]] std::optional<std::string> decode_component(std::string_view text);
+// The reverse, for paths and queries: everything but unreserved characters is escaped (RFC 3986 2.3).
 [[nodiscard]] std::string encode_component(std::string_view text);
+
+// The groups of a buddy as a field has them: "family, work". Cleaned, each once, as many as a buddy may have.
+[[nodiscard]] std::vector<std::string> split_groups(std::string_view text);
 
 // RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text);

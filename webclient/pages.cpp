@@ -476,17 +476,6 @@ std::string Pages::settings(const View& view, const std::string& message, WallTi
   return templates_.render("settings", texts, values);
 }
 
-std::vector<std::string> split_groups(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty() && out.size() < Bounds{}.groups) {
-    const auto end = std::min(text.find(','), text.size());
-    std::string group = clean_label(text.substr(0, end), Bounds{}.label);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (!group.empty() && std::find(out.begin(), out.end(), group) == out.end()) out.push_back(std::move(group));
-  }
-  return out;
-}
-
 bool is_offered_zone(int minutes) {
   if (std::find(odd_zones.begin(), odd_zones.end(), minutes) != odd_zones.end()) return true;
   return minutes >= first_zone && minutes <= last_zone && minutes % (2 * zone_step) == 0;

@@ -112,9 +112,6 @@ class Pages {
   Templates templates_;
 };
 
-// Groups as a form has them: "family, work".
-[[nodiscard]] std::vector<std::string> split_groups(std::string_view text);
-
 // The zones and reload times that settings offer.
 [[nodiscard]] bool is_offered_zone(int minutes);
 [[nodiscard]] bool is_offered_reload(std::uint32_t seconds);

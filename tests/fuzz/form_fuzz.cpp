@@ -14,10 +14,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto* form = std::get_if<webclient::Form>(&read)) {
     if (form->size() > limits.max_fields) std::abort();
   }
-  if (webclient::is_utf8(body)) {
-    const auto one = webclient::read_form("a=" + webclient::encode_component(body));
+  const auto component = webclient::decode_component(body);
+  if (component) {
+    if (!webclient::is_utf8(*component)) std::abort();
+    const std::string again = webclient::encode_component(*component);
+    if (webclient::decode_component(again) != component) std::abort();
+    const auto one = webclient::read_form("a=" + again);
     const auto* form = std::get_if<webclient::Form>(&one);
-    if (form == nullptr || form->value("a") != body) std::abort();
+    if (form == nullptr || form->value("a") != *component) std::abort();
   }
   return 0;
 }

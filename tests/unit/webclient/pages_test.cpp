@@ -9,6 +9,7 @@
 
 #include "tests/unit/webclient/sample.hpp"
 #include "webclient/embedded.hpp"
+#include "webclient/form.hpp"
 
 namespace webclient {
 namespace {
