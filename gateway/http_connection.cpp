@@ -40,9 +40,9 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::string_view left_over) {
+  const auto step = shard_.step_of(id_);
   stream_.want_read(true);
   if (!stream_.watch(shard_.poller(), *this)) return close();
-  const auto step = shard_.step_of(id_);
   unparsed_ = left_over;  // where it goes along, should the socket be handed on at once
   accept_request(head, body);
   if (!closed_ && !unparsed_.empty()) take(std::exchange(unparsed_, {}));
@@ -282,11 +282,11 @@ void HttpConnection::leave(std::function<void(Left)> take) {
 
 void HttpConnection::try_leave() {
   if (!leave_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0 || file_) return;
-  closed_ = true;  // as what it was
+  shard_.erase_connection_later(id_);  // first: it may throw, and this is whole still
+  closed_ = true;                      // as what it was
   disarm();
   waiting_.clear();
   (*leave_)(Left{stream_.release(), std::move(peer_), std::move(unparsed_)});
-  shard_.erase_connection_later(id_);
 }
 
 // ---- time ----------------------------------------------------------------------------------------------------------

@@ -263,15 +263,13 @@ const AnyConnection* Shard::find_slot(ConnectionId id) const {
 }
 
 ConnectionId Shard::free_slot() {
-  std::uint32_t slot;
   if (free_connections_.empty()) {
-    slot = static_cast<std::uint32_t>(connections_.size());
+    const auto slot = static_cast<std::uint32_t>(connections_.size());
     if (slot == max_connections_per_shard) throw std::length_error("too many connections");
     connections_.emplace_back();
-  } else {
-    slot = free_connections_.back();
-    free_connections_.pop_back();
+    free_connections_.push_back(slot);
   }
+  const std::uint32_t slot = free_connections_.back();
   return {slot, connections_[slot].generation};
 }
 

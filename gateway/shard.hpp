@@ -176,6 +176,7 @@ class Shard {
     auto made = std::make_unique<Kind>(*this, id, std::move(stream), std::move(peer));
     Kind& kind = *made;
     connections_[id.slot].connection = std::move(made);
+    free_connections_.pop_back();
     return kind;
   }
   // This request and what follows on its connection belong to the shard of their session.
@@ -191,7 +192,7 @@ class Shard {
   };
   // Null when it is gone.
   [[nodiscard]] const AnyConnection* find_slot(ConnectionId id) const;
-  [[nodiscard]] ConnectionId free_slot();
+  [[nodiscard]] ConnectionId free_slot();  // the last of free_connections_, still free
   void run();
   void erase_connection(ConnectionId id);
   void recover(const char* trouble);

@@ -79,14 +79,14 @@ void WsConnection::start(const WsHandshake& handshake, const Client& client, std
 void WsConnection::move(std::span<char> unread) {
   if (!blocked_) flush();
   if (write_failed_ || outbox_.pending() > 0) return close();
+  std::string rest(unread.data(), unread.size());
+  shard_.erase_connection_later(id_);
   closed_ = true;  // as what it was
   disarm();
   const unsigned home = moving_->shard;
   shard_.move_websocket(
-      home, MovedWebSocket{
-                stream_.release(), std::move(peer_), *client_, *moving_, {unread.data(), unread.size()}, deflate_});
+      home, MovedWebSocket{stream_.release(), std::move(peer_), *client_, *moving_, std::move(rest), deflate_});
   note_buffered();
-  shard_.erase_connection_later(id_);
 }
 
 void WsConnection::adopt(MovedWebSocket moved) {

@@ -115,8 +115,10 @@ function delivery_with(Kind) {
         await gone(session);
         const { again, returned } = await afterwards(server, bob);
         assert.deepEqual(returned, []);
-        // Without acks the last answer before the end cannot be proven (U-061).
-        assert.deepEqual(again, session.acks ? [] : again.filter((text) => text === 'bob answers 2'));
+        // Without acks the last answer before the end cannot be proven, nor the one before it where no empty poll came in
+        // between: a terminate may cross it (U-061, B-112).
+        const unproven = session.acks ? [] : ['bob answers 1', 'bob answers 2'];
+        assert.deepEqual(again, again.filter((text) => unproven.includes(text)));
       });
 
       it(`${kind}: terminates with messages queued`, async () => {
