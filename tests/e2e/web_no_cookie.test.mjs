@@ -104,7 +104,7 @@ for (const pair of pairs) {
       const stream = await alice.stream(`/stream/${bob}`);
       await stream.see('class="rows"');
       check({ headers: stream.headers, text: stream.text }, '/stream/');
-      assert.match(stream.headers.refresh, new RegExp(`^2;url=${alice.base}/stream/`));
+      assert.match(stream.headers.refresh, new RegExp(`^10;url=${alice.base}/stream/`));
       stream.close();
       assert.equal((await alice.get('/login')).status, 404); // its form would be sent from an address that tells
       const out = await alice.post('/logout', await alice.fields('/settings', '/logout'));
