@@ -18,7 +18,8 @@ export class Haproxy {
     const self = new Haproxy();
     self.port = await free_port();
     const lines = Object.entries(timeouts).map(([name, value]) => `  timeout ${name} ${value}\n`).join('');
-    await self.start(`global\n  maxconn 4096\ndefaults\n  mode http\n${lines}  ${defaults}
+    // One thread, so that what a test does to one connection is seen before what it does to the next.
+    await self.start(`global\n  maxconn 4096\n  nbthread 1\ndefaults\n  mode http\n${lines}  ${defaults}
 frontend web
   bind 127.0.0.1:${self.port}
   ${frontend}
