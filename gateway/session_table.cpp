@@ -13,17 +13,15 @@ std::size_t SessionTable::Hash::operator()(const SidSecret& secret) const {
 }
 
 SessionHost& SessionTable::insert(const SidSecret& secret, std::unique_ptr<SessionHost> host) {
-  std::uint32_t slot;
   if (free_.empty()) {
-    slot = static_cast<std::uint32_t>(slots_.size());
     slots_.emplace_back();
-  } else {
-    slot = free_.back();
-    free_.pop_back();
+    free_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
+  const std::uint32_t slot = free_.back();
+  by_secret_.emplace(secret, slot);  // the last that needs memory: a slot is taken when all else is there
+  free_.pop_back();
   slots_[slot].host = std::move(host);
   slots_[slot].secret = secret;
-  by_secret_.emplace(secret, slot);
   SessionHost& inserted = *slots_[slot].host;
   inserted.set_id({slot, slots_[slot].generation});
   return inserted;

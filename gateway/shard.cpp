@@ -64,7 +64,10 @@ Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
   follow(setup_);
 }
 
-Shard::~Shard() = default;
+// One by one: each would destroy the next from within itself, and there may be as many as there are sessions.
+Shard::~Shard() {
+  while (first_dead_) first_dead_ = std::move(first_dead_->next_dead);
+}
 
 unsigned Shard::count() const {
   return set_.count();
@@ -98,18 +101,26 @@ void Shard::run() {
 // They alone end; nothing of them is on the stack any more. There may be no memory for that either: so first what can
 // be done all the same, then what run() has this try again.
 void Shard::recover(const char* trouble) {
-  const auto session = std::exchange(session_step_, {});
-  const auto connection = std::exchange(connection_step_, {});
-  actions_.clear();
-  session_actions_.clear();
-  stream_events_.clear();
   attempt([&] { spdlog::error("internal error: {}", trouble); });
-  if (session) end_broken(*session, trouble);
-  if (connection) end_broken(*connection);
+  do {
+    const auto session = std::exchange(session_step_, {});
+    const auto connection = std::exchange(connection_step_, {});
+    forget_step();
+    if (session) end_broken(*session, trouble);
+    if (connection) end_broken(*connection);
+    forget_step();
+  } while (session_step_ || connection_step_);  // that of somebody who was to hear of it, and failed as well
   timers_.resume();
   poller_.resume();
   for (auto& listener : listeners_) listener->resume();
   boost::asio::post(io_, [this] { poller_.end_round(); });
+}
+
+// What a step that was broken off had still to do: the next one would do it in another's name.
+void Shard::forget_step() {
+  actions_.clear();
+  session_actions_.clear();
+  stream_events_.clear();
 }
 
 void Shard::end_broken(SessionId id, const char* trouble) {

@@ -196,6 +196,7 @@ class Shard {
   void run();
   void erase_connection(ConnectionId id);
   void recover(const char* trouble);
+  void forget_step();
   void end_broken(SessionId id, const char* trouble);
   void end_broken(ConnectionId id);
   void end_oldest_strangers();

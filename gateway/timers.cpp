@@ -18,8 +18,7 @@ Timed::~Timed() {
 void Timed::arm(xmpp::Instant at) {
   if (at == xmpp::never || at >= at_) return;  // at_ is `never` when not armed
   if (position_ == not_armed) {
-    at_ = at;
-    timers_.insert(*this);
+    timers_.insert(*this, at);
   } else {
     at_ = at;
     timers_.rise(position_);
@@ -44,8 +43,9 @@ void Timers::stop() {
   timer_.cancel();
 }
 
-void Timers::insert(Timed& node) {
-  heap_.push_back(&node);
+void Timers::insert(Timed& node, xmpp::Instant at) {
+  heap_.push_back(&node);  // where there is no memory, the node is not armed
+  node.at_ = at;
   node.position_ = static_cast<std::uint32_t>(heap_.size() - 1);
   rise(heap_.size() - 1);
 }

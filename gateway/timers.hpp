@@ -57,7 +57,7 @@ class Timers {
 
  private:
   friend class Timed;
-  void insert(Timed& node);
+  void insert(Timed& node, xmpp::Instant at);
   void remove(Timed& node);
   void rise(std::size_t position);
   void sink(std::size_t position);
