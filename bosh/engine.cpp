@@ -319,9 +319,8 @@ void Engine::doubt_unproven() {
 // Those with stanzas that are still known.
 template <typename Visit>
 void Engine::each_answered_above(Rid rid, Visit visit) {
-  for (Rid next = rid + 1; window_.place(next, false) != RidWindow::Place::held && next != window_.expected(); ++next) {
+  for (Rid next = rid + 1; next != window_.first_held(); ++next)
     if (window_.place(next, false) == RidWindow::Place::answered && carries_elements(next)) visit(next);
-  }
 }
 
 // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.
