@@ -40,7 +40,7 @@ Admission::Entered Admission::connection_opened(std::optional<AddressKey> addres
   if (connections_ >= limits.max_connections) return {{}, "max_connections reached"};
   if (address && !count_connection(*address, limits)) return {{}, per_address};
   ++connections_;
-  return {Place(*this, address), {}};
+  return {ConnectionPlace(*this, address), {}};
 }
 
 bool Admission::count_connection(AddressKey address, const LimitsConfig& limits) {
@@ -56,20 +56,21 @@ void Admission::connection_closed(std::optional<AddressKey> address) {
   if (address) --by_address_.find(*address)->second.connections;  // known as long as it counts something
 }
 
-Place::Place(Place&& other) noexcept : admission_(std::exchange(other.admission_, nullptr)), address_(other.address_) {}
+ConnectionPlace::ConnectionPlace(ConnectionPlace&& other) noexcept
+    : admission_(std::exchange(other.admission_, nullptr)), address_(other.address_) {}
 
-Place& Place::operator=(Place&& other) noexcept {
+ConnectionPlace& ConnectionPlace::operator=(ConnectionPlace&& other) noexcept {
   if (admission_ != nullptr) admission_->connection_closed(address_);
   admission_ = std::exchange(other.admission_, nullptr);
   address_ = other.address_;
   return *this;
 }
 
-Place::~Place() {
+ConnectionPlace::~ConnectionPlace() {
   if (admission_ != nullptr) admission_->connection_closed(address_);
 }
 
-std::string_view Place::hold_for(AddressKey client, const LimitsConfig& limits) {
+std::string_view ConnectionPlace::hold_for(AddressKey client, const LimitsConfig& limits) {
   if (admission_ == nullptr || address_) return {};
   const std::lock_guard lock(admission_->mutex_);
   if (!admission_->count_connection(client, limits)) return per_address;
@@ -77,45 +78,64 @@ std::string_view Place::hold_for(AddressKey client, const LimitsConfig& limits) 
   return {};
 }
 
-std::string_view Admission::session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
-                                            xmpp::Instant now) {
+Admission::Started Admission::session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
+                                              xmpp::Instant now) {
+  const auto no = [](std::string_view why) { return Started{{}, why}; };
   const std::lock_guard lock(mutex_);
   if (by_address_.size() >= sweep_at_) sweep(now);
-  if (sessions_ >= limits.max_sessions) return "max_sessions reached";
+  if (sessions_ >= limits.max_sessions) return no("max_sessions reached");
   DomainCounts& of_domain = by_domain_[domain.name];
-  if (of_domain.sessions >= domain.max_sessions) return "max_sessions of the domain reached";
-  if (of_domain.connecting >= domain.max_connecting) return "max_connecting of the domain reached";
+  if (of_domain.sessions >= domain.max_sessions) return no("max_sessions of the domain reached");
+  if (of_domain.connecting >= domain.max_connecting) return no("max_connecting of the domain reached");
   Counts& counts = by_address_[address];
-  if (counts.sessions >= limits.max_sessions_per_address) return "max_sessions_per_address reached";
+  if (counts.sessions >= limits.max_sessions_per_address) return no("max_sessions_per_address reached");
   if (!counts.starts.take(limits.session_starts_per_minute_per_address, now)) {
-    return "session_starts_per_minute_per_address reached";
+    return no("session_starts_per_minute_per_address reached");
   }
   if (unauthenticated_ >= limits.max_unauthenticated_sessions) {
     counts.starts.put_back();  // it may try again as soon as there is room
-    return too_many_strangers;
+    return no(too_many_strangers);
   }
   ++sessions_;
   ++unauthenticated_;
   ++of_domain.sessions;
   ++of_domain.connecting;
   ++counts.sessions;
-  return {};
+  return {SessionPlace(*this, address, of_domain), {}};
 }
 
-void Admission::session_advanced(const Domain& domain, Stage from, Stage to) {
-  const std::lock_guard lock(mutex_);
-  if (from == Stage::connecting && to != Stage::connecting) --by_domain_[domain.name].connecting;
-  if (from != Stage::logged_in && to == Stage::logged_in) --unauthenticated_;
+SessionPlace::SessionPlace(SessionPlace&& other) noexcept
+    : admission_(std::exchange(other.admission_, nullptr)),
+      domain_(other.domain_),
+      address_(other.address_),
+      stage_(other.stage_) {}
+
+SessionPlace& SessionPlace::operator=(SessionPlace&& other) noexcept {
+  give_back();
+  admission_ = std::exchange(other.admission_, nullptr);
+  domain_ = other.domain_;
+  address_ = other.address_;
+  stage_ = other.stage_;
+  return *this;
 }
 
-void Admission::session_ended(AddressKey address, const Domain& domain, Stage stage) {
-  const std::lock_guard lock(mutex_);
-  --sessions_;
-  if (stage != Stage::logged_in) --unauthenticated_;
-  DomainCounts& of_domain = by_domain_[domain.name];
-  --of_domain.sessions;
-  if (stage == Stage::connecting) --of_domain.connecting;
-  --by_address_[address].sessions;
+void SessionPlace::advance(Stage to) {
+  const Stage from = std::exchange(stage_, to);
+  if (admission_ == nullptr) return;
+  const std::lock_guard lock(admission_->mutex_);
+  if (from == Stage::connecting && to != Stage::connecting) --domain_->connecting;
+  if (from != Stage::logged_in && to == Stage::logged_in) --admission_->unauthenticated_;
+}
+
+void SessionPlace::give_back() noexcept {
+  Admission* const admission = std::exchange(admission_, nullptr);
+  if (admission == nullptr) return;
+  const std::lock_guard lock(admission->mutex_);
+  --admission->sessions_;
+  if (stage_ != Stage::logged_in) --admission->unauthenticated_;
+  --domain_->sessions;
+  if (stage_ == Stage::connecting) --domain_->connecting;
+  --admission->by_address_.find(address_)->second.sessions;  // known as long as it counts something
 }
 
 bool Admission::sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now) {

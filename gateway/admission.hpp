@@ -19,12 +19,12 @@ class Admission;
 
 // The place of one connection among those that are counted; whoever has it gives it back by letting go of it. It knows
 // for whom it is counted, so that no change of the configuration meanwhile makes the counts wrong.
-class Place {
+class ConnectionPlace {
  public:
-  Place() = default;  // of a connection that is not counted
-  Place(Place&& other) noexcept;
-  Place& operator=(Place&& other) noexcept;
-  ~Place();
+  ConnectionPlace() = default;  // of a connection that is not counted
+  ConnectionPlace(ConnectionPlace&& other) noexcept;
+  ConnectionPlace& operator=(ConnectionPlace&& other) noexcept;
+  ~ConnectionPlace();
 
   // The connection came through a proxy and is going to be held long for this client: counted for it from now on,
   // unless the place is one's own address already. Empty, or why not.
@@ -32,16 +32,47 @@ class Place {
 
  private:
   friend class Admission;
-  Place(Admission& admission, std::optional<AddressKey> address) : admission_(&admission), address_(address) {}
+  ConnectionPlace(Admission& admission, std::optional<AddressKey> address)
+      : admission_(&admission), address_(address) {}
 
   Admission* admission_ = nullptr;
   std::optional<AddressKey> address_;
 };
 
+struct DomainCounts {
+  std::uint32_t sessions = 0, connecting = 0;
+};
+
+// The place of one session, from before its creation, so that one whose creation fails is not counted for ever.
+class SessionPlace {
+ public:
+  SessionPlace() = default;  // of a session that is not counted
+  SessionPlace(SessionPlace&& other) noexcept;
+  SessionPlace& operator=(SessionPlace&& other) noexcept;
+  ~SessionPlace() { give_back(); }
+
+  // How far the session has come. Two early stages have limits of their own, so that a flood of sessions that never log
+  // in, or a server that is slow, does not take the room of those who chat (U-008).
+  enum class Stage : std::uint8_t { connecting, unauthenticated, logged_in };
+  void advance(Stage to);
+  [[nodiscard]] Stage stage() const { return stage_; }
+  void give_back() noexcept;
+
+ private:
+  friend class Admission;
+  SessionPlace(Admission& admission, AddressKey address, DomainCounts& domain)
+      : admission_(&admission), domain_(&domain), address_(address) {}
+
+  Admission* admission_ = nullptr;
+  DomainCounts* domain_ = nullptr;
+  AddressKey address_{};
+  Stage stage_ = Stage::connecting;
+};
+
 class Admission {
  public:
   struct Entered {
-    Place place;
+    ConnectionPlace place;
     std::string_view why_not;  // not admitted; for the log (static storage)
   };
   // Without an address it counts in total only: a trusted proxy has connections for many.
@@ -49,15 +80,12 @@ class Admission {
                                           xmpp::Instant now);
 
   static constexpr std::string_view too_many_strangers = "max_unauthenticated_sessions reached";
-  // Empty: admitted, and counted until session_ended(). Else why not, as above; too_many_strangers only where nothing
-  // else is against it.
-  [[nodiscard]] std::string_view session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
-                                                 xmpp::Instant now);
-  // How far a session has come. Two early stages have limits of their own, so that a flood of sessions that never log
-  // in, or a server that is slow, does not take the room of those who chat (U-008).
-  enum class Stage : std::uint8_t { connecting, unauthenticated, logged_in };
-  void session_advanced(const Domain& domain, Stage from, Stage to);
-  void session_ended(AddressKey address, const Domain& domain, Stage stage);
+  struct Started {
+    SessionPlace place;
+    std::string_view why_not;  // as above; too_many_strangers only where nothing else is against it
+  };
+  [[nodiscard]] Started session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
+                                        xmpp::Instant now);
 
   // A request for a session that does not exist. False: this address guesses too much, answer it no more (B-201).
   [[nodiscard]] bool sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
@@ -77,21 +105,19 @@ class Admission {
     void put_back() { tokens += 1; }
     [[nodiscard]] bool idle(xmpp::Instant now) const;
   };
-  struct DomainCounts {
-    std::uint32_t sessions = 0, connecting = 0;
-  };
   struct Counts {
     std::uint32_t connections = 0, sessions = 0;
     Bucket starts, misses;
   };
-  friend class Place;
+  friend class ConnectionPlace;
+  friend class SessionPlace;
   [[nodiscard]] bool count_connection(AddressKey address, const LimitsConfig& limits);
   void connection_closed(std::optional<AddressKey> address);
   void sweep(xmpp::Instant now);
 
   mutable std::mutex mutex_;
   std::unordered_map<AddressKey, Counts> by_address_;
-  std::unordered_map<std::string, DomainCounts> by_domain_;
+  std::unordered_map<std::string, DomainCounts> by_domain_;             // none is ever forgotten: places point to them
   std::uint32_t connections_ = 0, sessions_ = 0, unauthenticated_ = 0;  // the last: connecting ones too
   std::size_t sweep_at_ = 1024;  // addresses known; doubled or halved with what the sweep left
 };

@@ -101,16 +101,16 @@ class BoshEntry {
       return answer(refusal->condition, refusal->legacy, false);
     }
     const auto& creation = std::get<bosh::Creation>(read);
-    const Admitted admitted = admit(shard_, creation, client.address);
+    Admitted admitted = admit(shard_, creation, client.address);
     if (admitted.domain == nullptr) {
       return answer(admitted.condition, legacy_errors(creation, config.bosh), false);
     }
-    open_session(body, creation, *admitted.domain, client);
+    open_session(body, creation, std::move(admitted), client);
   }
 
-  void open_session(const bosh::Body& body, const bosh::Creation& creation, const Domain& domain,
-                    const Client& client) {
+  void open_session(const bosh::Body& body, const bosh::Creation& creation, Admitted admitted, const Client& client) {
     const Config& config = shard_.config();
+    const Domain& domain = *admitted.domain;
     const Sid sid = shard_.mint_sid();
     std::string name = write_sid(sid);
     bosh::Identity identity{name, domain.name, nullptr};
@@ -119,8 +119,8 @@ class BoshEntry {
     }
     bosh::Engine engine(config.bosh, creation, std::move(identity), steady_now());
     SessionHost& host = shard_.create_session(
-        sid.secret, SessionStart{domain, std::move(name), std::move(engine), stream_request(domain, creation),
-                                 SessionOrigin{client.address, client.secure}});
+        sid.secret, SessionStart{std::move(admitted.place), domain, std::move(name), std::move(engine),
+                                 stream_request(domain, creation), SessionOrigin{client.address, client.secure}});
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::Engine>([&](bosh::Engine& created, xmpp::Instant now, xmpp::Actions& out) {
       if (config.bosh.push.enabled) created.offer_stream(mint_stream_token(shard_.index(), host.id()));
@@ -152,7 +152,7 @@ Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& clie
   const Config& config = shard.config();
   const auto refuse = [&](bosh::Condition condition, std::string_view why) {
     log_refused(shard, client, why);
-    return Admitted{nullptr, condition};
+    return Admitted{{}, nullptr, condition};
   };
   if (shard.draining()) return refuse(bosh::Condition::system_shutdown, "shutting down");
 
@@ -172,9 +172,9 @@ Admitted admit(Shard& shard, const bosh::Creation& creation, const Address& clie
       return refuse(bosh::Condition::host_unknown, "route to '" + safe_text(route->host) + "' is not allowed");
     }
   }
-  const auto full = shard.session_started(client, *found.domain);
-  if (!full.empty()) return refuse(bosh::Condition::policy_violation, full);
-  return {found.domain, bosh::Condition::none};
+  auto started = shard.session_started(client, *found.domain);
+  if (!started.why_not.empty()) return refuse(bosh::Condition::policy_violation, started.why_not);
+  return {std::move(started.place), found.domain, bosh::Condition::none};
 }
 
 xmpp::StreamRequest stream_request(const Domain& domain, const bosh::Creation& creation) {

@@ -15,8 +15,9 @@ class Shard;
 struct Domain;
 
 // Whether there may be one more stream, and to which domain: of the shard's present configuration (B-020 ... B-030,
-// B-201). Admission has counted it then.
+// B-201). It has a place then.
 struct Admitted {
+  SessionPlace place;
   const Domain* domain = nullptr;  // null: no
   bosh::Condition condition = bosh::Condition::none;
 };

@@ -10,6 +10,7 @@
 #include "gateway/bosh_entry.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/step.hpp"
 
 namespace gateway {
 
@@ -155,18 +156,27 @@ Branches::~Branches() = default;
 std::variant<std::string_view, bosh::Condition> Branches::open(std::uint32_t stream, const bosh::Creation& wish,
                                                                xmpp::Instant now) {
   std::erase_if(list_, [this](const One& one) { return shard_.sessions().find(one.host) == nullptr; });
-  const Admitted admitted = admit(shard_, wish, origin_.address);
+  Admitted admitted = admit(shard_, wish, origin_.address);
   if (admitted.domain == nullptr) return admitted.condition;
   const Domain& domain = *admitted.domain;
-  SessionHost& host = shard_.create_session(shard_.mint_sid().secret,
-                                            SessionStart{domain, std::string(sid_), Branch(shard_, trunk_, stream, now),
-                                                         stream_request(domain, wish), origin_});
+  list_.reserve(list_.size() + 1);
+  SessionHost& host =
+      shard_.create_session(shard_.mint_sid().secret,
+                            SessionStart{std::move(admitted.place), domain, std::string(sid_),
+                                         Branch(shard_, trunk_, stream, now), stream_request(domain, wish), origin_});
   list_.push_back({stream, host.id()});
-  boost::asio::post(shard_.io(), [&shard = shard_, id = host.id()] {
-    SessionHost* const branch = shard.sessions().find(id);
-    if (branch == nullptr) return;
-    branch->enter<Branch>([](Branch& begun, xmpp::Instant, xmpp::Actions& out) { begun.begin(out); });
+  const bool begins = attempt([&shard = shard_, id = host.id()] {
+    boost::asio::post(shard.io(), [&shard, id] {
+      SessionHost* const branch = shard.sessions().find(id);
+      if (branch == nullptr) return;
+      branch->enter<Branch>([](Branch& begun, xmpp::Instant, xmpp::Actions& out) { begun.begin(out); });
+    });
   });
+  if (!begins) {
+    shard_.sessions().erase(list_.back().host);  // nothing would ever wake it
+    list_.pop_back();
+    return bosh::Condition::internal_server_error;
+  }
   return std::string_view(domain.name);
 }
 

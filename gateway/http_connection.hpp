@@ -37,7 +37,7 @@ struct Peer {
   Address address;   // of the socket, or whom a PROXY header named
   bool tls = false;  // to us, or to the proxy that said so
   bool private_listener = false;
-  Place place;  // nowhere for a private listener
+  ConnectionPlace place;  // nowhere for a private listener
 };
 
 // One complete request, as the routes see it. Views live during the call.

@@ -66,8 +66,8 @@ class PollEntry {
     if (found.standing != Domains::Standing::served) {
       return refuse(PollError::bad_request, "domain '" + safe_text(to) + "' is not served");
     }
-    const auto full = shard_.session_started(client_.address, *found.domain);
-    if (!full.empty()) return refuse(PollError::server_error, full);
+    auto started = shard_.session_started(client_.address, *found.domain);
+    if (!started.why_not.empty()) return refuse(PollError::server_error, started.why_not);
     const Sid sid = shard_.mint_sid();
     std::string name = write_sid(sid);
     bosh::PollEngine engine(config.polling, shard_.parser_pool(), config.limits.from_client,
@@ -75,8 +75,8 @@ class PollEntry {
     xmpp::StreamRequest stream{header->lang, {}, header->version};
     if (found.domain->stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
     SessionHost& host = shard_.create_session(
-        sid.secret, SessionStart{*found.domain, std::move(name), std::move(engine), std::move(stream),
-                                 SessionOrigin{client_.address, client_.secure}});
+        sid.secret, SessionStart{std::move(started.place), *found.domain, std::move(name), std::move(engine),
+                                 std::move(stream), SessionOrigin{client_.address, client_.secure}});
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::PollEngine>([&](bosh::PollEngine& created, xmpp::Instant now, xmpp::Actions& out) {
       created.on_create(request_.id, poll.xml, now, out);

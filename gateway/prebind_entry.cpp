@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -143,9 +144,9 @@ class PrebindEntry {
       refuse(429, "too-many-requests", "too many logins of one account");
       return false;
     }
-    const auto full = shard_.session_started(origin_.address, *domain_);
-    if (full.empty()) return true;
-    refuse(503, "policy-violation", full);
+    started_.emplace(shard_.session_started(origin_.address, *domain_));
+    if (started_->why_not.empty()) return true;
+    refuse(503, "policy-violation", started_->why_not);
     return false;
   }
 
@@ -162,8 +163,9 @@ class PrebindEntry {
     bosh::Prebind engine(shard_.config().bosh, std::move(identity_), std::move(resource_), std::move(terms));
     xmpp::StreamRequest stream;
     if (domain_->stream.management.enabled) stream.management = xmpp::Management::owned;  // U-050
-    SessionHost& host = shard_.create_session(
-        sid.secret, SessionStart{*domain_, std::move(name), std::move(engine), std::move(stream), origin_});
+    SessionHost& host =
+        shard_.create_session(sid.secret, SessionStart{std::move(started_->place), *domain_, std::move(name),
+                                                       std::move(engine), std::move(stream), origin_});
     connection_.belongs_to(sequence_of(request_.id), host.id());
     host.enter<bosh::Prebind>([&](bosh::Prebind& created, xmpp::Instant now, xmpp::Actions& out) {
       if (!websocket && shard_.config().bosh.push.enabled) {
@@ -183,6 +185,7 @@ class PrebindEntry {
   // The reader sees by himself whether the login works; until he comes, the session has only the life of the ticket.
   void begin_webchat() {
     WebLogin login;
+    login.place = std::move(started_->place);
     login.domain = domain_;
     login.identity = std::move(identity_);
     login.resource = std::move(resource_);
@@ -233,6 +236,7 @@ class PrebindEntry {
   std::string resource_;
   xmpp::SaslIdentity identity_;
   SessionOrigin origin_;
+  std::optional<Admission::Started> started_;
 };
 
 }  // namespace

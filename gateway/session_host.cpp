@@ -45,6 +45,7 @@ SessionHost::SessionHost(Shard& shard, SetupPtr setup, SessionStart start)
     : Timed(shard.timers()),
       shard_(shard),
       setup_(std::move(setup)),
+      place_(std::move(start.place)),
       domain_(start.domain),
       origin_(std::move(start.origin)),
       sid_(std::move(start.sid)),
@@ -226,7 +227,7 @@ bool SessionHost::apply(xmpp::Instant now, By by) {
             tell_channel();
             if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
-            if (stage_ != Admission::Stage::logged_in) note_stage(what.stanza);
+            if (!logged_in()) note_stage(what.stanza);
             if (what.stanza.kind == xmpp::StanzaKind::stream_error) link_trouble_ = named_condition(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
             change_binding(now);
@@ -276,7 +277,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
         [&](const auto& what) {
           using What = std::decay_t<decltype(what)>;
           if constexpr (std::is_same_v<What, xmpp::ToServer>) {
-            if (stage_ != Admission::Stage::logged_in) early_bytes_ += static_cast<std::uint32_t>(what.bytes.size());
+            if (!logged_in()) early_bytes_ += static_cast<std::uint32_t>(what.bytes.size());
             session_.to_server(what.bytes, what.stanzas, now, shard_.session_actions());
             if (apply(now, By::browser) && !ended_) ask([&](auto& engine) { engine.delivered_all(now, asked); });
           } else if constexpr (std::is_same_v<What, xmpp::Reply>) {
@@ -332,7 +333,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
   if (link_) link_->flush();
   arm_deadline();
   note_buffered();
-  if (stage_ != Admission::Stage::logged_in && !ended_) limit_early_bytes();
+  if (!logged_in() && !ended_) limit_early_bytes();
   // Later, because callers up the stack still hold a reference to this.
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
@@ -371,8 +372,7 @@ void SessionHost::open_stream(std::uint32_t stream, xmpp::Instant now) {
 // Its own one, while others live. It has no login to wait for any more: each of the others has a deadline itself.
 void SessionHost::close_stream(xmpp::Instant now) {
   if (ended_) return;
-  shard_.admission().session_advanced(domain_, stage_, Admission::Stage::logged_in);
-  stage_ = Admission::Stage::logged_in;
+  place_.advance(SessionPlace::Stage::logged_in);
   if (link_) link_->pause_reading(false);
   session_.close(now, shard_.session_actions());
   apply(now);
@@ -396,7 +396,7 @@ void SessionHost::push(const xmpp::Push& push, xmpp::Instant now) {
 
 void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   // Before the log line: should that fail (no memory), the session must not be counted for ever.
-  shard_.admission().session_ended(address_key(origin_.address), domain_, stage_);
+  place_.give_back();
   ended_ = true;
   const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
@@ -411,7 +411,7 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
 }
 
 void SessionHost::note_stage(const xmpp::Stanza& delivered) {
-  using Stage = Admission::Stage;
+  using Stage = SessionPlace::Stage;
   if (ended_) return;
   // A server sends messages and presence to nobody who has not logged in, by whatever means; but some give those of
   // such a client back to it as errors.
@@ -420,9 +420,7 @@ void SessionHost::note_stage(const xmpp::Stanza& delivered) {
       delivered.type != xmpp::StanzaType::error;
   const bool logged_in = session_.logged_in() || from_somebody;
   const Stage reached = logged_in ? Stage::logged_in : Stage::unauthenticated;
-  if (reached == stage_) return;
-  shard_.admission().session_advanced(domain_, stage_, reached);
-  stage_ = reached;
+  if (reached != place_.stage()) place_.advance(reached);
 }
 
 // What there may be of a browser whom the server does not know yet: what has gone there and what waits for that. The
@@ -441,7 +439,7 @@ void SessionHost::limit_early_bytes() {
 }
 
 xmpp::Instant SessionHost::login_deadline() const {
-  if (ended_ || stage_ == Admission::Stage::logged_in) return xmpp::never;
+  if (ended_ || logged_in()) return xmpp::never;
   return created_ + setup_->config.limits.unauthenticated_timeout;
 }
 
@@ -463,7 +461,7 @@ bool SessionHost::parts_lightly() const {
 void SessionHost::broken(std::string_view trouble) noexcept {
   disarm();
   if (!std::exchange(ended_, true)) {
-    attempt([&] { shard_.admission().session_ended(address_key(origin_.address), domain_, stage_); });
+    place_.give_back();
     attempt([&] {
       const std::string counts = ask([](const auto& engine) { return counts_of(engine); });
       log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, steady_now() - created_,

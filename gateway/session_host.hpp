@@ -40,6 +40,7 @@ struct SessionOrigin {
 // All that differs from one session to the next. `domain` is one of the setup under which the session is created, and
 // the engine was made with policies of the same setup.
 struct SessionStart {
+  SessionPlace place;
   const Domain& domain;
   std::string sid;
   Binding binding;
@@ -84,7 +85,7 @@ class SessionHost final : public Timed, private LinkOwner {
   // After an exception in one of its steps: whatever it was in the middle of is left alone, everything is given back.
   void broken(std::string_view trouble) noexcept;
 
-  [[nodiscard]] bool logged_in() const { return stage_ == Admission::Stage::logged_in; }
+  [[nodiscard]] bool logged_in() const { return place_.stage() == SessionPlace::Stage::logged_in; }
   [[nodiscard]] bool ended() const { return ended_; }
   // In the order in which they go where memory is short.
   enum class Worth : std::uint8_t {
@@ -151,6 +152,7 @@ class SessionHost final : public Timed, private LinkOwner {
 
   Shard& shard_;
   const SetupPtr setup_;  // that of its creation: a reload is for new sessions
+  SessionPlace place_;    // given back when it ends towards the browser
   const Domain& domain_;
   const SessionOrigin origin_;
   const std::string sid_;
@@ -165,8 +167,7 @@ class SessionHost final : public Timed, private LinkOwner {
   std::string link_trouble_;            // what the system said, for the log line
   std::uint32_t buffered_ = 0;          // as it was told to the shard
   std::uint32_t early_bytes_ = 0;       // of the browser for the server, before it had logged in
-  Admission::Stage stage_ = Admission::Stage::connecting;
-  bool discard_read_ = false;  // the rest of the bytes read belongs to a stream that is over (U-011)
+  bool discard_read_ = false;           // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;
   bool used_stream_ = false;
   bool ended_ = false;      // towards the browser

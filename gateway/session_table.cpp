@@ -14,6 +14,7 @@ std::size_t SessionTable::Hash::operator()(const SidSecret& secret) const {
 
 SessionHost& SessionTable::insert(const SidSecret& secret, std::unique_ptr<SessionHost> host) {
   if (free_.empty()) {
+    free_.reserve(slots_.size() + 1);  // so that erase() needs no memory
     slots_.emplace_back();
     free_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }

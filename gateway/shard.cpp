@@ -201,11 +201,11 @@ void Shard::drain(xmpp::Duration grace, std::function<void()> done) {
 
 // ---- sessions ------------------------------------------------------------------------------------------------------
 
-std::string_view Shard::session_started(const Address& client, const Domain& domain) {
+Admission::Started Shard::session_started(const Address& client, const Domain& domain) {
   const auto now = steady_now();
   const auto& limits = config().limits;
-  const auto why_not = admission().session_started(address_key(client), domain, limits, now);
-  if (why_not != Admission::too_many_strangers) return why_not;
+  auto started = admission().session_started(address_key(client), domain, limits, now);
+  if (started.why_not != Admission::too_many_strangers) return started;
   end_oldest_strangers();
   return admission().session_started(address_key(client), domain, limits, now);
 }

@@ -168,12 +168,13 @@ void log_in(Visit& visit) {
   if (visit.shard.draining()) {
     return show_login(visit, std::string(webclient::words(visit.texts(), webclient::Problem::shutting_down)), 503);
   }
-  const auto full = visit.shard.session_started(visit.client.address, *account.domain);
-  if (!full.empty()) {
-    visit.shard.say_refused("login of {} refused: {}", visit.client.address.to_string(), full);
+  auto started = visit.shard.session_started(visit.client.address, *account.domain);
+  if (!started.why_not.empty()) {
+    visit.shard.say_refused("login of {} refused: {}", visit.client.address.to_string(), started.why_not);
     return show_login(visit, std::string(visit.texts().text("login.full")), 503);
   }
   WebLogin login;
+  login.place = std::move(started.place);
   login.domain = account.domain;
   login.identity.kind = account.user.empty() ? xmpp::SaslKind::anonymous : xmpp::SaslKind::password;
   login.identity.user = account.user;
@@ -197,9 +198,10 @@ std::string begin_web_session(Shard& shard, WebLogin login) {
   std::string name = write_sid(sid);
   const Domain& domain = *login.domain;
   const SessionOrigin origin = login.origin;
+  SessionPlace place = std::move(login.place);
   auto engine = make_engine(shard, std::move(login), name);
   SessionHost& host =
-      shard.create_session(sid.secret, SessionStart{domain, name, std::move(engine), xmpp::StreamRequest{}, origin});
+      shard.create_session(sid.secret, SessionStart{std::move(place), domain, name, std::move(engine), {}, origin});
   host.enter<webclient::WebEngine>(
       [](webclient::WebEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.start(now, out); });
   return name;

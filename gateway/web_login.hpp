@@ -22,6 +22,7 @@ void log_out(Visit& visit);
 
 // A session that admission has let in already; gives its id.
 struct WebLogin {
+  SessionPlace place;
   const Domain* domain = nullptr;
   xmpp::SaslIdentity identity;
   std::string resource;  // empty: the client's own choice

@@ -44,16 +44,18 @@ void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open,
   const Domain* const domain = served_domain(shard, connection, open.to, framing);
   if (domain == nullptr) return;
   const Client client = connection.client();
-  const auto full = shard.session_started(client.address, *domain);
-  if (!full.empty()) return refuse_stream(shard, connection, Condition::policy_violation, full, framing);
+  auto started = shard.session_started(client.address, *domain);
+  if (!started.why_not.empty()) {
+    return refuse_stream(shard, connection, Condition::policy_violation, started.why_not, framing);
+  }
   const Sid sid = shard.mint_sid();
   xmpp::WsEngine engine(config.websocket.policy, domain->name, {connection.ref(), random_number(), framing},
                         steady_now());
   xmpp::StreamRequest stream = stream_request(open);
   if (domain->stream.management.enabled) stream.management = xmpp::Management::late;  // W-033, U-050
   SessionHost& host = shard.create_session(
-      sid.secret,
-      SessionStart{*domain, write_sid(sid), std::move(engine), std::move(stream), {client.address, client.secure}});
+      sid.secret, SessionStart{std::move(started.place), *domain, write_sid(sid), std::move(engine), std::move(stream),
+                               SessionOrigin{client.address, client.secure}});
   connection.belongs_to(host.id());
   host.enter<xmpp::WsEngine>(
       [](xmpp::WsEngine& created, xmpp::Instant now, xmpp::Actions& out) { created.on_open(now, out); });

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace gateway {
 namespace {
 
@@ -33,7 +36,7 @@ TEST(Admission, CountsConnectionsPerAddressAndInTotal) {
   const auto other = open(two), more = open(two);
   EXPECT_EQ(other.why_not, "");
   EXPECT_EQ(more.why_not, "max_connections reached");
-  const Place elsewhere = std::move(first.place);  // to another owner: counted as before
+  const ConnectionPlace elsewhere = std::move(first.place);  // to another owner: counted as before
   first.place = {};
   EXPECT_EQ(open(two).why_not, "max_connections reached");
   second.place = {};
@@ -63,7 +66,7 @@ TEST(Admission, CountsConnectionsOfAProxyForTheClientsTheyAreHeldFor) {
   auto direct = admission.connection_opened(AddressKey{3}, limits, at(0));
   EXPECT_EQ(direct.place.hold_for(AddressKey{4}, limits), "");  // counts for its own address and no other
   EXPECT_EQ(admission.connection_opened(AddressKey{4}, limits, at(0)).why_not, "");
-  EXPECT_EQ(Place().hold_for(one, limits), "");
+  EXPECT_EQ(ConnectionPlace().hold_for(one, limits), "");
 }
 
 TEST(Admission, CountsSessionsPerAddressPerDomainAndInTotal) {
@@ -72,16 +75,26 @@ TEST(Admission, CountsSessionsPerAddressPerDomainAndInTotal) {
   limits.max_sessions_per_address = 1;
   limits.max_sessions = 3;
   const Domain small = domain(2);
-  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "max_sessions_per_address reached");
-  EXPECT_EQ(admission.session_started(two, small, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(AddressKey{3}, small, limits, at(0)), "max_sessions of the domain reached");
   Domain other = domain();
   other.name = "example.net";
-  EXPECT_EQ(admission.session_started(AddressKey{3}, other, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(AddressKey{4}, other, limits, at(0)), "max_sessions reached");
-  admission.session_ended(one, small, Admission::Stage::connecting);
-  EXPECT_EQ(admission.session_started(one, small, limits, at(0)), "");
+  const auto start = [&](AddressKey from, const Domain& of) {
+    return admission.session_started(from, of, limits, at(0));
+  };
+  auto first = start(one, small);
+  EXPECT_EQ(first.why_not, "");
+  EXPECT_EQ(start(one, small).why_not, "max_sessions_per_address reached");
+  const auto second = start(two, small);
+  EXPECT_EQ(second.why_not, "");
+  EXPECT_EQ(start(AddressKey{3}, small).why_not, "max_sessions of the domain reached");
+  const auto third = start(AddressKey{3}, other);
+  EXPECT_EQ(third.why_not, "");
+  EXPECT_EQ(start(AddressKey{4}, other).why_not, "max_sessions reached");
+  SessionPlace elsewhere = std::move(first.place);  // to another owner: counted as before
+  first.place = {};
+  EXPECT_EQ(start(AddressKey{4}, other).why_not, "max_sessions reached");
+  elsewhere = {};
+  const auto again = start(one, small);
+  EXPECT_EQ(again.why_not, "");
   EXPECT_EQ(admission.totals().sessions, 3U);
 }
 
@@ -90,33 +103,45 @@ TEST(Admission, RefillsTheRateOfSessionStarts) {
   LimitsConfig limits;
   limits.session_starts_per_minute_per_address = 6;
   const Domain any = domain();
-  for (int i = 0; i < 6; ++i) EXPECT_EQ(admission.session_started(one, any, limits, at(100)), "") << i;
-  EXPECT_EQ(admission.session_started(one, any, limits, at(100)), "session_starts_per_minute_per_address reached");
-  EXPECT_EQ(admission.session_started(two, any, limits, at(100)), "");
-  EXPECT_EQ(admission.session_started(one, any, limits, at(111)), "");  // one of six after a sixth of a minute
-  EXPECT_NE(admission.session_started(one, any, limits, at(111)), "");
+  const auto start = [&](AddressKey from, int when) {
+    return admission.session_started(from, any, limits, at(when)).why_not;
+  };
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(start(one, 100), "") << i;
+  EXPECT_EQ(start(one, 100), "session_starts_per_minute_per_address reached");
+  EXPECT_EQ(start(two, 100), "");
+  EXPECT_EQ(start(one, 111), "");  // one of six after a sixth of a minute
+  EXPECT_NE(start(one, 111), "");
 }
 
 TEST(Admission, EarlyStagesHaveLimitsOfTheirOwn) {  // U-008
-  using Stage = Admission::Stage;
+  using Stage = SessionPlace::Stage;
   Admission admission;
   LimitsConfig limits;
   limits.max_unauthenticated_sessions = 2;
   Domain slow = domain();
   slow.max_connecting = 1;
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "max_connecting of the domain reached");
-  admission.session_advanced(slow, Stage::connecting, Stage::unauthenticated);
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
-  admission.session_ended(one, slow, Stage::connecting);
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(one, domain(), limits, at(0)), Admission::too_many_strangers);
-  admission.session_advanced(slow, Stage::connecting, Stage::logged_in);
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
-  admission.session_ended(one, slow, Stage::connecting);
-  admission.session_ended(one, slow, Stage::logged_in);
-  admission.session_ended(one, slow, Stage::unauthenticated);
-  EXPECT_EQ(admission.session_started(one, slow, limits, at(0)), "");
+  const auto start = [&](const Domain& of) { return admission.session_started(one, of, limits, at(0)); };
+  auto first = start(slow);
+  EXPECT_EQ(first.why_not, "");
+  EXPECT_EQ(start(slow).why_not, "max_connecting of the domain reached");
+  first.place.advance(Stage::unauthenticated);
+  auto second = start(slow);
+  EXPECT_EQ(second.why_not, "");
+  second.place.give_back();
+  EXPECT_EQ(second.place.stage(), Stage::connecting);  // as it was
+  auto third = start(slow);
+  EXPECT_EQ(third.why_not, "");
+  EXPECT_EQ(start(domain()).why_not, Admission::too_many_strangers);
+  third.place.advance(Stage::logged_in);
+  auto fourth = start(slow);
+  EXPECT_EQ(fourth.why_not, "");
+  fourth.place.give_back();
+  fourth.place.give_back();  // once
+  third.place.give_back();
+  first.place.give_back();
+  const auto fifth = start(slow);
+  EXPECT_EQ(fifth.why_not, "");
+  EXPECT_EQ(start(slow).why_not, "max_connecting of the domain reached");
   EXPECT_EQ(admission.totals().sessions, 1U);
 }
 
@@ -127,13 +152,14 @@ TEST(Admission, TooManyWhoHaveNotLoggedInIsTheLastReason) {
   limits.max_unauthenticated_sessions = 1;
   limits.session_starts_per_minute_per_address = 2;
   const Domain any = domain();
-  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "");
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(admission.session_started(one, any, limits, at(0)), Admission::too_many_strangers);
+  const auto start = [&] { return admission.session_started(one, any, limits, at(0)); };
+  {
+    const auto stranger = start();
+    EXPECT_EQ(stranger.why_not, "");
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(start().why_not, Admission::too_many_strangers);
   }
-  admission.session_ended(one, any, Admission::Stage::connecting);
-  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "");
-  EXPECT_EQ(admission.session_started(one, any, limits, at(0)), "session_starts_per_minute_per_address reached");
+  EXPECT_EQ(start().why_not, "");
+  EXPECT_EQ(start().why_not, "session_starts_per_minute_per_address reached");
 }
 
 TEST(Admission, NoLimitIsNone) {
@@ -142,7 +168,14 @@ TEST(Admission, NoLimitIsNone) {
   limits.max_sessions_per_address = no_limit;
   limits.session_starts_per_minute_per_address = no_limit;
   const Domain any = domain();
-  for (int i = 0; i < 5000; ++i) ASSERT_EQ(admission.session_started(one, any, limits, at(0)), "");
+  std::vector<Admission::Started> all;
+  for (int i = 0; i < 5000; ++i) {
+    all.push_back(admission.session_started(one, any, limits, at(0)));
+    ASSERT_EQ(all.back().why_not, "");
+  }
+  EXPECT_EQ(admission.totals().sessions, 5000U);
+  all.clear();
+  EXPECT_EQ(admission.totals().sessions, 0U);
 }
 
 TEST(Admission, GuessersAreCountedPerAddress) {

@@ -283,6 +283,7 @@ TEST_P(Faults, EndOneSessionOnly) {
   }
   EXPECT_FALSE(Browser(gateway.port()).sid.empty());
   EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
 // Whatever is asked of the gateway while there is no memory at all may fail. When there is some again it must have gone
@@ -306,6 +307,7 @@ TEST(Outage, IsOverWithTheShortageOfMemory) {
     ASSERT_FALSE(Browser(gateway.port()).sid.empty()) << "after a shortage from allocation " << at;
   }
   EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
 }  // namespace

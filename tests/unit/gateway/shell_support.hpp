@@ -48,6 +48,7 @@ class Gateway {
   }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] ShardSet& shards() { return *shards_; }
+  [[nodiscard]] std::uint32_t sessions_counted() { return shards_->shard(0).admission().totals().sessions; }
 
   // True when the drain came to its end.
   bool drain() {
