@@ -44,6 +44,7 @@ std::optional<PutTarget> put_target(std::string_view url, const Domain& domain) 
   if (!place || place->host.empty()) return std::nullopt;
   out.host = place->host;
   out.port = place->port.value_or(out.secure ? 443 : 80);
+  if (out.port == 0) return std::nullopt;
   if (!out.listed && !(out.secure && is_at_or_below(out.host, domain.ascii_name))) return std::nullopt;
   out.path = url.substr(std::min(url.find_first_of("/?#", scheme_end + 3), url.size()));
   out.path.resize(std::min(out.path.find('#'), out.path.size()));

@@ -74,7 +74,6 @@ void note_unnumbered(RequestHead& head, std::string_view name, std::string_view 
 RequestParser::RequestParser(std::uint32_t max_header_bytes, std::uint64_t max_body_bytes, StreamedBody streamed)
     : max_header_bytes_(max_header_bytes), streamed_(std::move(streamed)) {
   eager(true);
-  header_limit(max_header_bytes);
   if (max_body_bytes == 0) {
     body_limit(boost::none);
   } else {
@@ -91,14 +90,19 @@ std::size_t RequestParser::parse(std::string_view input, boost::system::error_co
   }
   input_ = input;
   const bool in_header = !is_header_done();
+  // Beast's limit is for what it has not used up yet, and for the request line and the fields each.
+  if (in_header) limit_header(header_bytes_);
   const std::size_t used = put(boost::asio::const_buffer(input.data(), input.size()), error);
   if (error != http::error::need_more) return used;
-  // Beast's limit is for what it has not used up yet: a header that comes field by field never reaches it, and neither
-  // do the extension of a chunk and the trailer, which it wants to see whole.
+  // The extension of a chunk and the trailer have no limit in Beast, which wants to see each whole.
   if (in_header) header_bytes_ += used;
   const std::size_t waiting = input.size() - used;
   if ((is_header_done() ? waiting : header_bytes_ + waiting) > max_header_bytes_) error = http::error::header_limit;
   return used;
+}
+
+void RequestParser::limit_header(std::size_t used) {
+  header_limit(static_cast<std::uint32_t>(max_header_bytes_ - std::min(used, max_header_bytes_)));
 }
 
 void RequestParser::keep_body() {
@@ -107,7 +111,11 @@ void RequestParser::keep_body() {
   view_ = {};
 }
 
-void RequestParser::on_request_impl(http::verb method, string_view_t, string_view_t target, int version, error_code&) {
+void RequestParser::on_request_impl(http::verb method, string_view_t method_text, string_view_t target, int version,
+                                    error_code&) {
+  constexpr std::string_view rest_of_line = "  HTTP/1.1\r\n";
+  const std::size_t line = method_text.size() + target.size() + rest_of_line.size();
+  limit_header(line);
   switch (method) {
     case http::verb::get:
       head_.method = Method::get;
@@ -131,10 +139,9 @@ void RequestParser::on_request_impl(http::verb method, string_view_t, string_vie
 }
 
 // Beast unfolds continuation lines (RFC 9112 5.2). Proxies do not agree about them, so they are refused: what a proxy
-// takes for another field must not be a length here. An unfolded value lies in memory of Beast's own, or behind a line
-// break.
+// takes for another field must not be a length here. An unfolded value lies in memory of Beast's own, or, as an empty
+// one does, behind a line break.
 bool RequestParser::is_folded(std::string_view name, std::string_view value) const {
-  if (value.empty()) return false;
   const char* const name_end = name.data() + name.size();
   const char* const input_end = input_.data() + input_.size();
   if (std::less<>{}(value.data(), name_end) || !std::less<>{}(value.data(), input_end)) return true;

@@ -92,6 +92,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_finish_impl(error_code&) override {}
 
   UpgradeFields& upgrade_fields();
+  void limit_header(std::size_t used);
   [[nodiscard]] bool is_folded(std::string_view name, std::string_view value) const;
 
   RequestHead head_;

@@ -73,7 +73,7 @@ TEST(PutTarget, RefusesWhatCannotStandInARequest) {
        {"", "https://", "https:///x", "https://a b/", "ftp://files.example.org/x", "https://files.example.org/a b",
         "https://files.example.org/a\r\nHost: b", "https://files.example.org\r\nHost: b/", "https://x@example.org/",
         "https://files.example.org/\xc3\xa4", "https://\xc3\xa4.example.org/", "https://example.org:99999/",
-        "https://:443/x"}) {
+        "https://:443/x", "https://example.org:0/x"}) {
     EXPECT_FALSE(put_target(bad, domain)) << bad;
   }
 }

@@ -239,6 +239,7 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       {"header over the limit", start + "A: " + std::string(header_limit, 'x') + "\r\n\r\n"},
       {"folded field", start + "Content-Length:\r\n 3\r\n\r\nabc"},
       {"folded after a value", start + "Content-Length: 1\r\n 3\r\n\r\nabc"},
+      {"folded to nothing", start + "A: \r\n \r\nB: 1\r\n\r\n"},
       {"folded transfer coding", start + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
   };
   for (const auto& bad : cases) {
@@ -247,6 +248,18 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
     EXPECT_FALSE(outcome.done) << bad.what;
     EXPECT_TRUE(outcome.error && outcome.error != http::error::need_more)
         << bad.what << ": " << outcome.error.message();
+  }
+}
+
+// The request line and the fields together, in whatever pieces they come.
+TEST(RequestParser, LimitsTheWholeHeader) {
+  const std::string line = "GET /" + std::string(header_limit / 2, 'x') + " HTTP/1.1\r\n", fields = "Host: x\r\nA: ";
+  const std::size_t left = header_limit - line.size() - fields.size() - 4;
+  for (const std::size_t cut : {0U, 1U, 100U, 1500U}) {
+    RequestParser exact(header_limit, body_limit), over(header_limit, body_limit);
+    EXPECT_TRUE(parse(exact, line + fields + std::string(left, 'y') + "\r\n\r\n", cut).done) << cut;
+    const auto outcome = parse(over, line + fields + std::string(left + 1, 'y') + "\r\n\r\n", cut);
+    EXPECT_EQ(outcome.error, http::error::header_limit) << cut;
   }
 }
 
