@@ -157,6 +157,10 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
     return;
   }
   switch (name) {
+    case http::field::content_length:
+      // Beast takes a list of equal lengths, which RFC 9110 8.6 allows and not every proxy does.
+      if (value.find_first_not_of("0123456789") != value.npos) error = http::error::bad_content_length;
+      break;
     case http::field::transfer_encoding:
       // Beast takes a list in which chunked is not the last for "no body", and so leaves the body to be read as the
       // next request (RFC 9112 6.1, 6.3).

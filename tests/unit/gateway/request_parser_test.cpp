@@ -214,6 +214,7 @@ TEST(RequestParser, RefusesWhatCouldBeReadInTwoWays) {
       {"two lengths", start + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc"},
       {"negative length", start + "Content-Length: -1\r\n\r\n"},
       {"length with sign", start + "Content-Length: +3\r\n\r\nabc"},
+      {"list of lengths", start + "Content-Length: 3,3\r\n\r\nabc"},
       {"length in hex", start + "Content-Length: 0x3\r\n\r\nabc"},
       {"unknown transfer coding", start + "Transfer-Encoding: gzip\r\n\r\n"},
       {"chunked not last", start + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"},
