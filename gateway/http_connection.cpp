@@ -40,7 +40,6 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::adopt(const RequestHead& head, std::string_view body, std::string_view left_over) {
-  const auto step = shard_.step_of(id_);
   stream_.want_read(true);
   if (!stream_.watch(shard_.poller(), *this)) return close();
   unparsed_ = left_over;  // where it goes along, should the socket be handed on at once

@@ -26,7 +26,6 @@ PushConnection::~PushConnection() {
 }
 
 void PushConnection::start(std::string_view head, SessionId session) {
-  const auto step = shard_.step_of(id_);
   session_ = session;
   outbox_.add(head);  // goes out together with the beginning of the page
   stream_.want_read(true);

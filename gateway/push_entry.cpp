@@ -124,13 +124,14 @@ void serve_push_stream(Shard& shard, HttpConnection& connection, const Request& 
   std::string head = head_of(shard, request, wish);
   connection.leave([&shard, session = address->session, head = std::move(head),
                     wish = std::move(wish)](HttpConnection::Left left) mutable {
-    auto& stream = shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer));
-    stream.start(head, session);
-    SessionHost* const reader_of = shard.sessions().find(session);
-    if (reader_of == nullptr) return stream.finish(0);
-    wish.connection = stream.ref();
-    reader_of->enter<bosh::Engine>(
-        [&](bosh::Engine& read_from, xmpp::Instant now, xmpp::Actions& out) { read_from.on_stream(wish, now, out); });
+    shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer), [&](auto& stream) {
+      stream.start(head, session);
+      SessionHost* const reader_of = shard.sessions().find(session);
+      if (reader_of == nullptr) return stream.finish(0);
+      wish.connection = stream.ref();
+      reader_of->enter<bosh::Engine>(
+          [&](bosh::Engine& read_from, xmpp::Instant now, xmpp::Actions& out) { read_from.on_stream(wish, now, out); });
+    });
   });
 }
 

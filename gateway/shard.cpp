@@ -180,7 +180,8 @@ void Shard::move_here(Moved moved) {
 void Shard::move_here(MovedWebSocket moved) {
   auto shared = std::make_shared<MovedWebSocket>(std::move(moved));
   boost::asio::post(io_, [this, shared] {
-    add_connection<WsConnection>(std::move(shared->stream), std::move(shared->peer)).adopt(std::move(*shared));
+    add_connection<WsConnection>(std::move(shared->stream), std::move(shared->peer),
+                                 [&](auto& connection) { connection.adopt(std::move(*shared)); });
   });
 }
 
@@ -277,6 +278,7 @@ ConnectionId Shard::free_slot() {
   if (free_connections_.empty()) {
     const auto slot = static_cast<std::uint32_t>(connections_.size());
     if (slot == max_connections_per_shard) throw std::length_error("too many connections");
+    free_connections_.reserve(connections_.size() + 1);  // so that to give one back needs no memory
     connections_.emplace_back();
     free_connections_.push_back(slot);
   }
@@ -286,14 +288,12 @@ ConnectionId Shard::free_slot() {
 
 bool Shard::accepted(AnyStream stream, Peer peer) {
   const Address address = peer.address;
-  HttpConnection* connection = nullptr;
   try {
-    connection = &add_connection<HttpConnection>(std::move(stream), std::move(peer));
-    connection->start();
+    add_connection<HttpConnection>(std::move(stream), std::move(peer), [](auto& connection) { connection.start(); });
     return true;
   } catch (const std::exception& error) {
     spdlog::error("connection of {} refused: {}", address.to_string(), error.what());
-    if (connection != nullptr) connection->close();
+    if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun);
     return false;
   }
 }
@@ -310,8 +310,8 @@ void Shard::move_websocket(unsigned shard, MovedWebSocket moved) {
 }
 
 void Shard::arrived(Moved moved) {
-  add_connection<HttpConnection>(std::move(moved.stream), std::move(moved.peer))
-      .adopt(moved.head, moved.body, moved.left_over);
+  add_connection<HttpConnection>(std::move(moved.stream), std::move(moved.peer),
+                                 [&](auto& connection) { connection.adopt(moved.head, moved.body, moved.left_over); });
 }
 
 // Later, because it is in the middle of something when it closes.

@@ -170,14 +170,16 @@ class Shard {
 
   // False when there is no memory for it.
   [[nodiscard]] bool accepted(AnyStream stream, Peer peer);
-  template <typename Kind>
-  Kind& add_connection(AnyStream stream, Peer peer) {
+  // `begin` is the first step of the connection, which ends with it where it fails.
+  template <typename Kind, typename Begin>
+  void add_connection(AnyStream stream, Peer peer, Begin begin) {
     const ConnectionId id = free_slot();
     auto made = std::make_unique<Kind>(*this, id, std::move(stream), std::move(peer));
     Kind& kind = *made;
     connections_[id.slot].connection = std::move(made);
     free_connections_.pop_back();
-    return kind;
+    const auto entered = step_of(id);
+    begin(kind);
   }
   // This request and what follows on its connection belong to the shard of their session.
   void move_home(unsigned shard, HttpConnection& connection, const Request& request);

@@ -42,7 +42,6 @@ UploadConnection::~UploadConnection() {
 }
 
 void UploadConnection::start(UploadWish wish, std::string_view body) {
-  const auto step = shard_.step_of(id_);
   wish_ = std::move(wish);
   reader_.emplace(wish_.boundary);
   stream_.want_read(true);

@@ -137,17 +137,18 @@ void serve_stream(Visit& visit, std::string_view item) {
   const SessionId session = visit.host->id();
   visit.connection.leave(
       [&shard, session, older, base = visit.base, wish = std::move(wish)](HttpConnection::Left left) mutable {
-        auto& stream = shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer));
-        stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
-        SessionHost* const host = shard.sessions().find(session);
-        if (host == nullptr) return stream.finish(0);
-        wish.connection = stream.ref();
-        host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
-          const auto* shown = engine.model().find(wish.shown);
-          if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
-            (void)engine.client().load_older(wish.shown, now, out);
-          }
-          engine.open_stream(wish, now, out);
+        shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer), [&](auto& stream) {
+          stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
+          SessionHost* const host = shard.sessions().find(session);
+          if (host == nullptr) return stream.finish(0);
+          wish.connection = stream.ref();
+          host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
+            const auto* shown = engine.model().find(wish.shown);
+            if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
+              (void)engine.client().load_older(wish.shown, now, out);
+            }
+            engine.open_stream(wish, now, out);
+          });
         });
       });
 }

@@ -85,8 +85,8 @@ void serve_upload(Visit& visit, const webclient::Conversation* to) {
                   *head.length,     visit.path, visit.client.address.to_string()};
   visit.connection.leave([&shard = visit.shard, wish = std::move(wish),
                           body = std::string(visit.request.body)](HttpConnection::Left left) mutable {
-    auto& upload = shard.add_connection<UploadConnection>(std::move(left.stream), std::move(left.peer));
-    upload.start(std::move(wish), body + left.unread);
+    shard.add_connection<UploadConnection>(std::move(left.stream), std::move(left.peer),
+                                           [&](auto& upload) { upload.start(std::move(wish), body + left.unread); });
   });
 }
 

@@ -63,7 +63,6 @@ void WsConnection::go_on(std::string unread) {
 }
 
 void WsConnection::start(const WsHandshake& handshake, const Client& client, std::string unread, bool ticketed) {
-  const auto step = shard_.step_of(id_);
   if (ticketed) door_ = std::make_unique<xmpp::TicketDoor>();
   begin(client, handshake.deflate);
   if (closed_) return;
@@ -90,7 +89,6 @@ void WsConnection::move(std::span<char> unread) {
 }
 
 void WsConnection::adopt(MovedWebSocket moved) {
-  const auto step = shard_.step_of(id_);
   begin(moved.client, moved.deflate);
   if (!closed_) attach_session(shard_, *this, moved.sid);
   go_on(std::move(moved.unread));

@@ -124,8 +124,9 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
         // lets the connection go, and what was read behind the upgrade may be the <open/> of another session.
         auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
         boost::asio::post(shard.io(), [&shard, client, ticketed, handshake, kept] {
-          shard.add_connection<WsConnection>(std::move(kept->stream), std::move(kept->peer))
-              .start(handshake, client, std::move(kept->unread), ticketed);
+          shard.add_connection<WsConnection>(std::move(kept->stream), std::move(kept->peer), [&](auto& socket) {
+            socket.start(handshake, client, std::move(kept->unread), ticketed);
+          });
         });
       });
 }

@@ -3,6 +3,7 @@
 #include <strophe.h>
 
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -23,6 +24,10 @@ xmpp_ctx_t* context() {
   if (!only) throw std::bad_alloc();
   return only.get();
 }
+
+struct FreeText {
+  void operator()(char* text) const { xmpp_free(context(), text); }
+};
 
 xmpp_stanza_t* made(xmpp_stanza_t* element) {
   if (element == nullptr) throw std::bad_alloc();
@@ -187,9 +192,8 @@ std::string NewElement::bytes() const {
   char* text = nullptr;
   std::size_t size = 0;
   if (xmpp_stanza_to_text(element_.get(), &text, &size) != XMPP_EOK) throw std::bad_alloc();
-  std::string out(text, size);
-  xmpp_free(context(), text);
-  return out;
+  const std::unique_ptr<char, FreeText> owner(text);
+  return {text, size};
 }
 
 }  // namespace xmpp

@@ -22,6 +22,18 @@ constexpr std::string_view bind_features =
 constexpr std::string_view host_unknown =
     "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
 
+// An address for who asks for one; all else it does not know.
+std::string answer_to(std::string_view iq) {
+  const auto value = iq.find(" id=") + 4;  // between quotes of either kind
+  const std::string id(iq.substr(value + 1, iq.find(iq[value], value + 1) - value - 1));
+  if (iq.find("urn:ietf:params:xml:ns:xmpp-bind") != std::string_view::npos) {
+    return "<iq type='result' id='" + id +
+           "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>user@localhost/scripted</jid></bind></iq>";
+  }
+  return "<iq type='error' id='" + id +
+         "'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+}
+
 }  // namespace
 
 ScriptedServer::ScriptedServer(Manners manners) : manners_(manners) {
@@ -102,6 +114,7 @@ bool ScriptedServer::answer(Stream& stream) {
     stream.logged_in = true;
     return stream.tcp.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
   }
+  if (const auto iq = take("<iq", "</iq>"); !iq.empty()) return stream.tcp.send(answer_to(iq));
   if (const auto message = take("<message", "</message>"); !message.empty()) return stream.tcp.send(message);
   if (!take("</stream:stream", ">").empty()) {
     ++ended_cleanly_;
