@@ -266,11 +266,12 @@ class Engine {
   void bounce_queue(xmpp::Actions& out);
   static void bounce(Stream& stream, std::uint64_t handed_out, xmpp::Actions& out);
   void give_back_unhandled(const Body& body, xmpp::Actions& out);
-  void tell(xmpp::Instant now, xmpp::Actions& out);
+  void tell(xmpp::Instant now, xmpp::Actions& out, bool again = false);
   void tell_ahead(xmpp::RequestId request, xmpp::Actions& out);
   [[nodiscard]] bool fits_with_last_words() const;
   [[nodiscard]] std::string last_words();
   void finish_oldest(xmpp::Instant now, xmpp::Actions& out);
+  void tell_late(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
 
   // ---- replies

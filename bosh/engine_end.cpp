@@ -87,8 +87,9 @@ void Engine::tell_ahead(xmpp::RequestId request, xmpp::Actions& out) {
   tombstone_->told = true;
 }
 
-// Answers what is held, payload first, then the condition once, then other-request.
-void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
+// Answers what is held, payload first, then the condition once, then other-request. `again`: the condition at once,
+// whatever payload there is.
+void Engine::tell(xmpp::Instant now, xmpp::Actions& out, bool again) {
   Tombstone& tombstone = *tombstone_;
   while (window_.held() > 0) {
     Exchange& exchange = window_.oldest();
@@ -100,7 +101,7 @@ void Engine::tell(xmpp::Instant now, xmpp::Actions& out) {
       finish_oldest(now, out);
       continue;
     }
-    if (!tombstone.told && !main_.queue.empty() && !fits_with_last_words()) {
+    if (!tombstone.told && !main_.queue.empty() && !fits_with_last_words() && !again) {
       pause_ = 0;
       answer_oldest(now, out);
       continue;
@@ -284,6 +285,17 @@ void Engine::let_go() {
   if (push_) push_->events.reset();
 }
 
+// Behind its own stanzas the condition comes in an answer of its own, to the next request. Should that bring stanzas as
+// well, it would never come.
+void Engine::tell_late(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+  const bool all_said = main_.queue.empty();
+  give_back_unhandled(body, out);
+  push({request, now, fingerprint(body.raw), 0, true}, nullptr);
+  const bool again = tombstone_->gave_back;
+  tombstone_->gave_back = all_said && !main_.queue.empty();
+  tell(now, out, again);
+}
+
 void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   switch (window_.place(body.rid, false)) {
     case RidWindow::Place::answered: {
@@ -294,9 +306,7 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
     }
     case RidWindow::Place::expected:
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
-      give_back_unhandled(body, out);
-      push({request, now, fingerprint(body.raw), 0, true}, nullptr);
-      return tell(now, out);
+      return tell_late(request, body, now, out);
     case RidWindow::Place::future:
       // Two that crossed the end on their way, the later first. The chain of keys cannot be followed across a gap.
       if (tombstone_->told || keys_.keyed()) break;

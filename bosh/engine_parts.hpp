@@ -30,6 +30,7 @@ struct Engine::Tombstone {
   bool told;      // the client has the condition, or is not to have it
   bool vanished;  // ended by inactivity: late requests see no session at all (XEP-0124 10)
   std::string stream_error;
+  bool gave_back = false;  // to one that came late, whose stanzas were all that there was to say
 };
 
 // Where push streams are offered.

@@ -473,6 +473,22 @@ TEST(EngineEnd, TheLaterOfTwoThatCrossedTheEndIsTold) {
   )");
 }
 
+// Who puts a stanza into every request is told with the second, and has them all back.
+TEST(EngineEnd, IsToldWhateverItGoesOnSaying) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    CLOSE server_lost
+      END server_lost remote-connection-failed
+    C>10 <message to='b@x' id='1'/>
+      G>10 <message type='error' from='b@x' id='1'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+    C>11 <message to='b@x' id='2'/>
+      G>11 [type='terminate' condition='remote-connection-failed'] <message type='error' from='b@x' id='2'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message>
+    C>12
+      G>12 [type='terminate' condition='item-not-found']
+  )");
+}
+
 // B-199, B-097: who has said for how long is told when it comes back.
 TEST(EngineEnd, IsToldBehindAPause) {
   Transcript t;
