@@ -216,6 +216,25 @@ function delivery_with(Kind) {
       assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
     });
 
+    it('what an overloaded gateway has no room for comes again', async () => {
+      const tight = await start_gateway(server, { threads: 1, limits: { max_buffered_bytes: 1 << 20 }, bosh: { queue_high: 3 << 20 } });
+      const session = await alice_online({ gateway: tight });
+      bob.message(session.jid, 'much heard', { id: 'much heard' });
+      await hear(session, 'much heard');
+      const sent = numbered('much', 200);
+      for (const text of sent) bob.message(session.jid, `${text} ${'x'.repeat(10_000)}`, { id: text });
+      await tight.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached/, 20_000);
+      await gone(session);
+      bob.message(bob.jid, 'behind them');
+      await bob.event('message', (event) => event.body === 'behind them', 20_000);
+      const { again, returned } = await afterwards(server, bob);
+      const lost = missing([...sent, 'much heard'], again.map((text) => text.split(' x')[0]), returned);
+      assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
+      assert.ok(again.length > 0);
+      assert.match((await ask(session)).condition ?? '', /policy-violation|item-not-found/);
+      await tight.stop();
+    });
+
     it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {
       const session = await alice_online();
       await go_on(session, 3);

@@ -70,7 +70,7 @@ describe(`${total} sessions`, () => {
     bench.postern = await start_postern({
       threads: 2, server: { log_level: 'info' }, bosh: { inactivity: 5, push_streams: true }, limits: plenty,
       polling: { enabled: true, inactivity: 5 },
-      prebind: { ...site.settings({ lifetime: 2, logins_per_minute_per_account: 0 }).prebind },
+      prebind: { ...site.settings({ lifetime: 2, requests_per_minute: 0, logins_per_minute_per_account: 0 }).prebind },
       listen: [...site.settings().listen, { address: '127.0.0.1:0', certificate, key }],
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 },
       domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }],
