@@ -141,6 +141,14 @@ void answer_expired(Visit& visit, PageKind kind) {
   answer_notice(visit, expired_notice(texts, texts.text(lost ? "login.not_sent" : "login.expired")), kind);
 }
 
+bool may_hold(Visit& visit, std::string_view what) {
+  const auto full = visit.connection.hold_for(visit.client);
+  if (full.empty()) return true;
+  visit.shard.say_refused("{} of {} refused: {}", what, visit.client.address.to_string(), full);
+  answer_error(visit, 503, "login.full");
+  return false;
+}
+
 std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base) {
   // Refresh waits for the end of the response, so it is the way back after a cut. It gives a gateway that was stopped
   // the time to start, since browsers try once; and where two delays are told they take the shorter, so the page

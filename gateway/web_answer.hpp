@@ -72,6 +72,10 @@ void answer_expired(Visit& visit, PageKind kind);
 // The same with another reason.
 [[nodiscard]] webclient::NoticePage expired_notice(const webclient::Catalogue& texts, std::string_view why);
 
+// The connection is going to be held long for this browser, and counts for it from now on. False: it has too many
+// already, and an answer says so.
+[[nodiscard]] bool may_hold(Visit& visit, std::string_view what);
+
 // The head of an endless page, complete.
 [[nodiscard]] std::string stream_head(std::string_view nonce, std::string_view self, std::string_view base);
 

@@ -130,10 +130,7 @@ void serve_stream(Visit& visit, std::string_view item) {
   wish.page.self = visit.base + "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
   const bool older = wish.page.backlog > webclient::first_backlog;
   Shard& shard = visit.shard;
-  if (const auto full = visit.connection.hold_for(visit.client); !full.empty()) {
-    shard.say_refused("stream of {} refused: {}", visit.client.address.to_string(), full);
-    return answer_error(visit, 503, "login.full");
-  }
+  if (!may_hold(visit, "stream")) return;
   const SessionId session = visit.host->id();
   visit.connection.leave(
       [&shard, session, older, base = visit.base, wish = std::move(wish)](HttpConnection::Left left) mutable {

@@ -81,6 +81,7 @@ void serve_upload(Visit& visit, const webclient::Conversation* to) {
   auto boundary = webclient::MultipartReader::boundary_of(head.content_type);
   if (!boundary || head.coding != Coding::identity) return answer_error(visit, 400, "error.form");
   if (!head.length) return answer_error(visit, 411, "error.form");
+  if (!may_hold(visit, "file")) return;
   UploadWish wish{visit.host->id(), to->id,     std::move(*boundary),
                   *head.length,     visit.path, visit.client.address.to_string()};
   visit.connection.leave([&shard = visit.shard, wish = std::move(wish),

@@ -7,10 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession, body_text, read_body } from './lib/bosh.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
-import { asking, PushReader, token_of } from './lib/push_reader.mjs';
 import { HttpConnection, post } from './lib/raw_http.mjs';
-import { WebSocketClient } from './lib/websocket.mjs';
-import { until } from './lib/wait.mjs';
 import { find, ns, parse } from './lib/xml.mjs';
 
 const sha1 = (text) => createHash('sha1').update(text).digest('hex');
@@ -446,38 +443,6 @@ describe('limits', () => {
     }
     assert_terminated(last, 'policy-violation');
     await stream.event('close');
-  });
-});
-
-describe('limits behind a proxy', () => {
-  const bench = Bench.around({ server: { trusted_proxies: ['127.0.0.1'] }, limits: { max_connections_per_address: 3 }, bosh: { push_streams: true } });
-  const of = (client) => ({ fields: { 'X-Forwarded-For': client } });
-
-  it('what it holds open counts for the clients and not for the proxy (H-020, B-203)', async () => {
-    const idle = [];
-    for (let i = 0; i < 10; i++) {
-      idle.push(await bench.connect());
-      idle.at(-1).write(post('/http-bind', 'x', of('192.0.2.1')));
-      assert.equal((await idle.at(-1).read_answer()).status, 200, `connection ${i}`);
-    }
-    const socket = (client) => WebSocketClient.open(bench.port, of(client));
-    const open = [await socket('192.0.2.1'), await socket('192.0.2.1')];
-    const { session } = await bench.pair({ attributes: asking });
-    const stream = (client) => PushReader.open(bench.port, token_of(session.created), of(client));
-    const reader = await stream('192.0.2.1');
-    assert.equal(reader.head.status, 200);
-    await assert.rejects(socket('192.0.2.1'), /503/);
-    const more = await stream('192.0.2.1');
-    assert.equal(more.head.status, 503);
-    await bench.postern.child.line(/request of 192\.0\.2\.1 refused: max_connections_per_address reached$/);
-    open.push(await socket('192.0.2.2'));
-    const other = await HttpConnection.open(bench.port, { from: '127.0.0.9' }); // no proxy: what it says of itself means nothing
-    other.write(post('/http-bind', 'x', of('192.0.2.1')));
-    assert.equal((await other.read_answer()).status, 200);
-    open[0].http.destroy();
-    open.push(await until(() => socket('192.0.2.1'), 5000, 'a place is free again'));
-    for (const { http } of open) http.destroy();
-    for (const connection of [...idle, other, reader, more]) connection.destroy();
   });
 });
 
