@@ -83,20 +83,25 @@ void Session::end(Fault fault, SessionActions& out) {
 void Session::refuse(Fault fault, Instant now, SessionActions& out) {
   if (may_write()) {
     const auto condition = condition_of(fault.kind);
+    settle_accounts(now, out);
     send(condition ? out.arena.store(write_error(*condition)) : stream_end, now, out);
   }
   end(fault, out);
 }
 
-// The clean end. The server learns how far its stanzas came, and who wrote those that are ours learns that they did
-// not.
 void Session::end_stream(Instant now, SessionActions& out) {
+  settle_accounts(now, out);
+  send(stream_end, now, out);
+}
+
+// Before any end that we make: the server learns how far its stanzas came, and who wrote those that are ours learns
+// that they did not.
+void Session::settle_accounts(Instant now, SessionActions& out) {
   if (managed() && management_->has_news()) acknowledge(now, out);
   if (management_) {
     if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
     if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
   }
-  send(stream_end, now, out);
 }
 
 void Session::on_event(const StreamEvent& event, Instant now, SessionActions& out) {

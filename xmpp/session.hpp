@@ -150,6 +150,7 @@ class Session {
   void refuse(Fault fault, Instant now, SessionActions& out);
   void end(Fault fault, SessionActions& out);
   void end_stream(Instant now, SessionActions& out);
+  void settle_accounts(Instant now, SessionActions& out);
   void say_end(Instant now, SessionActions& out);
 
   // ---- session_management.cpp

@@ -124,6 +124,7 @@ void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& o
   if (!count) return refuse({FaultKind::bad_format, "an acknowledgement without a number"}, now, out);
   if (management_->acknowledged(*count)) return;
   // U-064.
+  settle_accounts(now, out);
   const auto sent = static_cast<std::uint32_t>(management_->sent());
   send(out.arena.join({too_high, std::to_string(*count), "' send-count='", std::to_string(sent), "'/></stream:error>",
                        stream_end}),
