@@ -82,13 +82,13 @@ Exchange* RidWindow::find_answered(xmpp::RequestId request, Rid& rid) {
 }
 
 void RidWindow::trim(bool acks, Rid acked) {
-  std::size_t kept = 0;  // counted from the newest
+  std::size_t kept = 0, pauses = 0;  // counted from the newest; pauses take nobody's place (B-099)
   std::size_t first = answered_;
   const std::size_t most = acks ? std::size_t{4} * requests_ : requests_;
   while (first > 0) {
     const Exchange& e = exchanges_[first - 1];
     if (acks && base_ + first - 1 < acked + 1) break;  // before rid 0 there is 2^64-1
-    if (!e.pause && ++kept > most) break;
+    if (e.pause ? ++pauses > most : ++kept > most) break;
     --first;
   }
   if (first == 0) return;

@@ -196,5 +196,18 @@ TEST(RidWindow, ForgetsAnswers) {
   EXPECT_EQ(window.expected(), 101U);
 }
 
+// Who does nothing but pause keeps no more of them than of other answers.
+TEST(RidWindow, ForgetsPausesAsWell) {
+  RidWindow window(100, 2);
+  for (Rid rid = 100; rid < 200; ++rid) {
+    window.push(exchange(rid));
+    window.at(rid).pause = true;
+    answer(window);
+    window.trim(false, 0);
+  }
+  EXPECT_EQ(window.place(197, false), Place::gone);
+  EXPECT_EQ(window.place(198, false), Place::answered);
+}
+
 }  // namespace
 }  // namespace bosh
