@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "gateway/dns_channel.hpp"
 #include "gateway/dns_message.hpp"
 #include "gateway/srv.hpp"
+#include "gateway/step.hpp"
 #include "xmpp/jid.hpp"
 
 namespace gateway {
@@ -91,8 +93,10 @@ std::optional<xmpp::TlsMode> mode_for(const SrvRecord& record, bool by_srv, xmpp
 struct Resolver::State {
   // A question that is being asked.
   struct Query {
-    Query(boost::asio::io_context& io, Key about) : key(std::move(about)), deadline(io) {}
-    Key key;
+    Query(boost::asio::io_context& io, Key about, std::uint64_t number)
+        : key(std::move(about)), serial(number), deadline(io) {}
+    const Key key;
+    const std::uint64_t serial;  // answers that come late are for another question about the same
     boost::asio::steady_timer deadline;
     unsigned open = 0;  // answers that are still to come
     std::vector<SrvRecord> starttls, direct;
@@ -100,6 +104,7 @@ struct Resolver::State {
     std::uint32_t ttl = most_ttl;
     Answer answer;
     std::vector<Lookup> waiting;
+    std::size_t told = 0;  // of those that wait, once there is an answer
   };
   struct Waiting {
     Callback callback;
@@ -136,13 +141,16 @@ struct Resolver::State {
 
   Lookup ask(Key key, Wanted wanted, Callback callback);
   void begin(Query& query);
-  void srv_arrived(const Key& key, bool direct, DnsStatus status, std::span<const unsigned char> message,
+  void wait_for(Query& query);
+  [[nodiscard]] Query* asked(const Key& key, std::uint64_t serial) const;
+  void srv_arrived(Query& query, bool direct, DnsStatus status, std::span<const unsigned char> message,
                    std::string_view failure);
   void srv_complete(Query& query);
   void ask_addresses(Query& query);
-  void addresses_arrived(const Key& key, const std::string& host, DnsAddresses result);
+  void addresses_arrived(Query& query, const std::string& host, DnsAddresses result);
   void complete(Query& query, bool timed_out);
-  void deliver(const std::vector<Lookup>& lookups, const Answer& answer);
+  void deliver_next(std::shared_ptr<Query> done);
+  void deliver(Query& done);
   void forget_old();
   [[nodiscard]] Resolution resolution(const Answer& answer, const Wanted& wanted);
 
@@ -152,10 +160,10 @@ struct Resolver::State {
   std::vector<Network> refused;
   DnsChannel::Options options;
   std::mt19937 random{std::random_device{}()};  // shares load, keeps no secret
-  std::map<Key, std::unique_ptr<Query>> queries;
+  std::map<Key, std::shared_ptr<Query>> queries;
   std::map<Key, Answer> cache;
   std::unordered_map<std::uint64_t, Waiting> lookups;
-  std::uint64_t last_lookup = 0;
+  std::uint64_t last_lookup = 0, last_query = 0;
   // Handlers on their way when the resolver goes find this gone.
   std::shared_ptr<const bool> alive = std::make_shared<const bool>(true);
   // Last: their destruction calls back into the rest.
@@ -170,25 +178,49 @@ Resolver::Lookup Resolver::State::ask(Key key, Wanted wanted, Callback callback)
   }
   const Lookup lookup{++last_lookup};
   lookups.emplace(last_lookup, Waiting{std::move(callback), std::move(wanted)});
-  auto& query = queries[key];
-  if (!query) {
-    query = std::make_unique<Query>(io, std::move(key));
-    query->waiting.push_back(lookup);
-    begin(*query);
-  } else {
-    query->waiting.push_back(lookup);
+  std::uint64_t begun = 0;
+  try {
+    const auto known = queries.find(key);
+    if (known != queries.end()) {
+      known->second->waiting.push_back(lookup);
+    } else {
+      const auto query = std::make_shared<Query>(io, key, ++last_query);
+      query->waiting.push_back(lookup);
+      queries.emplace(key, query);
+      begun = query->serial;
+      begin(*query);
+    }
+  } catch (...) {
+    // Whoever asks does not learn the number, and cannot take it back.
+    lookups.erase(static_cast<std::uint64_t>(lookup));
+    if (asked(key, begun) != nullptr) queries.erase(key);
+    throw;
   }
   return lookup;
 }
 
-void Resolver::State::begin(Query& query) {
+// Null when it is answered already.
+Resolver::State::Query* Resolver::State::asked(const Key& key, std::uint64_t serial) const {
+  const auto found = queries.find(key);
+  return found != queries.end() && found->second->serial == serial ? found->second.get() : nullptr;
+}
+
+void Resolver::State::wait_for(Query& query) {
   query.deadline.expires_after(timeout);
-  query.deadline.async_wait([this, key = query.key, watch = std::weak_ptr(alive)](const auto& error) {
-    if (error || watch.expired()) return;
-    const auto found = queries.find(key);
-    if (found != queries.end()) complete(*found->second, true);
-  });
+  query.deadline.async_wait(
+      [this, key = query.key, serial = query.serial, watch = std::weak_ptr(alive)](const auto& error) {
+        if (error || watch.expired()) return;
+        Query* const late = asked(key, serial);
+        if (late == nullptr) return;
+        wait_for(*late);  // should there be no memory for what follows
+        complete(*late, true);
+      });
+}
+
+void Resolver::State::begin(Query& query) {
+  wait_for(query);
   const Key key = query.key;
+  const std::uint64_t serial = query.serial;
   if (key.first != Question::service) {
     query.answer.targets.push_back({key.second});
     return ask_addresses(query);
@@ -197,17 +229,14 @@ void Resolver::State::begin(Query& query) {
   query.open = 2;
   for (const bool direct : {false, true}) {
     const std::string service = (direct ? "_xmpps-client._tcp." : "_xmpp-client._tcp.") + key.second;
-    channel_for(key.first).query_srv(service, [this, key, direct](auto status, auto message, auto failure) {
-      srv_arrived(key, direct, status, message, failure);
+    channel_for(key.first).query_srv(service, [this, key, serial, direct](auto status, auto message, auto failure) {
+      if (Query* const in_time = asked(key, serial)) srv_arrived(*in_time, direct, status, message, failure);
     });
   }
 }
 
-void Resolver::State::srv_arrived(const Key& key, bool direct, DnsStatus status, std::span<const unsigned char> message,
+void Resolver::State::srv_arrived(Query& query, bool direct, DnsStatus status, std::span<const unsigned char> message,
                                   std::string_view failure) {
-  const auto found = queries.find(key);
-  if (found == queries.end()) return;  // too late
-  Query& query = *found->second;
   if (status == DnsStatus::found) {
     if (auto answer = read_srv_answer(message)) {
       query.ttl = std::min(query.ttl, answer->ttl);
@@ -219,7 +248,7 @@ void Resolver::State::srv_arrived(const Key& key, bool direct, DnsStatus status,
   }
   if (status == DnsStatus::failed) {
     query.srv_failed = true;
-    add_failure(query.answer.failure, "SRV of " + key.second + ": " + std::string(failure));
+    add_failure(query.answer.failure, "SRV of " + query.key.second + ": " + std::string(failure));
   }
   if (--query.open == 0) srv_complete(query);
 }
@@ -247,22 +276,21 @@ void Resolver::State::srv_complete(Query& query) {
 
 void Resolver::State::ask_addresses(Query& query) {
   const Key key = query.key;
+  const std::uint64_t serial = query.serial;
   for (const SrvRecord& target : query.answer.targets) query.answer.addresses[target.target];
   std::vector<std::string> hosts;
   for (const auto& [host, addresses] : query.answer.addresses) hosts.push_back(host);
   // One more than there are, so that answers that come at once do not end the query under our hands.
   query.open = static_cast<unsigned>(hosts.size()) + 1;
   for (const std::string& host : hosts) {
-    channel_for(key.first).query_addresses(
-        host, [this, key, host](DnsAddresses result) { addresses_arrived(key, host, std::move(result)); });
+    channel_for(key.first).query_addresses(host, [this, key, serial, host](DnsAddresses result) {
+      if (Query* const in_time = asked(key, serial)) addresses_arrived(*in_time, host, std::move(result));
+    });
   }
   if (--query.open == 0) complete(query, false);
 }
 
-void Resolver::State::addresses_arrived(const Key& key, const std::string& host, DnsAddresses result) {
-  const auto found = queries.find(key);
-  if (found == queries.end()) return;
-  Query& query = *found->second;
+void Resolver::State::addresses_arrived(Query& query, const std::string& host, DnsAddresses result) {
   if (result.status == DnsStatus::found) {
     query.ttl = std::min(query.ttl, result.ttl);
     auto addresses = interleave(result.addresses);
@@ -275,32 +303,37 @@ void Resolver::State::addresses_arrived(const Key& key, const std::string& host,
 }
 
 void Resolver::State::complete(Query& query, bool timed_out) {
-  const auto found = queries.find(query.key);
-  const std::unique_ptr<Query> done = std::move(found->second);
-  queries.erase(found);
-  done->deadline.cancel();
-  Answer& answer = done->answer;
+  Answer& answer = query.answer;
   if (timed_out) add_failure(answer.failure, "DNS did not answer in time");
   const bool any = std::any_of(answer.addresses.begin(), answer.addresses.end(),
                                [](const auto& entry) { return !entry.second.empty(); });
-  const xmpp::Duration keep = any ? std::chrono::seconds(std::clamp(done->ttl, least_ttl, most_ttl)) : negative_ttl;
+  const xmpp::Duration keep = any ? std::chrono::seconds(std::clamp(query.ttl, least_ttl, most_ttl)) : negative_ttl;
   answer.good_until = steady_now() + keep;
   forget_old();
-  cache[done->key] = answer;
-  // Not from within c-ares' callback: whoever is called back may ask again, cancel, or stop everything.
-  boost::asio::post(io, [this, waiting = done->waiting, answer, watch = std::weak_ptr(alive)] {
-    if (!watch.expired()) deliver(waiting, answer);
+  cache[query.key] = answer;
+  const auto found = queries.find(query.key);
+  const std::shared_ptr<Query> done = found->second;
+  deliver_next(done);  // the last that needs memory: until then the query stands, and its deadline
+  queries.erase(found);
+  done->deadline.cancel();
+}
+
+// One after the other, each as a step of its own: what becomes of one of those who have waited is nothing to the
+// others. Not from within c-ares' callback, for whoever is called back may ask again, cancel, or stop everything.
+void Resolver::State::deliver_next(std::shared_ptr<Query> done) {
+  boost::asio::post(io, [this, done = std::move(done), watch = std::weak_ptr(alive)] {
+    if (watch.expired() || done->told == done->waiting.size()) return;
+    deliver_next(done);
+    deliver(*done);
   });
 }
 
-void Resolver::State::deliver(const std::vector<Lookup>& waiting, const Answer& answer) {
-  const std::weak_ptr<const bool> watch = alive;
-  for (const Lookup lookup : waiting) {
-    auto entry = lookups.extract(static_cast<std::uint64_t>(lookup));
-    if (entry.empty()) continue;  // cancelled
-    entry.mapped().callback(resolution(answer, entry.mapped().wanted));
-    if (watch.expired()) return;
-  }
+void Resolver::State::deliver(Query& done) {
+  auto entry = lookups.extract(static_cast<std::uint64_t>(done.waiting[done.told++]));
+  if (entry.empty()) return;  // cancelled
+  Resolution result;
+  if (!attempt([&] { result = resolution(done.answer, entry.mapped().wanted); })) result = {};
+  entry.mapped().callback(std::move(result));
 }
 
 void Resolver::State::forget_old() {
@@ -444,9 +477,9 @@ void Resolver::reconfigure(const ServerConfig& server) {
   state.cache.clear();
   const auto interrupted = std::exchange(state.queries, {});
   for (const auto& [key, query] : interrupted) {
-    auto& again = state.queries[key];
-    again = std::make_unique<State::Query>(state.io, key);
+    const auto again = std::make_shared<State::Query>(state.io, key, ++state.last_query);
     again->waiting = query->waiting;
+    state.queries.emplace(key, again);
     state.begin(*again);
   }
 }
