@@ -14,6 +14,8 @@
 #include <string>
 #include <utility>
 
+#include "gateway/tcp_progress.hpp"
+
 namespace gateway {
 
 namespace {
@@ -150,6 +152,10 @@ IoResult AnyStream::write(std::span<const std::string_view> parts) {
 bool AnyStream::all_arrived() const {
   int waiting = 0;
   return descriptor_ >= 0 && ::ioctl(descriptor_, SIOCOUTQ, &waiting) == 0 && waiting == 0;
+}
+
+std::uint64_t AnyStream::arrived_bytes() const {
+  return acknowledged_bytes(descriptor_);
 }
 
 void AnyStream::shutdown_write() {

@@ -52,6 +52,8 @@ class AnyStream {
   [[nodiscard]] IoResult write(std::span<const std::string_view> parts);
   // The peer's machine has acknowledged all that was written (SIOCOUTQ). Behind a proxy the peer is the proxy.
   [[nodiscard]] bool all_arrived() const;
+  // Of all that was ever written, how much has: to see whether more does.
+  [[nodiscard]] std::uint64_t arrived_bytes() const;
   // TLS holds decrypted bytes that no readiness of the socket will announce.
   [[nodiscard]] bool has_buffered() const { return ssl_ && SSL_pending(ssl_.get()) > 0; }
 

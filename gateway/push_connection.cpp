@@ -135,6 +135,8 @@ void PushConnection::check_arrival(xmpp::Instant now) {
     if (SessionHost* const host = shard_.sessions().find(session_)) host->arrived(ref());
     return;
   }
+  const auto arrived = stream_.arrived_bytes();
+  if (arrived != std::exchange(arrived_, arrived)) unproven_since_ = now;  // slow, but it does arrive
   if (now >= unproven_since_ + shard_.config().limits.write_timeout) return close();
   checking_ = true;
   set_deadline(arrival_check);

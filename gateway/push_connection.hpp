@@ -58,12 +58,14 @@ class PushConnection final : public Timed, private Watcher {
   SessionId session_;
   Outbox outbox_;
   xmpp::Instant deadline_ = xmpp::never;
-  xmpp::Instant unproven_since_ = xmpp::never;  // when the oldest was written that may not have arrived; never: all has
-  std::uint32_t buffered_ = 0;                  // as it was told to the shard
-  bool blocked_ = false;                        // a chunk waits for the client to read
-  bool checking_ = false;                       // deadline_ is for check_arrival()
-  bool finishing_ = false;                      // nothing more will be pushed
-  bool drained_ = false;                        // and our side is closed
+  // When the oldest was written that may not have arrived, or some of it has arrived since; never: all has.
+  xmpp::Instant unproven_since_ = xmpp::never;
+  std::uint64_t arrived_ = 0;   // bytes, at the last look
+  std::uint32_t buffered_ = 0;  // as it was told to the shard
+  bool blocked_ = false;        // a chunk waits for the client to read
+  bool checking_ = false;       // deadline_ is for check_arrival()
+  bool finishing_ = false;      // nothing more will be pushed
+  bool drained_ = false;        // and our side is closed
   bool closed_ = false;
 };
 
