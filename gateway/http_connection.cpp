@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <boost/beast/http/error.hpp>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "bosh/condition.hpp"
@@ -281,11 +284,22 @@ void HttpConnection::leave(std::function<void(Left)> take) {
 
 void HttpConnection::try_leave() {
   if (!leave_ || parsing_ || closed_ || waiting_.size() != 1 || outbox_.pending() != 0 || file_) return;
-  shard_.erase_connection_later(id_);  // first: it may throw, and this is whole still
-  closed_ = true;                      // as what it was
+  // As a step of its own: where the request was pipelined, it is a session's answer to the one before that lets the
+  // connection go, in the middle of that session's step, and `take` may enter another.
+  struct Handover {
+    std::function<void(Left)> take;
+    std::optional<Left> left;
+  };
+  const auto handover = std::make_shared<Handover>();
+  boost::asio::post(shard_.io(), [handover] {
+    if (handover->left) handover->take(std::move(*handover->left));
+  });
+  shard_.erase_connection_later(id_);  // the last that may throw: this is whole still, and the handover empty
+  handover->take = std::move(*leave_);
+  handover->left.emplace(stream_.release(), std::move(peer_), std::move(unparsed_));
+  closed_ = true;  // as what it was
   disarm();
   waiting_.clear();
-  (*leave_)(Left{stream_.release(), std::move(peer_), std::move(unparsed_)});
 }
 
 // ---- time ----------------------------------------------------------------------------------------------------------

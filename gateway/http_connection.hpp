@@ -83,8 +83,9 @@ class HttpConnection final : public Timed, private Watcher {
   // between. Empty: it may; else why not.
   [[nodiscard]] std::string_view hold_for(const Client& client);
   // The socket is to go on as something else: a connection of another shard, another kind of connection. `take` is
-  // called with it and with what was read behind the present request, which stays unanswered here, as soon as all
-  // earlier requests are answered and nothing is being parsed; this object is closed then.
+  // called with it and with what was read behind the present request, which stays unanswered here, when all earlier
+  // requests are answered and nothing is being parsed: not by this call, and in nobody's step. This object is closed
+  // then.
   struct Left {
     AnyStream stream;
     Peer peer;

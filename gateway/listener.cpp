@@ -131,7 +131,12 @@ void Listener::expect_introduction(AnyStream stream, const Address& proxy) {
         introduced(std::move(introduced_stream), proxy, client, why);
       });
   introductions_.splice(introductions_.end(), made);
-  (*place)->start();
+  try {
+    (*place)->start();
+  } catch (...) {
+    if (!(*place)->finished()) introductions_.erase(place);
+    throw;
+  }
 }
 
 void Listener::introduced(AnyStream stream, const Address& proxy, const std::optional<ProxiedClient>& client,

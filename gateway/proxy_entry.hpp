@@ -24,6 +24,8 @@ class ProxyEntry final : public Timed, private Watcher {
   ProxyEntry(Shard& shard, AnyStream stream, Done done);
 
   void start();
+  // done() has been called, or is being.
+  [[nodiscard]] bool finished() const { return finished_; }
 
  private:
   void on_timer(xmpp::Instant now) override;

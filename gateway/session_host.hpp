@@ -8,6 +8,7 @@
 // Owned by the shard's SessionTable, in whose thread everything happens. It outlives its end as a tombstone (B-144);
 // released() tells when the table may erase it.
 #pragma once
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -58,6 +59,8 @@ class SessionHost final : public Timed, private LinkOwner {
   void enter(Entry entry) {
     auto* const engine = std::get_if<Engine>(&binding_);
     if (engine == nullptr) return;
+    assert(
+        actions().list.empty());  // else another's step, which is being carried out, would be carried out as this one
     const auto entered = step();
     const auto now = steady_now();
     entry(*engine, now, actions());

@@ -206,7 +206,8 @@ Admission::Started Shard::session_started(const Address& client, const Domain& d
   const auto now = steady_now();
   const auto& limits = config().limits;
   auto started = admission().session_started(address_key(client), domain, limits, now);
-  if (started.why_not != Admission::too_many_strangers) return started;
+  // In the middle of a session's step, which wants another stream, nobody can be ended: it itself might be the one.
+  if (started.why_not != Admission::too_many_strangers || session_step_) return started;
   end_oldest_strangers();
   return admission().session_started(address_key(client), domain, limits, now);
 }
@@ -292,8 +293,9 @@ bool Shard::accepted(AnyStream stream, Peer peer) {
     add_connection<HttpConnection>(std::move(stream), std::move(peer), [](auto& connection) { connection.start(); });
     return true;
   } catch (const std::exception& error) {
-    spdlog::error("connection of {} refused: {}", address.to_string(), error.what());
     if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun);
+    attempt([&] { spdlog::error("connection of {} refused: {}", address.to_string(), error.what()); });
+    attempt([&] { timers_.resume(); });
     return false;
   }
 }

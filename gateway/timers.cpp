@@ -31,7 +31,7 @@ void Timed::disarm() {
 }
 
 void Timers::run(xmpp::Instant now) {
-  while (!heap_.empty() && heap_.front()->at_ <= now) {
+  for (std::size_t most = heap_.size(); most > 0 && !heap_.empty() && heap_.front()->at_ <= now; --most) {
     Timed& due = *heap_.front();
     remove(due);
     due.on_timer(now);

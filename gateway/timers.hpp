@@ -47,7 +47,8 @@ class Timers {
   Timers(const Timers&) = delete;
   Timers& operator=(const Timers&) = delete;
 
-  // Fires what is due. Public for the tests, which step time themselves.
+  // Fires what is due; what is armed meanwhile for an instant that has passed may be left for the next time, so that
+  // nobody can keep the shard from its other work. Public for the tests, which step time themselves.
   void run(xmpp::Instant now);
   [[nodiscard]] xmpp::Instant next() const { return heap_.empty() ? xmpp::never : heap_.front()->at_; }
   // Cancels the Asio timer so that the io_context can run out of work.

@@ -120,13 +120,8 @@ void serve_upgrade(Shard& shard, HttpConnection& connection, const Request& requ
   }
   connection.leave(
       [&shard, client, ticketed, handshake = std::get<WsHandshake>(std::move(answer))](HttpConnection::Left left) {
-        // As a step of its own: where the upgrade was pipelined, it is a session's answer to the request before that
-        // lets the connection go, and what was read behind the upgrade may be the <open/> of another session.
-        auto kept = std::make_shared<HttpConnection::Left>(std::move(left));
-        boost::asio::post(shard.io(), [&shard, client, ticketed, handshake, kept] {
-          shard.add_connection<WsConnection>(std::move(kept->stream), std::move(kept->peer), [&](auto& socket) {
-            socket.start(handshake, client, std::move(kept->unread), ticketed);
-          });
+        shard.add_connection<WsConnection>(std::move(left.stream), std::move(left.peer), [&](auto& socket) {
+          socket.start(handshake, client, std::move(left.unread), ticketed);
         });
       });
 }

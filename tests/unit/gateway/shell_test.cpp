@@ -171,6 +171,49 @@ TEST(Shell, ServersThatFailGiveTheRightCondition) {  // B-050, B-196...B-198, X-
   EXPECT_EQ(attribute(client.exchange(creation()).body, "condition"), "remote-connection-failed");
 }
 
+// The end of one session lets its connection go, on which a stream of another waits: a step of its own, not one in the
+// middle of the end.
+TEST(Shell, AStreamBehindAHeldRequestBeginsWhenThatSessionHasEnded) {
+  ScriptedServer server;
+  Gateway gateway(server.port(), 1, "[bosh]\npush_streams = true\n[limits]\nmax_unauthenticated_bytes = 4096\n");
+  HttpClient reader(gateway.port());
+  const std::string token =
+      attribute(reader.exchange(creation(1000, " xmlns:push='urn:x-postern:push' push:ask='1'")).body, "push:stream");
+  ASSERT_FALSE(token.empty());
+  HttpClient first(gateway.port()), second(gateway.port());
+  const std::string created =
+      first.exchange("<body rid='7' to='localhost' wait='30' hold='2' ver='1.6'" + std::string(ns) + "/>").body;
+  const std::string next = "' sid='" + attribute(created, "sid") + "'" + std::string(ns);
+  first.post("<body rid='8" + next + "/>");
+  first.send("GET /http-bind?push=" + token + "&as=sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  second.post("<body rid='9" + next + ">" + echo(std::string(5000, 'x')) + "</body>");
+  const auto ended = first.receive();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(attribute(ended->body, "condition"), "policy-violation");
+  const auto stream = first.receive();
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->status, 200);
+  EXPECT_NE(stream->head.find("text/event-stream"), std::string::npos);
+  Browser other(gateway.port());  // the shard is there for others
+  other.log_in();
+  EXPECT_TRUE(gateway.drain());
+}
+
+// Where those who have not logged in are too many, one more stream of a session ends nobody in the middle of its step,
+// least of all itself.
+TEST(Shell, AStreamMoreThanThereMayBeStrangersIsRefused) {
+  ScriptedServer server;
+  Gateway gateway(server.port(), 1, "[bosh]\nmax_streams = 2\n[limits]\nmax_unauthenticated_sessions = 1\n");
+  Browser browser(gateway.port());
+  const std::string more =
+      browser.client()
+          .exchange(browser.body(" to='localhost' xml:lang='en' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"))
+          .body;
+  EXPECT_EQ(attribute(more, "condition"), "policy-violation") << more;
+  browser.log_in();
+  EXPECT_TRUE(gateway.drain());
+}
+
 TEST(Shell, ClientsThatComeAndGoLeaveNothingBehind) {
   ScriptedServer server;
   Gateway gateway(server.port(), 2);
