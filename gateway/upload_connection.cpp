@@ -126,14 +126,13 @@ void UploadConnection::begin_file() {
   if (!size) return conclude(Problem::bad_request);
   const std::uint64_t most = shard_.config().webchat.max_file_bytes;
   if (*size > most) return conclude(Problem::file_too_large);
-  // A page that is loaded anew sends its form again: the file has been sent.
-  if (!engine->take_once(reader_->value("once"))) return conclude(Problem::none);
   const std::string type = media_type(reader_->file_type());
+  const webclient::FileWish file{wish_.to, {reader_->file_name(), type, *size}, reader_->value("once"), ref()};
   webclient::UploadStart begun;
-  host->enter<WebEngine>([&](WebEngine& web, xmpp::Instant now, xmpp::Actions& out) {
-    begun = web.begin_file(wish_.to, {reader_->file_name(), type, *size}, ref(), now, out);
-  });
-  if (begun.problem != Problem::none) return conclude(begun.problem);
+  host->enter<WebEngine>(
+      [&](WebEngine& web, xmpp::Instant now, xmpp::Actions& out) { begun = web.begin_file(file, now, out); });
+  // A page that is loaded anew sends its form again: without an id its file has been sent.
+  if (begun.problem != Problem::none || begun.id == webclient::UploadId{}) return conclude(begun.problem);
   upload_ = begun.id;
   phase_ = Phase::asking;
 }

@@ -71,6 +71,7 @@ void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp:
   std::erase_if(files_, [&](const FileOnItsWay& file) {
     if (file.connection != connection) return false;
     (void)client_->dismiss_upload(file.id);
+    release_once(file.once);
     return true;
   });
   last_use_ = now;
@@ -115,19 +116,30 @@ void WebEngine::hand_out(xmpp::Actions& out) {
   chunks_.clear();
 }
 
-UploadStart WebEngine::begin_file(ConversationId to, const Services::File& file, xmpp::ConnectionRef connection,
-                                  xmpp::Instant now, xmpp::Actions& out) {
+UploadStart WebEngine::begin_file(const FileWish& wish, xmpp::Instant now, xmpp::Actions& out) {
   used(now, out);
-  const UploadStart start = client_->start_upload(to, file, now, out);
-  if (start.problem == Problem::none) files_.push_back({start.id, connection});
+  // Nobody knows yet whether the first one arrives: a repeat must not be told that it has.
+  const auto on_its_way = [&](const FileOnItsWay& file) { return file.once == wish.once; };
+  if (std::any_of(files_.begin(), files_.end(), on_its_way)) return {Problem::busy, {}};
+  if (!take_once(wish.once)) return {};
+  const UploadStart start = client_->start_upload(wish.to, wish.file, now, out);
+  if (start.problem == Problem::none) {
+    files_.push_back({start.id, wish.connection, std::string(wish.once)});
+  } else {
+    release_once(wish.once);
+  }
   show(now, out);
   return start;
 }
 
 Problem WebEngine::end_file(UploadId id, Problem trouble, xmpp::Instant now, xmpp::Actions& out) {
   last_use_ = now;
-  std::erase_if(files_, [&](const FileOnItsWay& file) { return file.id == id; });
   Problem problem = client_->finish_upload(id, trouble == Problem::none, now, out);
+  std::erase_if(files_, [&](const FileOnItsWay& file) {
+    if (file.id != id) return false;
+    if (problem != Problem::none) release_once(file.once);
+    return true;
+  });
   if (problem != Problem::none) {
     if (trouble != Problem::none) problem = trouble;
     (void)client_->dismiss_upload(id);  // the page that brought the file says what has become of it

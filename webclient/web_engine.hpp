@@ -27,6 +27,14 @@ struct WebSettings {
   TokenFor token;  // for the forms of this session
 };
 
+// A form that brings a file, as far as its fields go.
+struct FileWish {
+  ConversationId to{};
+  Services::File file;
+  std::string_view once;
+  xmpp::ConnectionRef connection{};  // brings it
+};
+
 class WebEngine {
  public:
   // `pages` outlives it.
@@ -65,10 +73,10 @@ class WebEngine {
   // To be called after commands, which may have changed the model.
   void show(xmpp::Instant now, xmpp::Actions& out);
   void log_out(xmpp::Instant now, xmpp::Actions& out);
-  // A file on its way to the conversation; `connection` brings it, and is told to go on (ResumeClient) as soon as
-  // model() says where to put it, or that it goes nowhere. Until end_file(), or the end of the connection.
-  UploadStart begin_file(ConversationId to, const Services::File& file, xmpp::ConnectionRef connection,
-                         xmpp::Instant now, xmpp::Actions& out);
+  // A file on its way to the conversation; its connection is told to go on (ResumeClient) as soon as model() says where
+  // to put it, or that it goes nowhere. Until end_file(), or the end of the connection. No problem and no id: this form
+  // has brought its file before. Problem::busy: it is doing so on another connection.
+  UploadStart begin_file(const FileWish& wish, xmpp::Instant now, xmpp::Actions& out);
   // The shell has put it there, and its link is sent; or could not, for a reason of its own.
   Problem end_file(UploadId id, Problem trouble, xmpp::Instant now, xmpp::Actions& out);
   // False: this form has been sent before.
@@ -87,6 +95,7 @@ class WebEngine {
   struct FileOnItsWay {
     UploadId id{};
     xmpp::ConnectionRef connection{};
+    std::string once;     // of its form, which counts as sent only if the file arrives
     bool waiting = true;  // for a place to put it
   };
 

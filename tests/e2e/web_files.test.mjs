@@ -44,7 +44,7 @@ class Sending {
     const { token, once } = await session.file_form(id);
     const [before_file, behind] = multipart_around({ token, once }, { name: 'piece.bin', type: 'text/plain' });
     const { host, port } = new URL(session.origin);
-    Object.assign(self, { behind, answer: '' });
+    Object.assign(self, { behind, answer: '', form: { token, once } });
     self.socket = connect(Number(port), '127.0.0.1');
     self.socket.setEncoding('utf8');
     self.socket.on('data', (chunk) => (self.answer += chunk));
@@ -264,6 +264,8 @@ for (const { kind, browser_name, launch, open } of pairs) {
         const sending = await Sending.begin(alice, bob, 1_000_000);
         sending.socket.write('x'.repeat(200_000));
         await until(() => [...wire.pairs].some(({ far }) => far.bytesWritten > 100_000), wait, 'it is on its way');
+        const twice = await alice.send_file(bob, 'x', { form: sending.form });
+        assert.deepEqual([twice.status, alert(twice)], [503, 'This is already being done.']);
         if (gone) {
           sending.socket.destroy();
         } else {
@@ -272,6 +274,9 @@ for (const { kind, browser_name, launch, open } of pairs) {
           sending.socket.destroy();
         }
         await until(() => wire.pairs.size === 0, wait, 'its connection to the service ends');
+        // A page that is loaded anew sends its form again: its file has not been sent yet.
+        assert.equal((await alice.send_file(bob, `again ${gone}`, { form: sending.form })).status, 303);
+        assert.equal((await arrived()).toString(), `again ${gone}`);
       }
       assert.equal((await alice.send_file(bob, 'whole')).status, 303);
       assert.equal((await arrived()).toString(), 'whole');

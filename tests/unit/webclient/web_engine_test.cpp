@@ -153,8 +153,8 @@ class WebFilesTest : public testing::Test {
     splitter.feed(tests::stream_header, events);
     events.clear();
   }
-  UploadStart begin() {
-    return engine->begin_file(romeo, {"a.txt", "text/plain", 5}, xmpp::ConnectionRef{7}, play.now, out);
+  UploadStart begin(xmpp::ConnectionRef connection = xmpp::ConnectionRef{7}, std::uint64_t size = 5) {
+    return engine->begin_file({romeo, {"a.txt", "text/plain", size}, "once", connection}, play.now, out);
   }
   // What the step asks for: whose connection goes on, and the stanzas.
   std::string collect() {
@@ -230,6 +230,37 @@ TEST_F(WebFilesTest, AreForgottenWithTheirConnection) {
   engine->on_lost(xmpp::ConnectionRef{7}, play.now, out);
   EXPECT_EQ(engine->model().find(begun.id), nullptr);
   EXPECT_EQ(slot(asked), "");
+}
+
+// A page that is loaded anew sends its form again. Only where the file has arrived is that nothing new.
+TEST_F(WebFilesTest, AreSentOnceByTheirForm) {
+  const auto begun = begin();
+  slot(collect());
+  EXPECT_EQ(engine->end_file(begun.id, Problem::none, play.now, out), Problem::none);
+  collect();
+  const auto again = begin(xmpp::ConnectionRef{8});
+  EXPECT_EQ(again.problem, Problem::none);
+  EXPECT_EQ(again.id, UploadId{});
+  EXPECT_EQ(collect(), "");
+}
+
+TEST_F(WebFilesTest, AreNotTakenForSentWhileTheyAreOnTheirWay) {
+  begin();
+  collect();
+  EXPECT_EQ(begin(xmpp::ConnectionRef{8}).problem, Problem::busy);
+  EXPECT_EQ(collect(), "");
+  engine->on_lost(xmpp::ConnectionRef{8}, play.now, out);  // who was told so has nothing to give back
+  EXPECT_EQ(begin(xmpp::ConnectionRef{9}).problem, Problem::busy);
+}
+
+TEST_F(WebFilesTest, MayBeSentAgainByTheirFormIfTheyDidNotArrive) {
+  EXPECT_EQ(begin(xmpp::ConnectionRef{7}, 0).problem, Problem::file_empty);
+  EXPECT_NE(begin().id, UploadId{});
+  engine->on_lost(xmpp::ConnectionRef{7}, play.now, out);  // half of it had come
+  const auto refused = begin(xmpp::ConnectionRef{8});
+  EXPECT_NE(refused.id, UploadId{});
+  (void)engine->end_file(refused.id, Problem::upload_failed, play.now, out);
+  EXPECT_NE(begin(xmpp::ConnectionRef{9}).id, UploadId{});
 }
 
 TEST_F(WebFilesTest, KeepTheSession) {
