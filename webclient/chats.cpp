@@ -110,12 +110,14 @@ void Chats::take_archived(xmpp::ElementView inner, const Archived& archived, Tur
   take(*place, inner, std::move(fields), read, turn);
 }
 
-const Message* Chats::find_known(const Conversation& in, const Message& message) {
+const Message* Chats::find_known(const Conversation& in, const Message& message) const {
+  const bool ours = message.direction == Direction::outgoing && wire_.is_own_id(message.wire_id);
   const auto found = std::find_if(in.messages.begin(), in.messages.end(), [&](const Message& there) {
-    if (!message.archive_id.empty() && message.archive_id == there.archive_id) return true;
-    // A message that we sent, and the copy of it in the archive or on its way round.
-    return !message.wire_id.empty() && message.wire_id == there.wire_id && message.direction == there.direction &&
-           (message.archive_id.empty() || there.archive_id.empty());
+    if (!message.archive_id.empty() && !there.archive_id.empty()) return message.archive_id == there.archive_id;
+    if (message.direction != there.direction) return false;
+    // One that we sent, and the copy of it in the archive or on its way round, is the same whatever a server has made
+    // of its text.
+    return ours ? message.wire_id == there.wire_id : says_the_same(message, there);
   });
   return found == in.messages.end() ? nullptr : &*found;
 }
@@ -214,10 +216,8 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
   if (const auto* known = find_known(*row, fields)) {
     hold(*row, *known, place.author, turn);
-    // The copy tells under which id the archive has ours.
-    for (auto& there : row->messages) {
-      if (there.wire_id == fields.wire_id && there.archive_id.empty()) there.archive_id = fields.archive_id;
-    }
+    // The copy tells under which id the archive has it.
+    if (known->archive_id.empty()) model_.edit(*row, known->id)->archive_id = std::move(fields.archive_id);
     return;
   }
   if (place.outgoing) {  // from another of our devices, or on its way round: it was read there

@@ -81,7 +81,7 @@ class Chats {
   [[nodiscard]] std::optional<Place> place_of(xmpp::ElementView message) const;
   void on_carbon(xmpp::ElementView forwarded, bool sent, Turn& turn);
   void take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn);
-  static const Message* find_known(const Conversation& in, const Message& message);
+  [[nodiscard]] const Message* find_known(const Conversation& in, const Message& message) const;
   void hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn);
   void set_typing(Conversation& of, Typing typing, Turn& turn);
   void send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn);

@@ -79,6 +79,11 @@ Message to_model(const ReadMessage& read) {
   return message;
 }
 
+bool says_the_same(const Message& one, const Message& other) {
+  if (one.wire_id.empty() || one.wire_id != other.wire_id || one.text != other.text || one.me != other.me) return false;
+  return !one.text.empty() || one.link == other.link;  // rooms keep texts in their history, but not always links
+}
+
 void take_me(std::string& text, bool& me) {
   constexpr std::string_view mark = "/me ";
   me = text.starts_with(mark);

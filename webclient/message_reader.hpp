@@ -34,6 +34,10 @@ struct ReadMessage {
 // A message as the model keeps it, but for when, who and how far it has come.
 [[nodiscard]] Message to_model(const ReadMessage& read);
 
+// The same id and the same words. An id alone tells nothing of another's message: it need be unique within one stream
+// only (RFC 6120 8.1.3), and some libraries begin to count anew with each process.
+[[nodiscard]] bool says_the_same(const Message& one, const Message& other);
+
 // What is typed, as it goes into the model: the /me becomes a mark.
 void take_me(std::string& text, bool& me);
 

@@ -208,10 +208,12 @@ void Rooms::add_message(Conversation& room, std::string_view nick, xmpp::Element
 
 // What we have sent comes back, and history comes again when we enter again.
 bool Rooms::is_repeat(Conversation& room, const Message& message) {
+  const bool ours = message.direction == Direction::outgoing && wire_.is_own_id(message.wire_id);
   const auto found = std::find_if(room.messages.rbegin(), room.messages.rend(), [&](const Message& there) {
-    if (!message.archive_id.empty() && there.archive_id == message.archive_id) return true;
+    if (!message.archive_id.empty() && !there.archive_id.empty()) return message.archive_id == there.archive_id;
     if (there.author != message.author || there.direction != message.direction) return false;
-    if (!message.wire_id.empty() && !there.wire_id.empty()) return there.wire_id == message.wire_id;
+    if (ours) return there.wire_id == message.wire_id;  // rooms put long texts elsewhere, or take words out
+    if (!message.wire_id.empty() && !there.wire_id.empty()) return says_the_same(there, message);
     return message.delayed && there.text == message.text && there.when == message.when;
   });
   if (found == room.messages.rend()) return false;

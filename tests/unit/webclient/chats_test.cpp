@@ -282,6 +282,55 @@ TEST_F(ChatsTest, TheSameMessageTwiceIsOne) {
   EXPECT_EQ(play.texts("romeo@example.net"), "[once][twice]");
 }
 
+std::string archived_as(std::string_view id) {
+  return "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='" + std::string(id) + "'/>";
+}
+
+// RFC 6120 8.1.3: an id is unique within one stream; a library that counts from a constant begins again at every start.
+TEST_F(ChatsTest, AnotherMessageUnderTheSameIdIsAnother) {
+  play.hears(chat("romeo@example.net/o", "good night", {}, "1"));
+  play.hears(chat("romeo@example.net/o", "good morning", {}, "1"));
+  play.hears(chat("romeo@example.net/o", "/me good morning", {}, "1"));
+  play.hears(chat("romeo@example.net/o", "good morning", {}, "1"));  // sent again
+  EXPECT_EQ(play.texts("romeo@example.net"), "[good night][good morning][good morning]");
+  for (const char* url : {"https://example.net/a", "https://example.net/b"}) {
+    play.hears(chat("romeo@example.net/o", "", "<x xmlns='jabber:x:oob'><url>" + std::string(url) + "</url></x>", "1"));
+  }
+  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 5U);
+  for (const char* text : {"one", "two"}) {
+    play.hears(
+        carbon("julia@example.org", "sent", inner("julia@example.org/phone", "romeo@example.net", text, " id='1'")));
+  }
+  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 7U);
+}
+
+TEST_F(ChatsTest, TheArchiveTellsTheSameWordsApart) {
+  play.hears(chat("romeo@example.net/o", "yes", archived_as("a1"), "1"));
+  play.hears(chat("romeo@example.net/o", "yes", archived_as("a2"), "1"));
+  play.hears(chat("romeo@example.net/o", "yes", archived_as("a2"), "2"));
+  EXPECT_EQ(play.texts("romeo@example.net"), "[yes][yes]");
+}
+
+// Of what is longer than the model keeps both copies are cut; and what has been corrected has kept its words.
+TEST_F(ChatsTest, RecognisesCopiesOfWhatWasCutOrCorrected) {
+  const std::string huge(20'000, 'W');
+  for (int i = 0; i < 2; ++i) {
+    play.hears(chat("romeo@example.net/o", huge, {}, "1"));
+    play.hears(chat("romeo@example.net/o", "helo", {}, "2"));
+    play.hears(chat("romeo@example.net/o", "hello", "<replace xmlns='urn:xmpp:message-correct:0' id='2'/>", "3"));
+  }
+  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 3U);
+}
+
+// A filter of the server may have been at it.
+TEST_F(ChatsTest, TheCopyOfOursIsOursWhateverItSays) {
+  send(play, "romeo@example.net", "a rude word");
+  const auto id = play.id_of("<body>a rude word");
+  play.hears(carbon("julia@example.org", "sent",
+                    inner("julia@example.org/web", "romeo@example.net", "a *** word", " id='" + id + "'")));
+  EXPECT_EQ(play.texts("romeo@example.net"), "me[a rude word]");
+}
+
 // ---- XEP-0313
 
 std::string result(std::string_view queryid, std::string_view id, std::string_view stamp, std::string_view message,
@@ -350,6 +399,26 @@ TEST_F(ChatsTest, HistoryIsLoadedWhenAConversationIsOpened) {
   play.does([&](Client& client, auto now, auto& out) {
     EXPECT_EQ(client.load_older(conversation, now, out), Problem::nothing_older);
   });
+}
+
+// What came live and without the id under which the archive has it, ours too.
+TEST_F(ChatsTest, HistoryDoesNotRepeatWhatIsThere) {
+  has_archive();
+  play.hears(chat("romeo@example.net/o", "live", {}, "1"));
+  const auto conversation = play.row("romeo@example.net").id;
+  const auto query = queryid_of(
+      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
+  send(play, "romeo@example.net", "mine");
+  const auto mine = play.id_of("<body>mine");
+  const auto theirs = [](std::string_view text) {
+    return inner("romeo@example.net/o", "julia@example.org", text, " id='1'");
+  };
+  play.hears(result(query, "a1", "2020-01-01T10:00:00Z", theirs("of another day")));
+  play.hears(result(query, "a2", "2020-01-01T10:00:01Z", theirs("live")));
+  play.hears(result(query, "a3", "2020-01-01T10:00:02Z",
+                    inner("julia@example.org/web", "romeo@example.net", "mine", " id='" + mine + "'")));
+  play.answers("urn:xmpp:mam:2", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
+  EXPECT_EQ(play.texts("romeo@example.net"), "[of another day][live]me[mine]");
 }
 
 TEST_F(ChatsTest, ForgedResultsAreNothing) {

@@ -142,6 +142,25 @@ TEST_F(RoomsTest, HistoryIsNotCountedAndNotDoubled) {
   EXPECT_EQ(play.row(hall).messages.size(), 3U);
 }
 
+TEST_F(RoomsTest, AnotherMessageUnderTheSameIdIsAnother) {
+  enter();
+  const auto archived_as = [](const char* id) {
+    return "<stanza-id xmlns='urn:xmpp:sid:0' by='hall@rooms.example.org' id='" + std::string(id) + "'/>";
+  };
+  play.hears(say("nurse", "good night", {}, "1"));
+  play.hears(say("nurse", "good morning", {}, "1"));
+  play.hears(say("nurse", "good morning", old, "1"));  // of the history
+  play.hears(say("nurse", "yes", archived_as("a1"), "2"));
+  play.hears(say("nurse", "yes", archived_as("a2"), "2"));
+  play.hears(say("nurse", "yes", archived_as("a2"), "2"));
+  EXPECT_EQ(play.texts(hall), "nurse[good night]nurse[good morning]nurse[yes]nurse[yes]");
+  // Ours is ours, whatever the room has made of it.
+  send("a very long text");
+  play.hears(say("julia", "https://rooms.example.org/paste/1", archived_as("a3"), play.id_of("<body>a very long")));
+  EXPECT_EQ(play.row(hall).messages.size(), 5U);
+  EXPECT_EQ(play.row(hall).messages.back().delivery, Delivery::sent);
+}
+
 TEST_F(RoomsTest, MentionsAreWords) {
   enter();
   for (const char* text : {"Julia: come", "is julia there?", "hey @JULIA"}) play.hears(say("nurse", text));
