@@ -60,6 +60,11 @@ std::size_t backlog_of(const Visit& visit, std::size_t least) {
   return std::clamp(count, least, max_backlog);
 }
 
+// The name of a frame.
+std::string random_window() {
+  return random_token().substr(0, 12);
+}
+
 template <typename Step>
 void step(Visit& visit, Step what) {
   visit.host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
@@ -100,8 +105,7 @@ void serve_app(Visit& visit, std::string_view item) {
   if (known && id && shown == nullptr) return redirect(visit, "/app/");
   const std::uint32_t unread = known ? visit.engine->model().unread() : 0;
   const std::string name = id ? webclient::name_of(*id) : std::string();
-  const std::string window = random_token().substr(0, 12);
-  answer_page(visit, visit.shard.pages().app(shown, name, window, unread, reader));
+  answer_page(visit, visit.shard.pages().app(shown, name, random_window(), unread, reader));
 }
 
 void serve_moved(Visit& visit, std::string_view item) {
@@ -118,16 +122,17 @@ void serve_moved(Visit& visit, std::string_view item) {
 void serve_stream(Visit& visit, std::string_view item) {
   if (visit.request.head.method == Method::head) return answer_page(visit, "", PageKind::framed);
   std::string window = visit.asked("w");
-  if (window.empty() || window.size() > 32) window = random_token().substr(0, 12);
+  if (window.empty() || window.size() > 32) window = random_window();
   if (visit.engine->is_displaced(window)) return serve_moved(visit, item);
   const auto id = id_of<ConversationId>(item, 'c').value_or(ConversationId{});
   if (!item.empty() && visit.engine->model().find(id) == nullptr) return answer_error(visit, 404, "error.not_found");
   webclient::StreamWish wish;
   wish.shown = id;
-  wish.window = window;
+  wish.spare = random_window();
   wish.page.nonce = random_token();
+  wish.page.path = visit.base + "/stream/" + std::string(item);
+  wish.page.window = window;
   wish.page.backlog = backlog_of(visit, webclient::first_backlog);
-  wish.page.self = visit.base + "/stream/" + std::string(item) + "?w=" + webclient::encode_component(window);
   const bool older = wish.page.backlog > webclient::first_backlog;
   Shard& shard = visit.shard;
   if (!may_hold(visit, "stream")) return;

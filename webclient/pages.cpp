@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "webclient/form.hpp"
 #include "webclient/text.hpp"
 
 namespace webclient {
@@ -320,8 +321,12 @@ std::string Pages::app(const Conversation* shown, std::string_view id, std::stri
   return templates_.render("app", *reader.texts, values);
 }
 
+std::string StreamPage::self() const {
+  return path + "?w=" + encode_component(window);
+}
+
 std::string StreamPage::address() const {
-  return backlog == first_backlog ? self : self + "&n=" + std::to_string(backlog);
+  return backlog == first_backlog ? self() : self() + "&n=" + std::to_string(backlog);
 }
 
 std::string Pages::stream(const StreamPage& page, const View& view, const Conversation* shown) {
@@ -338,7 +343,7 @@ std::string Pages::stream(const StreamPage& page, const View& view, const Conver
   if (shown->history.loading) {
     values.flag("loading", true);
   } else {
-    values.text("older", older_link(page.self + "&", view, *shown, page.backlog));
+    values.text("older", older_link(page.self() + "&", view, *shown, page.backlog));
   }
   std::string out = templates_.render("stream", *view.reader.texts, values);
   out += bubbles(*shown, page.backlog, view.reader, true);

@@ -71,10 +71,13 @@ struct FilePage {
 
 struct StreamPage {
   std::string nonce;
-  std::string self;  // path and query of the stream, without the number of messages
+  std::string path;    // of the stream
+  std::string window;  // names the frame that asks, to tell it from others
   std::size_t backlog = first_backlog;
 
-  // Where the same page is had again.
+  // Where this frame has the stream, with how many messages soever.
+  [[nodiscard]] std::string self() const;
+  // Where it has the same page again.
   [[nodiscard]] std::string address() const;
 };
 

@@ -32,12 +32,13 @@ bool PushEngine::is_displaced(std::string_view window) const {
 }
 
 void PushEngine::end(const Stream& stream, std::string bytes, std::vector<Chunk>& out, std::string_view farewell) {
-  append_end(bytes, stream.shown != ConversationId{}, farewell.empty() ? stream.self : std::string(), farewell);
+  append_end(bytes, stream.shown != ConversationId{}, farewell.empty() ? stream.page.address() : std::string(),
+             farewell);
   out.push_back(Chunk{stream.connection, std::move(bytes), true});
 }
 
 void PushEngine::displace_oldest(std::vector<Chunk>& out) {
-  displaced_.push_back(streams_.front().window);
+  displaced_.push_back(streams_.front().page.window);
   if (displaced_.size() > remembered_windows) displaced_.pop_front();
   end(streams_.front(), {}, out);
   streams_.erase(streams_.begin());
@@ -45,10 +46,13 @@ void PushEngine::displace_oldest(std::vector<Chunk>& out) {
 
 void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xmpp::Instant now,
                       std::vector<Chunk>& out) {
-  // A window that asks again has lost its old stream, whether we have noticed or not.
-  const auto same =
-      std::find_if(streams_.begin(), streams_.end(), [&](const Stream& one) { return one.window == wish.window; });
+  // A window that asks again has lost its old stream, whether we have noticed or not; unless one of its links was
+  // opened in another tab. To a stream that is dead it is the same where it is told to go on. One that lives must not
+  // come back under this name, or the two would end each other for ever.
+  const auto same = std::find_if(streams_.begin(), streams_.end(),
+                                 [&](const Stream& one) { return one.page.window == wish.page.window; });
   if (same != streams_.end()) {
+    same->page.window = wish.spare;
     end(*same, {}, out);
     streams_.erase(same);
   }
@@ -56,9 +60,7 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   Stream& stream = streams_.emplace_back();
   stream.connection = wish.connection;
   stream.shown = wish.shown;
-  stream.nonce = wish.page.nonce;
-  stream.window = wish.window;
-  stream.self = wish.page.address();
+  stream.page = wish.page;
   stream.next = view.model.journal().next();
   stream.opened = stream.last_beat = stream.last_message = now;
   const Conversation* shown = view.model.find(wish.shown);
@@ -69,7 +71,7 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
     if (!shown->messages.empty()) stream.last_day = shown->messages.back().when;
   }
   std::string bytes = pages.stream(wish.page, view, shown);
-  append_keep_alive(bytes, stream.nonce, stream.beat);
+  append_keep_alive(bytes, stream.page.nonce, stream.beat);
   give(stream, std::move(bytes), out);
 }
 
@@ -247,13 +249,13 @@ void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, st
   }
   const std::string rules = rules_for(stream, changes, view);
   stream.rules += static_cast<std::size_t>(std::count(rules.begin(), rules.end(), '}'));
-  append_style(bytes, stream.nonce, rules);
+  append_style(bytes, stream.page.nonce, rules);
   // What is still in the journal comes first: a page that is loaded anew would show it too, but the reader loses the
   // place.
   if (due_for_renewal(stream, now)) return end(stream, std::move(bytes), out);
   if (now >= stream.last_beat + policy_.keep_alive) {
     stream.beat = !stream.beat;
-    append_keep_alive(bytes, stream.nonce, stream.beat);
+    append_keep_alive(bytes, stream.page.nonce, stream.beat);
     ++stream.rules;
     stream.last_beat = now;
   }

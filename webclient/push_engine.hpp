@@ -41,7 +41,7 @@ struct StreamWish {
   xmpp::ConnectionRef connection{};
   ConversationId shown{};  // 0: the list
   StreamPage page;
-  std::string window;  // names the frame that asks, to tell it from others
+  std::string spare;  // a name that no frame has yet
 };
 
 struct Chunk {
@@ -83,8 +83,7 @@ class PushEngine {
   struct Stream {
     xmpp::ConnectionRef connection{};
     ConversationId shown{};
-    std::string nonce, window;
-    std::string self;        // where it goes on
+    StreamPage page;         // where it goes on
     std::uint64_t next = 0;  // event of the journal
     xmpp::Instant opened{}, last_beat{}, last_message{};
     std::size_t messages = 0, in_section = 0, rules = 0, bytes = 0;

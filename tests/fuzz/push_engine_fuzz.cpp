@@ -32,7 +32,7 @@ class World {
         StreamWish wish;
         wish.connection = xmpp::ConnectionRef{++last_};
         full_.erase(wish.connection);  // said before it was there
-        wish.window = std::string(1, static_cast<char>('a' + argument % 7));
+        wish.page.window = std::string(1, static_cast<char>('a' + argument % 7));
         wish.shown = argument % 2 == 0 ? bob_.id : ConversationId{};
         engine_.open(wish, view_, pages(), now_, out_);
         break;

@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
   LoginPage login;
   login.guests = login.offers_no_cookie = true;
   login.message = std::string(words(*reader.texts, Problem::wrong_password));
-  const StreamPage stream{"N", "/stream/c1?w=x", 50};
+  const StreamPage stream{"N", "/stream/c1", "x", 50};
   ComposePage correction;
   correction.edit = MessageId{2};
   ComposePage lines;

@@ -34,7 +34,7 @@ class PagesTest : public testing::Test {
 
   // Every page there is, of this model.
   std::vector<std::pair<std::string, std::string>> all(const Conversation& person, const Conversation& room) {
-    StreamPage stream{"N", "/stream/c1?w=x", 50};
+    StreamPage stream{"N", "/stream/c1", "x", 50};
     LoginPage login;
     login.guests = true;
     login.message = "m";
@@ -198,7 +198,7 @@ TEST_F(PagesTest, LetOccupantsOfARoomDoWhatTheyMay) {
   EXPECT_THAT(page, HasSubstr("value=\"Plans\""));
   EXPECT_THAT(page, Not(HasSubstr("role=\"alert\"")));
   room.room->problem = Problem::conflict;
-  const std::string live = pages.stream({"N", "/stream/c1", 50}, view, &room);
+  const std::string live = pages.stream({"N", "/stream/c1", "x", 50}, view, &room);
   EXPECT_THAT(live, HasSubstr("role=\"alert\">Somebody with this name is already there."));
   room.room->state = RoomState::outside;
   page = pages.room(view, room, "", {});
@@ -232,7 +232,7 @@ TEST_F(PagesTest, InviteToARoom) {
   message.notice = Notice::declined;
   message.text = "no <time>";
   model.add_message(room, message);
-  const std::string live = pages.stream({"N", "/stream/c1", 50}, view, &room);
+  const std::string live = pages.stream({"N", "/stream/c1", "x", 50}, view, &room);
   EXPECT_THAT(live, HasSubstr("You have invited carol@example.org. come &amp; see"));
   EXPECT_THAT(live, HasSubstr("carol@example.org was not invited. You are not allowed to do this."));
   EXPECT_THAT(live, HasSubstr("carol@example.org does not want to come. no &lt;time&gt;"));
@@ -292,7 +292,7 @@ TEST_F(PagesTest, KeepATextThatWasNotSentWhereItCanBeCopied) {
 TEST_F(PagesTest, SayThatARequestWaits) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob & Sons");
   const std::string words = "You have asked Bob &amp; Sons to let you see when they are available.";
-  const StreamPage page{"N", "/stream/c1?w=x", 50};
+  const StreamPage page{"N", "/stream/c1", "x", 50};
   bob.buddy->asked = true;
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr(words))) << "the answer was yes";
   bob.buddy->subscription = Subscription::from;
@@ -374,7 +374,7 @@ TEST_F(PagesTest, ProposeANameForARoom) {
 
 TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
-  StreamPage page{"N", "/stream/c1?w=x", 60};
+  StreamPage page{"N", "/stream/c1", "x", 60};
   const auto archive = [this](bool there) {
     Account account = model.account();
     account.archive = there;
@@ -384,7 +384,7 @@ TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
   model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
-  EXPECT_THAT(pages.stream({"N", "/stream/c1?w=x"}, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=100#m1\""));
+  EXPECT_THAT(pages.stream({"N", "/stream/c1", "x"}, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=100#m1\""));
   EXPECT_EQ(page.address(), "/stream/c1?w=x&n=60");
   bob.history.complete = true;
   EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));

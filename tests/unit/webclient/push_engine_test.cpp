@@ -36,10 +36,11 @@ class PushEngineTest : public testing::Test {
     StreamWish wish;
     wish.connection = xmpp::ConnectionRef{++last};
     wish.shown = shown;
-    wish.window = window;
+    wish.spare = "spare" + std::to_string(last);
     wish.page.nonce = "N";
+    wish.page.path = "/stream/" + (shown == ConversationId{} ? "" : name_of(shown));
+    wish.page.window = window;
     wish.page.backlog = backlog;
-    wish.page.self = "/stream/" + (shown == ConversationId{} ? "" : name_of(shown)) + "?w=" + window;
     std::vector<Chunk> out;
     engine.open(wish, view, pages, now, out);
     others.assign(out.begin(), out.end() - 1);
@@ -302,6 +303,24 @@ TEST_F(PushEngineTest, TakesASecondRequestOfAWindowForItsReload) {
   EXPECT_EQ(others[0].connection, xmpp::ConnectionRef{3});
   EXPECT_FALSE(engine.is_displaced("w3"));
   EXPECT_EQ(engine.size(), 4u);
+}
+
+// "Older messages" in a new tab: the old one is alive, and goes on as a window of its own.
+TEST_F(PushEngineTest, ATabThatWasOpenedFromAnotherDoesNotFightIt) {
+  open(bob.id, "w");
+  open(bob.id, "w", 100);
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_THAT(others[0].bytes,
+              testing::StartsWith("<meta http-equiv=\"refresh\" content=\"0;url=/stream/c1?w=spare2\">"));
+  open(bob.id, "spare2");
+  EXPECT_THAT(others, IsEmpty());
+  EXPECT_EQ(engine.size(), 2u);
+  // Each goes on under its own name.
+  for (const char* window : {"w", "spare2"}) EXPECT_FALSE(engine.is_displaced(window));
+  open(bob.id, "w", 100);
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(others[0].connection, xmpp::ConnectionRef{2});
+  EXPECT_THAT(others[0].bytes, HasSubstr("url=/stream/c1?w=spare4&amp;n=100\">"));
 }
 
 TEST_F(PushEngineTest, TellsWhatIsLookedAt) {

@@ -77,7 +77,7 @@ class SeenTest : public testing::Test {
     StreamWish wish;
     wish.connection = connection;
     wish.shown = shown;
-    wish.window = std::to_string(static_cast<std::uint64_t>(connection));
+    wish.page.window = std::to_string(static_cast<std::uint64_t>(connection));
     wish.page.nonce = "N";
     engine->open_stream(wish, now, out);
   }

@@ -60,7 +60,7 @@ class WebEngineTest : public testing::Test {
   std::string open(std::uint64_t ref, const std::string& window = "w") {
     StreamWish wish;
     wish.connection = xmpp::ConnectionRef{ref};
-    wish.window = window;
+    wish.page.window = window;
     wish.page.nonce = "N";
     engine->open_stream(wish, now, out);
     return collect();
