@@ -149,7 +149,7 @@ void serve_stream(Visit& visit, std::string_view item) {
             if (older && shown != nullptr && shown->messages.size() < wish.page.backlog && !shown->history.complete) {
               (void)engine.client().load_older(wish.shown, now, out);
             }
-            engine.open_stream(wish, now, out);
+            engine.open_stream(std::move(wish), now, out);
           });
         });
       });
@@ -180,12 +180,13 @@ void serve_plain(Visit& visit, std::string_view item) {
   });
   const auto id = id_of<ConversationId>(item, 'c').value_or(ConversationId{});
   if (!item.empty() && visit.engine->model().find(id) == nullptr) return redirect(visit, "/plain/");
-  const std::size_t backlog = backlog_of(visit, static_backlog);
+  const std::size_t asked = backlog_of(visit, static_backlog);
+  const std::size_t backlog = visit.engine->backlog(id, asked);
   if (!item.empty()) {
     step(visit, [&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
       (void)engine.client().open_conversation(id, now, out);
       const auto* shown = engine.model().find(id);
-      if (backlog > static_backlog && shown != nullptr && shown->messages.size() < backlog) {
+      if (asked > static_backlog && shown != nullptr && shown->messages.size() < asked) {
         (void)engine.client().load_older(id, now, out);
       }
     });

@@ -150,6 +150,18 @@ void Chats::hold(const Conversation& in, const Message& message, const std::stri
   held_.pop_front();
 }
 
+std::size_t Chats::waiting(const Conversation& row) const {
+  std::vector<MessageId> held;
+  for (const auto& one : held_) {
+    if (one.conversation == row.id) held.push_back(one.message);
+  }
+  std::sort(held.begin(), held.end());
+  const auto first = std::find_if(row.messages.begin(), row.messages.end(), [&](const Message& message) {
+    return message.unread || std::binary_search(held.begin(), held.end(), message.id);
+  });
+  return static_cast<std::size_t>(row.messages.end() - first);
+}
+
 void Chats::read(Conversation& row, Turn& turn) {
   model_.mark_read(row);
   release([&](Held& held) {

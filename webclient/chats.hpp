@@ -41,7 +41,11 @@ class Chats {
   // After the older ones are in: links corrections to what they correct.
   void link_corrections(Conversation& in, const std::vector<std::pair<std::string, std::string>>& id_and_corrected);
 
-  // A page shows this conversation. Whoever has written what there was no room for, so that it is on none, is told.
+  // So many messages a page must show to show all that wait for a reader: from the first that is unread, or that was on
+  // a page of which nobody knows yet whether it has arrived.
+  [[nodiscard]] std::size_t waiting(const Conversation& row) const;
+  // A page shows this conversation, and all of it that is waiting(). Whoever has written what there was no room for, so
+  // that it is on none, is told.
   void read(Conversation& row, Turn& turn);
   // A reader has got what was on a page of this conversation, up to the mark.
   void proven(ConversationId in, const Wire::Mark& shown);

@@ -187,6 +187,11 @@ Problem Client::open_conversation(ConversationId id, xmpp::Instant now, xmpp::Ac
   return Problem::none;
 }
 
+std::size_t Client::waiting(ConversationId id) const {
+  const auto* row = model_.find(id);
+  return row == nullptr ? 0 : chats_.waiting(*row);
+}
+
 Problem Client::close_conversation(ConversationId id) {
   auto* row = edit(id);
   if (row == nullptr) return Problem::no_such_conversation;

@@ -81,6 +81,8 @@ class Client {
   Opened start_private(ConversationId room, OccupantId with, xmpp::Instant now, xmpp::Actions& out);
   // It is on a reader's screen: read, and its history is asked for.
   Problem open_conversation(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
+  // See Chats::waiting().
+  [[nodiscard]] std::size_t waiting(ConversationId id) const;
   Problem close_conversation(ConversationId id);
   Problem mark_read(ConversationId id, xmpp::Instant now, xmpp::Actions& out);
   Problem load_older(ConversationId id, xmpp::Instant now, xmpp::Actions& out);

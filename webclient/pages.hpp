@@ -53,7 +53,7 @@ struct ComposePage {
   std::optional<MessageId> edit;
 };
 
-// How many messages a page shows of a conversation, unless its reader asks for older ones.
+// How many messages a page shows of a conversation, unless its reader asks for older ones or has not had so many yet.
 inline constexpr std::size_t first_backlog = 50;
 
 // The form that invites somebody to a room, with what was typed into it where it is shown again.

@@ -77,8 +77,9 @@ void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp:
   last_use_ = now;
 }
 
-void WebEngine::open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out) {
+void WebEngine::open_stream(StreamWish wish, xmpp::Instant now, xmpp::Actions& out) {
   used(now, out);
+  wish.page.backlog = backlog(wish.shown, wish.page.backlog);
   if (wish.shown != ConversationId{}) (void)client_->open_conversation(wish.shown, now, out);
   push_.open(wish, view(), *pages_, now, chunks_);
   show(now, out);

@@ -7,6 +7,7 @@
 //
 // It deliberately knows no cookie, path or form: the shell does. After its end it stays a while, to say why.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -60,7 +61,7 @@ class WebEngine {
   [[nodiscard]] std::size_t held_bytes() const { return client_->held_bytes(); }
 
   // ---- for the shell
-  void open_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out);
+  void open_stream(StreamWish wish, xmpp::Instant now, xmpp::Actions& out);
   // The reader has asked for something: the session is in use, and the static page before is proven.
   void used(xmpp::Instant now, xmpp::Actions& out);
   // The reader has come, for whom somebody else began the session: it stays from now on as long as any other.
@@ -68,7 +69,13 @@ class WebEngine {
     settings_.linger = linger;
     last_use_ = now;
   }
-  // A static page with everything there is has been written.
+  // How many messages the next page of a conversation shows where `asked` were asked for: all that wait for a reader,
+  // since what is on no page must not pass for read.
+  [[nodiscard]] std::size_t backlog(ConversationId shown, std::size_t asked) const {
+    return std::max(asked, client_->waiting(shown));
+  }
+  // A static page with everything there is has been written, and with the backlog() of before the conversation was
+  // opened.
   void page_written(ConversationId shown) { page_ = Shown{client_->mark(), shown}; }
   // To be called after commands, which may have changed the model.
   void show(xmpp::Instant now, xmpp::Actions& out);

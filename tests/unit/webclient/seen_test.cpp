@@ -17,6 +17,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr std::string_view hello =
     "<message xmlns='jabber:client' from='romeo@example.net/orchard' type='chat' id='m1'><body>hello</body></message>";
@@ -66,6 +67,14 @@ class SeenTest : public testing::Test {
         found.emplace_back(said->bytes);
     }
     return found;
+  }
+  // What went to the browser.
+  [[nodiscard]] std::string pushed() const {
+    std::string all;
+    for (const auto& action : out.list) {
+      if (const auto* push = std::get_if<xmpp::Push>(&action)) all += push->bytes;
+    }
+    return all;
   }
   // When the session ends now.
   std::vector<std::string> given_back() {
@@ -285,6 +294,37 @@ TEST_F(SeenTest, TooManyAreToldAtOnce) {
   EXPECT_THAT(errors(), IsEmpty());
   says("last");
   EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "n0")));
+}
+
+// Who opens a conversation with more unread messages than a page usually has sees them all: only what is on a page may
+// be acknowledged with it.
+TEST_F(SeenTest, APageShowsAllThatIsAcknowledgedWithIt) {
+  for (int i = 0; i < 120; ++i) says("n" + std::to_string(i));
+  out.clear();
+  open(chat, romeo());
+  EXPECT_THAT(pushed(), AllOf(HasSubstr(">n0<"), HasSubstr(">n119<")));
+  engine->on_lost(chat, now, out);  // half of it may have arrived
+  out.clear();
+  open(chat, romeo());
+  EXPECT_THAT(pushed(), AllOf(HasSubstr(">n0<"), HasSubstr(">n119<")));
+  engine->on_arrived(chat, now, out);
+  EXPECT_EQ(acknowledged(), "120");
+  engine->on_lost(chat, now, out);
+  out.clear();
+  open(chat, romeo());
+  EXPECT_THAT(pushed(), AllOf(Not(HasSubstr(">n69<")), HasSubstr(">n70<")));
+}
+
+TEST_F(SeenTest, AStaticPageToo) {
+  for (int i = 0; i < 40; ++i) says("n" + std::to_string(i));
+  EXPECT_EQ(engine->backlog(romeo(), 30), 40U);
+  EXPECT_EQ(engine->backlog(romeo(), 80), 80U);
+  ASSERT_EQ(engine->client().open_conversation(romeo(), now, out), Problem::none);
+  EXPECT_EQ(engine->backlog(romeo(), 30), 40U);  // it has not arrived yet
+  engine->page_written(romeo());
+  engine->used(now, out);
+  EXPECT_EQ(engine->backlog(romeo(), 30), 30U);
+  EXPECT_EQ(engine->backlog(ConversationId{}, 30), 30U);
 }
 
 // A page is proven by the next thing its reader asks for.
