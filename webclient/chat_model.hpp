@@ -231,7 +231,8 @@ class ChatModel {
   // What is listed(), as people expect it: what waits for an answer, then rooms and people with unread messages, then
   // by presence, then by title.
   [[nodiscard]] std::vector<const Conversation*> rows() const;
-  [[nodiscard]] std::uint32_t unread() const;  // of all conversations
+  [[nodiscard]] std::size_t size() const { return conversations_.size(); }  // those that are not listed too
+  [[nodiscard]] std::uint32_t unread() const;                               // of all conversations
   // About what it takes: texts to the byte, rows, occupants and events by their number.
   [[nodiscard]] std::size_t held_bytes() const;
 

@@ -61,12 +61,15 @@ class Client {
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
   // The clock on the wall says `wall` at `now`, whatever it has said before.
   void set_clock(xmpp::Instant now, WallTime wall);
-  // For max_buffered_bytes: what there is to show, and what the server has not acknowledged.
+  // For max_buffered_bytes: what there is to show, who is there, and what the server has not acknowledged.
   [[nodiscard]] std::size_t held_bytes() const {
-    return model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes();
+    return model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes() + roster_.held_bytes();
   }
   // After the end: only why is kept.
-  void forget() { model_.forget(); }
+  void forget() {
+    model_.forget();
+    roster_.forget_presence();
+  }
   [[nodiscard]] Wire::Mark mark() const { return wire_.mark(); }
   // What was in the model at the mark has reached a reader, with the texts of the conversation `read` (0: of none).
   // Until then the server is not told that it has arrived, so that it is not lost with this session: the messages of a

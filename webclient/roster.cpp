@@ -14,6 +14,7 @@ namespace webclient {
 namespace {
 
 constexpr std::size_t max_resources = 8;  // of one buddy; the rest is as good as not there
+constexpr std::size_t max_gone = 64;      // rows that have gone and whose presence is still here
 
 std::string_view show_name(Show show) {
   switch (show) {
@@ -124,7 +125,7 @@ void Roster::take_item(xmpp::ElementView item) {
   if (item.attribute("subscription") == "remove") {
     auto* row = model_.edit(address);
     if (row == nullptr || !row->buddy) return;
-    seen_.erase(row->id);
+    forget(row->id);
     model_.set_presence(*row, Show::offline, {});
     return model_.set_buddy(*row, std::nullopt);
   }
@@ -163,15 +164,48 @@ void Roster::on_presence(xmpp::ElementView presence, Turn& turn) {
   if (row == nullptr || row->kind != RowKind::person) return;
   auto& resources = seen_[row->id];
   if (type == "unavailable") {
-    resources.erase(from->resource);
+    forget(resources, from->resource);
     if (resources.empty()) model_.set_typing(*row, Typing::no);
   } else if (resources.size() < max_resources || resources.contains(from->resource)) {
-    auto& seen = resources[from->resource];
+    forget(resources, from->resource);
+    Seen seen;
     seen.priority = read_priority(presence.child("priority", xmpp::ns::client).text());
     seen.show = read_show(presence);
     seen.status = clean_text(presence.child("status", xmpp::ns::client).text(), model_.bounds().status).text;
+    held_bytes_ += weight(*resources.emplace(from->resource, std::move(seen)).first);
   }
   show_best(*row);
+  forget_the_gone();
+}
+
+// With its node in the map.
+std::size_t Roster::weight(const Resources::value_type& one) {
+  return sizeof one + 50 + one.first.size() + one.second.status.size();
+}
+
+void Roster::forget(Resources& in, const std::string& resource) {
+  const auto found = in.find(resource);
+  if (found == in.end()) return;
+  held_bytes_ -= weight(*found);
+  in.erase(found);
+}
+
+void Roster::forget(ConversationId of) {
+  const auto found = seen_.find(of);
+  if (found == seen_.end()) return;
+  for (const auto& one : found->second) held_bytes_ -= weight(one);
+  seen_.erase(found);
+}
+
+// The model does not say when it gives a row up for another. Strangers come by the thousand: what was seen of them goes
+// now and then.
+void Roster::forget_the_gone() {
+  if (seen_.size() <= model_.size() + max_gone) return;
+  std::vector<ConversationId> gone;
+  for (const auto& [id, resources] : seen_) {
+    if (model_.find(id) == nullptr) gone.push_back(id);
+  }
+  for (const auto id : gone) forget(id);
 }
 
 void Roster::show_best(Conversation& row) {
@@ -183,13 +217,14 @@ void Roster::show_best(Conversation& row) {
     if (better) best = &seen;
   }
   if (best == nullptr) {
-    seen_.erase(row.id);
+    forget(row.id);
     return model_.set_presence(row, Show::offline, {});
   }
   model_.set_presence(row, best->show, best->status);
 }
 
 void Roster::forget_presence() {
+  held_bytes_ = 0;
   for (const auto& [id, resources] : std::exchange(seen_, {})) {
     auto* row = model_.edit(id);
     if (row == nullptr) continue;

@@ -23,6 +23,7 @@ class Roster {
   void on_presence(xmpp::ElementView presence, Turn& turn);  // not of rooms
   // The stream was not resumed: nobody is known to be there until they say so.
   void forget_presence();
+  [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
 
   // ---- commands
   Problem add(const xmpp::Jid& who, std::string_view name, const std::vector<std::string>& groups, Turn& turn);
@@ -41,6 +42,11 @@ class Roster {
     Show show = Show::online;
     std::string status;
   };
+  using Resources = std::map<std::string, Seen>;
+  static std::size_t weight(const Resources::value_type& one);
+  void forget(Resources& in, const std::string& resource);
+  void forget(ConversationId of);
+  void forget_the_gone();
   Problem push(const Conversation& row, std::string_view name, const std::vector<std::string>& groups, Turn& turn);
   void take_item(xmpp::ElementView item);
   void show_best(Conversation& row);
@@ -50,7 +56,8 @@ class Roster {
   ChatModel& model_;
   Wire& wire_;
   const Self& self_;
-  std::map<ConversationId, std::map<std::string, Seen>> seen_;  // by resource
+  std::map<ConversationId, Resources> seen_;
+  std::size_t held_bytes_ = 0;  // of it
 };
 
 // RFC 6121 4.7.2.1; no such element: online.

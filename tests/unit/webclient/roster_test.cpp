@@ -145,6 +145,31 @@ TEST_F(RosterTest, IsBounded) {
   EXPECT_EQ(play.model().roster_size(), play.model().bounds().roster);
 }
 
+// What is known of somebody's devices counts for the memory of the session, as long as it is known.
+TEST_F(RosterTest, PresenceIsCounted) {
+  push("<item jid='romeo@example.net' subscription='both'/>");
+  const auto before = play.client->held_bytes();
+  const std::string status = "<status>" + std::string(1000, 'x') + "</status>";
+  for (int i = 0; i < 16; ++i) presence("romeo@example.net/" + std::to_string(i % 8), status);
+  EXPECT_GT(play.client->held_bytes(), before + 9 * 1000);  // the row shows the best
+  EXPECT_LT(play.client->held_bytes(), before + 12 * 1000);
+  for (int i = 0; i < 8; ++i) presence("romeo@example.net/" + std::to_string(i), "", "unavailable");
+  EXPECT_LT(play.client->held_bytes(), before + 1000);  // events
+  presence("romeo@example.net/0", status);
+  push("<item jid='romeo@example.net' subscription='remove'/>");
+  EXPECT_LT(play.client->held_bytes(), before + 1000);
+}
+
+TEST_F(RosterTest, PresenceOfStrangersGoesWithTheirRows) {
+  const std::string status = "<status>" + std::string(1000, 'x') + "</status>";
+  for (int i = 0; i < 2000; ++i) {
+    const std::string from = "p" + std::to_string(i) + "@example.net/x";
+    play.hears("<message from='" + from + "'><body>buy</body></message>");
+    presence(from, status);
+  }
+  EXPECT_LT(play.client->held_bytes(), 1'000'000U);
+}
+
 // ---- what others ask us
 
 TEST_F(RosterTest, AnswersQuestions) {
