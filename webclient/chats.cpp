@@ -204,7 +204,7 @@ void Chats::tell_author(std::string_view author, std::string_view wire_id, Turn&
   if (author.empty()) return;
   auto error = xmpp::NewElement("message").set("type", "error").set("to", author);
   if (!wire_id.empty()) error.set("id", wire_id);
-  wire_.send(std::move(error).add(recipient_unavailable()), turn);
+  wire_.send_error(std::move(error).add(recipient_unavailable()), turn);
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
@@ -252,7 +252,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
 
 // A receipt tells that we are there: only to who may know that anyway (XEP-0184 8).
 void Chats::send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn) {
-  if (read.id.empty() || !sees_us(row) || wire_.full()) return;
+  if (read.id.empty() || !sees_us(row)) return;
   wire_.send(xmpp::NewElement("message")
                  .set("to", message.attribute("from"))
                  .set("type", message.attribute("type") == "chat" ? "chat" : "normal")

@@ -98,7 +98,7 @@ void Client::on_iq(xmpp::ElementView iq, Turn& turn) {
   if (type != "get" && type != "set") return;
   if (type == "set" && iq.child("query", ns::roster)) return roster_.on_push(iq, turn);
   // Who asks more than the server takes from us gets no answer.
-  if (!wire_.full()) wire_.send(answer_question(iq, settings_, turn.wall), turn);
+  wire_.send(answer_question(iq, settings_, turn.wall), turn);
 }
 
 void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
@@ -142,7 +142,7 @@ Conversation* Client::edit(ConversationId id) {
 }
 
 Problem Client::set_presence(Show show, std::string_view status, xmpp::Instant now, xmpp::Actions& out) {
-  if (state_ == State::ended) return Problem::offline;
+  if (state_ == State::ended || wire_.full()) return Problem::offline;
   auto step = turn(now, out);
   roster_.set_own(show, status, step);
   if (wire_.online()) rooms_.announce(step);

@@ -338,10 +338,12 @@ void Client::end(xmpp::EndReason reason, Problem why, std::string_view text, Tur
   login_.reset();
   identity_.secret.wipe();
   // The server keeps for the next login what no reader has seen. After its own end it does not listen.
-  if (state_ == State::online && stream_problem_ == Problem::none) {
-    if (wire_.managed()) wire_.acknowledge(turn);
-    chats_.give_back(turn);
-  }
+  const bool listens = state_ == State::online && stream_problem_ == Problem::none;
+  if (listens && wire_.managed()) wire_.acknowledge(turn);
+  // Nothing will be sent again: what is kept for that must not stand in the way of the last words.
+  wire_.forget_resume();
+  (void)wire_.take_unsent();
+  if (listens) chats_.give_back(turn);
   state_ = State::ended;
   due_ = lost_at_ = probed_at_ = xmpp::never;
   wire_.link_down();
@@ -376,6 +378,10 @@ void Client::on_time(xmpp::Instant now, xmpp::Actions& out) {
   rooms_.on_time(step);
   for (const auto& asked : wire_.expired(now)) on_no_answer(asked);
   if (state_ == State::online) {
+    if (wire_.stuck()) {
+      wire_.forget_resume();  // it would go on where it stands
+      return lose_link(Problem::timed_out, step);
+    }
     if (!unsent_.empty() && !archive_.catching_up()) resend(step);
     return probe(step);
   }
@@ -389,6 +395,7 @@ xmpp::Instant Client::deadline() const {
   if (state_ == State::ended) return xmpp::never;
   auto first = std::min({due_, chats_.deadline(), rooms_.deadline(), wire_.deadline()});
   if (state_ != State::online) return first;
+  if (wire_.stuck()) return wire_.last_heard();  // at once
   const auto liveness =
       probed_at_ == xmpp::never ? wire_.last_heard() + settings_.probe_after : probed_at_ + settings_.probe_timeout;
   return std::min(first, liveness);

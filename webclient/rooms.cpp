@@ -303,7 +303,7 @@ Problem Rooms::join(Conversation& room, std::string_view nick, std::string_view 
   if (!prepared || prepared->empty()) return Problem::bad_nick;
   if (room.room->state == RoomState::joined) return change_nick(room, *prepared, turn);
   if (room.room->state == RoomState::joining) return Problem::busy;
-  if (!wire_.online()) return Problem::offline;
+  if (!wire_.online() || wire_.full()) return Problem::offline;
   room.room->nick = *prepared;
   room.room->password = password.substr(0, model_.bounds().label);
   if (room.room->password.empty() && room.room->invitation) room.room->password = room.room->invitation->password;
@@ -329,6 +329,7 @@ void Rooms::enter(Conversation& room, Turn& turn) {
 
 Problem Rooms::leave(Conversation& room, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
+  if (wire_.full()) return Problem::offline;
   if (room.room->state != RoomState::outside) {
     wire_.send(xmpp::NewElement("presence").set("to", room.address + "/" + room.room->nick).set("type", "unavailable"),
                turn);
@@ -354,6 +355,7 @@ Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn
   if (room.room->state != RoomState::joined) return Problem::not_joined;
   const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
   if (!prepared || prepared->empty()) return Problem::bad_nick;
+  if (wire_.full()) return Problem::offline;
   settle(model_, room);
   if (*prepared != room.room->nick) wire_.send(roster_.own_presence(room.address + "/" + *prepared), turn);
   return Problem::none;
@@ -362,6 +364,7 @@ Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn
 Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
+  if (wire_.full()) return Problem::offline;
   settle(model_, room);
   wire_.send(xmpp::NewElement("message")
                  .set("to", room.address)
@@ -397,6 +400,7 @@ Problem Rooms::invite(Conversation& room, std::string_view address, std::string_
 
 Problem Rooms::decline(Conversation& room, Turn& turn) {
   if (!room.room || !room.room->invitation) return Problem::no_such_conversation;
+  if (wire_.full()) return Problem::offline;
   auto decline = xmpp::NewElement("decline", ns::muc_user).set("to", room.room->invitation->from);
   wire_.send(xmpp::NewElement("message")
                  .set("to", room.address)

@@ -113,7 +113,10 @@ void Roster::on_answer(xmpp::ElementView iq, Turn& /*turn*/) {
 void Roster::on_push(xmpp::ElementView iq, Turn& turn) {
   const auto from = iq.attribute("from");
   // RFC 6121 2.1.6: anybody else would like to write our roster.
-  if (!self_.is_account(from)) return wire_.send(error_reply(iq, "cancel", "service-unavailable"), turn);
+  if (!self_.is_account(from)) {
+    wire_.send(error_reply(iq, "cancel", "service-unavailable"), turn);
+    return;
+  }
   const auto item = iq.child("query", ns::roster).child("item", ns::roster);
   if (item) take_item(item);
   wire_.send(result_reply(iq), turn);
@@ -238,7 +241,10 @@ void Roster::on_subscribe(std::string_view address, xmpp::ElementView presence, 
   const bool sees_us =
       known != nullptr && known->buddy &&
       (known->buddy->subscription == Subscription::from || known->buddy->subscription == Subscription::both);
-  if (sees_us) return send_subscription(address, "subscribed", turn);  // RFC 6121 3.1.3
+  if (sees_us) {
+    send_subscription(address, "subscribed", turn);  // RFC 6121 3.1.3
+    return;
+  }
   auto* row = model_.require(address, RowKind::person, Claim::question);
   if (row == nullptr || row->kind != RowKind::person) return;
   model_.set_asks(*row, clean_text(presence.child("status", xmpp::ns::client).text(), model_.bounds().status).text);
@@ -272,8 +278,7 @@ Problem Roster::add(const xmpp::Jid& who, std::string_view name, const std::vect
   if (row == nullptr) return Problem::too_many;
   if (row->kind != RowKind::person) return Problem::bad_address;
   if (const auto problem = push(*row, name, groups, turn); problem != Problem::none) return problem;
-  send_subscription(address, "subscribe", turn);
-  return Problem::none;
+  return send_subscription(address, "subscribe", turn) ? Problem::none : Problem::offline;
 }
 
 Problem Roster::change(const Conversation& row, std::string_view name, const std::vector<std::string>& groups,
@@ -301,8 +306,8 @@ Problem Roster::answer(Conversation& row, bool accept, Turn& turn) {
   return Problem::none;
 }
 
-void Roster::send_subscription(std::string_view to, std::string_view type, Turn& turn) {
-  wire_.send(xmpp::NewElement("presence").set("to", to).set("type", type), turn);
+bool Roster::send_subscription(std::string_view to, std::string_view type, Turn& turn) {
+  return wire_.send(xmpp::NewElement("presence").set("to", to).set("type", type), turn);
 }
 
 void Roster::set_own(Show show, std::string_view status, Turn& turn) {

@@ -51,7 +51,7 @@ class Roster {
   void take_item(xmpp::ElementView item);
   void show_best(Conversation& row);
   void on_subscribe(std::string_view address, xmpp::ElementView presence, Turn& turn);
-  void send_subscription(std::string_view to, std::string_view type, Turn& turn);
+  bool send_subscription(std::string_view to, std::string_view type, Turn& turn);
 
   ChatModel& model_;
   Wire& wire_;

@@ -53,8 +53,14 @@ void Wire::write(std::string_view bytes, SentMessage message, Turn& turn) {
   kept_.push_back({std::string(bytes), message});
 }
 
-void Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
+bool Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
+  if (full()) return false;
   write(stanza.bytes(), {}, turn);
+  return true;
+}
+
+void Wire::send_error(const xmpp::NewElement& stanza, Turn& turn) {
+  if (!send(stanza, turn)) stuck_ = true;
 }
 
 void Wire::send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn) {
@@ -67,7 +73,7 @@ void Wire::send_again(std::string_view bytes, SentMessage message, Turn& turn) {
 }
 
 bool Wire::ask(xmpp::NewElement iq, Asked asked, Turn& turn) {
-  if (asked_.size() >= max_questions || (!online_ && !resumable())) return false;
+  if (asked_.size() >= max_questions || (!online_ && !resumable()) || full()) return false;
   const auto id = new_id();
   iq.set("id", id);
   if (!asked.address.empty()) iq.set("to", asked.address);
@@ -124,7 +130,7 @@ xmpp::Instant Wire::deadline() const {
 
 void Wire::link_up() {
   online_ = true;
-  requested_ = false;
+  requested_ = stuck_ = false;
 }
 
 void Wire::link_down() {

@@ -62,16 +62,21 @@ class Wire {
   // A number below `bound` that nobody outside can guess and that repeats with the seed.
   [[nodiscard]] std::uint64_t jitter(std::uint64_t bound);
 
-  // ---- sending. Without a link it is kept, if it can be resumed.
-  void send(const xmpp::NewElement& stanza, Turn& turn);
+  // ---- sending. Without a link it is kept, if it can be resumed. False: it would have to be kept, and too much is;
+  // then nothing has been sent.
+  bool send(const xmpp::NewElement& stanza, Turn& turn);
+  // Somebody waits for this one: where it cannot be sent the stream is stuck().
+  void send_error(const xmpp::NewElement& stanza, Turn& turn);
   void send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn);
   // One that an earlier stream did not take.
   void send_again(std::string_view bytes, SentMessage message, Turn& turn);
   void send_now(std::string_view bytes, Turn& turn);  // login; not a stanza that counts
-  // Sets id and `to`. False: too many are open.
+  // Sets id and `to`. False: too many are open, or full().
   bool ask(xmpp::NewElement iq, Asked asked, Turn& turn);
   // Too much is kept: nothing may be sent that is to be kept as well.
   [[nodiscard]] bool full() const;
+  // The server has acknowledged nothing for so long that this stream is of no use any more.
+  [[nodiscard]] bool stuck() const { return stuck_; }
   // Not acknowledged, or never written: in both cases sent again.
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
   [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
@@ -154,7 +159,7 @@ class Wire {
   std::uint32_t stream_ = 0;                   // which one they count; new with <enabled/>, as the server's count is
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
   xmpp::Instant last_heard_{};
-  bool online_ = false, managed_ = false, requested_ = false;
+  bool online_ = false, managed_ = false, requested_ = false, stuck_ = false;
   bool counted_ = false;  // the server counts what it sends: it keeps that, and what is acknowledged too early is ours
 };
 

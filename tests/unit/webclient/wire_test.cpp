@@ -1,0 +1,113 @@
+// What is kept until the server acknowledges it has a bound, whoever makes us send. PROTOCOL U-062, Z-004, Z-008.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/webclient/in_room.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace webclient;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using tests::hall;
+using tests::Play;
+
+std::string push(std::string_view id) {
+  return "<iq type='set' id='" + std::string(id) + "'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net'/>" +
+         "</query></iq>";
+}
+
+// A server that does not acknowledge: until nothing more is answered.
+void fill(Play& play) {
+  for (int i = 0; i < 30; ++i) play.hears(push(std::string(100'000, 'x')));
+}
+
+// As a server counts them.
+std::string acknowledgement(const Play& play) {
+  const auto enable = std::find_if(play.sent.rbegin(), play.sent.rend(),
+                                   [](const std::string& bytes) { return bytes.starts_with("<enable "); });
+  const auto counts = std::count_if(enable.base(), play.sent.end(), [](const std::string& bytes) {
+    return bytes.starts_with("<iq") || bytes.starts_with("<message") || bytes.starts_with("<presence");
+  });
+  return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(counts) + "'/>";
+}
+
+std::string stranger(int number) {
+  return "<message from='p" + std::to_string(number) + "@example.net/x' id='m'><body>x</body></message>";
+}
+
+TEST(Wire, AServerThatNeverAcknowledgesIsNotAnsweredForEver) {
+  Play play;
+  play.logs_in();
+  const auto before = play.client->held_bytes();
+  fill(play);
+  EXPECT_LT(play.client->held_bytes(), before + 1'200'000);
+  EXPECT_EQ(play.hears(push("p")), "");
+  EXPECT_EQ(play.hears("<iq type='set' id='p' from='mallory@example.net'><query xmlns='jabber:iq:roster'/></iq>"), "");
+  EXPECT_EQ(play.hears("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"), "");
+  play.hears(acknowledgement(play));
+  EXPECT_THAT(play.hears(push("p")), HasSubstr("type=\"result\""));
+}
+
+class WireInRoom : public tests::InRoom {};
+
+// What the reader asks for is not done in part: it is refused.
+TEST_F(WireInRoom, RefusesWhatItCouldNotKeep) {
+  enter();
+  play.hears(
+      "<message from='feast@rooms.example.org'><x xmlns='http://jabber.org/protocol/muc#user'>"
+      "<invite from='nurse@example.org'/></x></message>");
+  fill(play);
+  const auto said_now = play.does([&](Client& client, auto now, auto& out) {
+    EXPECT_EQ(client.set_presence(Show::away, "gone", now, out), Problem::offline);
+    EXPECT_EQ(client.change_nick(id(), "juliet", now, out), Problem::offline);
+    EXPECT_EQ(client.set_subject(id(), "Night", now, out), Problem::offline);
+    EXPECT_EQ(client.leave_room(id(), now, out), Problem::offline);
+    EXPECT_EQ(client.decline_invitation(play.row("feast@rooms.example.org").id, now, out), Problem::offline);
+    EXPECT_EQ(client.join_room({"feast@rooms.example.org", "julia", {}}, now, out).problem, Problem::offline);
+    EXPECT_EQ(client.add_buddy("nurse@example.org", {}, now, out).problem, Problem::offline);
+  });
+  EXPECT_EQ(said_now, "");
+  EXPECT_EQ(play.model().account().show, Show::online);
+  EXPECT_EQ(room().state, RoomState::joined);
+  EXPECT_TRUE(play.row("feast@rooms.example.org").room->invitation);
+  play.hears(acknowledgement(play));
+  play.does([&](Client& client, auto now, auto& out) { EXPECT_EQ(client.leave_room(id(), now, out), Problem::none); });
+}
+
+// Whoever has to be told cannot be: such a stream is given up, and not resumed.
+TEST(Wire, ErrorsThatDoNotFitEndTheStream) {
+  Bounds bounds;
+  bounds.conversations = 0;
+  Play play(bounds);
+  play.logs_in();
+  int told = 0;
+  while (told < 2000 && play.hears(stranger(told)).find("type=\"error\"") != std::string::npos) ++told;
+  EXPECT_LT(told, 1000);
+  EXPECT_EQ(play.waits(1s), "[open]\n");
+  EXPECT_EQ(play.model().account().problem, Problem::timed_out);
+  EXPECT_THAT(play.authenticates(tests::bound_features), AllOf(HasSubstr("xmpp-bind"), Not(HasSubstr("<resume"))));
+  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web</jid></bind>");
+  EXPECT_THAT(play.hears(stranger(0)), HasSubstr("type=\"error\""));
+}
+
+// The last words are not kept, so they need no room.
+TEST(Wire, AllAreToldAtTheEnd) {
+  Play play;
+  play.logs_in();
+  for (int i = 0; i < 800; ++i)
+    play.hears("<message from='romeo@example.net/o' id='m'><body>" + std::to_string(i) + "</body></message>");
+  fill(play);
+  const auto said = play.does([](Client& client, auto now, auto& out) { client.log_out(now, out); });
+  std::size_t errors = 0;
+  for (auto at = said.find("type=\"error\""); at != std::string::npos; at = said.find("type=\"error\"", at + 1))
+    ++errors;
+  EXPECT_GE(errors, 400U);
+  EXPECT_LT(play.client->held_bytes(), 1'000'000U);
+}
+
+}  // namespace
