@@ -304,6 +304,16 @@ Message* ChatModel::add_message(Conversation& to, Message message) {
   return edit(to, id);
 }
 
+void ChatModel::set_wire_id(Message& message, std::string id) {
+  text_size_ += id.size() - message.wire_id.size();  // modulo 2^64
+  message.wire_id = std::move(id);
+}
+
+void ChatModel::set_archive_id(Message& message, std::string id) {
+  text_size_ += id.size() - message.archive_id.size();  // modulo 2^64
+  message.archive_id = std::move(id);
+}
+
 void ChatModel::prepend_messages(Conversation& to, std::vector<Message> older) {
   // What would be dropped again at once is not taken in.
   const auto space = bounds_.messages - std::min(bounds_.messages, to.messages.size());

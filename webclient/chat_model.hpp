@@ -260,6 +260,9 @@ class ChatModel {
   // Older ones, in order, before the first.
   void prepend_messages(Conversation& to, std::vector<Message> older);
   [[nodiscard]] Message* edit(Conversation& in, MessageId id);
+  // What becomes known of one that is there.
+  void set_wire_id(Message& message, std::string id);
+  void set_archive_id(Message& message, std::string id);
   void set_delivery(Conversation& in, Message& message, Delivery delivery, Problem problem = Problem::none);
   void replace(Conversation& in, Message& old, Message& with);
 

@@ -229,7 +229,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   if (const auto* known = find_known(*row, fields)) {
     hold(*row, *known, place.author, turn);
     // The copy tells under which id the archive has it.
-    if (known->archive_id.empty()) model_.edit(*row, known->id)->archive_id = std::move(fields.archive_id);
+    if (known->archive_id.empty()) model_.set_archive_id(*model_.edit(*row, known->id), std::move(fields.archive_id));
     return;
   }
   if (place.outgoing) {  // from another of our devices, or on its way round: it was read there

@@ -217,7 +217,7 @@ bool Rooms::is_repeat(Conversation& room, const Message& message) {
     return message.delayed && there.text == message.text && there.when == message.when;
   });
   if (found == room.messages.rend()) return false;
-  if (found->archive_id.empty()) found->archive_id = message.archive_id;
+  if (found->archive_id.empty()) model_.set_archive_id(*found, message.archive_id);
   if (found->delivery == Delivery::waiting) model_.set_delivery(room, *found, Delivery::sent);
   return true;
 }
@@ -388,7 +388,7 @@ Problem Rooms::invite(Conversation& room, std::string_view address, std::string_
   if (!why.empty()) invite.add(xmpp::NewElement("reason", ns::muc_user).text(why));
   auto* said = notice(room, Notice::has_invited, jid->bare(), std::move(why), turn);
   if (said == nullptr) return Problem::too_many;
-  said->wire_id = wire_.new_id();
+  model_.set_wire_id(*said, wire_.new_id());
   // Like a message: it survives a stream that is not resumed.
   wire_.send_message(xmpp::NewElement("message")
                          .set("to", room.address)
