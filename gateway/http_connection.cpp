@@ -296,7 +296,7 @@ void HttpConnection::try_leave() {
   });
   shard_.erase_connection_later(id_);  // the last that may throw: this is whole still, and the handover empty
   handover->take = std::move(*leave_);
-  handover->left.emplace(stream_.release(), std::move(peer_), std::move(unparsed_));
+  handover->left.emplace(Left{stream_.release(), std::move(peer_), std::move(unparsed_)});
   closed_ = true;  // as what it was
   disarm();
   waiting_.clear();

@@ -148,6 +148,19 @@ bool RequestParser::is_folded(std::string_view name, std::string_view value) con
   return std::find(name_end, value.data(), '\n') != value.data();
 }
 
+// What Beast takes and not every proxy does.
+void RequestParser::check_framing(http::field name, std::string_view value, error_code& error) {
+  if (name == http::field::content_length) {
+    // A list of equal lengths, which RFC 9110 8.6 allows.
+    if (value.find_first_not_of("0123456789") != value.npos) error = http::error::bad_content_length;
+    return;
+  }
+  // A list in which chunked is not the last is "no body" to Beast, which so leaves the body to be read as the next
+  // request (RFC 9112 6.1, 6.3).
+  if (head_.http10 || has_transfer_encoding_ || !iequals(value, "chunked")) error = http::error::bad_transfer_encoding;
+  has_transfer_encoding_ = true;
+}
+
 void RequestParser::on_field_impl(http::field name, string_view_t name_text, string_view_t value, error_code& error) {
   // A field of the trailer: proxies pass it on as it is, so it must not count for one that a proxy has set, nor after
   // the request has been judged by its header (RFC 9110 6.5.1).
@@ -158,15 +171,8 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
   }
   switch (name) {
     case http::field::content_length:
-      // Beast takes a list of equal lengths, which RFC 9110 8.6 allows and not every proxy does.
-      if (value.find_first_not_of("0123456789") != value.npos) error = http::error::bad_content_length;
-      break;
     case http::field::transfer_encoding:
-      // Beast takes a list in which chunked is not the last for "no body", and so leaves the body to be read as the
-      // next request (RFC 9112 6.1, 6.3).
-      if (head_.http10 || has_transfer_encoding_ || !iequals(value, "chunked"))
-        error = http::error::bad_transfer_encoding;
-      has_transfer_encoding_ = true;
+      check_framing(name, value, error);
       break;
     case http::field::origin:
       head_.origin = value;

@@ -93,6 +93,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
 
   UpgradeFields& upgrade_fields();
   void limit_header(std::size_t used);
+  void check_framing(boost::beast::http::field name, std::string_view value, error_code& error);
   [[nodiscard]] bool is_folded(std::string_view name, std::string_view value) const;
 
   RequestHead head_;
