@@ -312,7 +312,7 @@ bool read_and_write(Reader& reader, std::uint16_t port) {
     if (testing::Test::HasFailure()) return false;
     if (reader.between("http-equiv=\"refresh\" content=\"", ";").empty())
       return false;  // it is not logging in any more
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::yield();
   }
   const std::string conversation = reader.between("Location: /app/", "\r\n");
   if (conversation.empty()) return false;

@@ -129,5 +129,23 @@ TEST_F(TimersTest, ManyInRandomOrderComeOutSorted) {
   EXPECT_GT(fired.size(), 400U);
 }
 
+// Whoever wants to be woken again for what has passed must not keep the shard from its other work.
+TEST_F(TimersTest, ComesToAnEndWhateverIsArmedMeanwhile) {
+  struct Endless final : Timed {
+    explicit Endless(Timers& timers) : Timed(timers) { arm(at(1)); }
+    void on_timer(xmpp::Instant) override {
+      if (++fired < 1000) arm(at(1));
+    }
+    int fired = 0;
+  } endless(timers);
+  Probe other(timers, fired, 1);
+  other.arm(at(2));
+  timers.run(at(5));
+  EXPECT_LE(endless.fired, 2);
+  for (int i = 0; i < 1000; ++i) timers.run(at(5));
+  EXPECT_EQ(endless.fired, 1000);
+  EXPECT_EQ(fired, (Fired{{5, 1}}));
+}
+
 }  // namespace
 }  // namespace gateway
