@@ -59,8 +59,8 @@ class SessionHost final : public Timed, private LinkOwner {
   void enter(Entry entry) {
     auto* const engine = std::get_if<Engine>(&binding_);
     if (engine == nullptr) return;
-    assert(
-        actions().list.empty());  // else another's step, which is being carried out, would be carried out as this one
+    // Else another's step, which is being carried out, would be carried out as this one.
+    assert(actions().list.empty());
     const auto entered = step();
     const auto now = steady_now();
     entry(*engine, now, actions());

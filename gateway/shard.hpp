@@ -142,7 +142,7 @@ class Shard {
   }
 
   // Whether there may be one more session (see Admission). At max_unauthenticated_sessions the oldest of those that
-  // have not logged in makes room: that is not the one whose user is about to.
+  // have not logged in makes room: that is not the one whose user is about to. Not in the middle of a session's step.
   [[nodiscard]] Admission::Started session_started(const Address& client, const Domain& domain);
   [[nodiscard]] Sid mint_sid() const;
   SessionHost& create_session(const SidSecret& secret, SessionStart start);

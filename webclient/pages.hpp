@@ -75,7 +75,7 @@ struct StreamPage {
   std::string window;  // names the frame that asks, to tell it from others
   std::size_t backlog = first_backlog;
 
-  // Where this frame has the stream, with how many messages soever.
+  // Where this frame has the stream, whatever number of messages it asks for.
   [[nodiscard]] std::string self() const;
   // Where it has the same page again.
   [[nodiscard]] std::string address() const;

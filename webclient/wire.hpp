@@ -58,7 +58,9 @@ class Wire {
 
   [[nodiscard]] std::string new_id();
   // It came from new_id(), if it stands in a message of ours.
-  [[nodiscard]] bool is_own_id(std::string_view id) const { return id.starts_with(prefix_ + "-"); }
+  [[nodiscard]] bool is_own_id(std::string_view id) const {
+    return id.starts_with(prefix_) && id.substr(prefix_.size()).starts_with('-');
+  }
   // A number below `bound` that nobody outside can guess and that repeats with the seed.
   [[nodiscard]] std::uint64_t jitter(std::uint64_t bound);
 
