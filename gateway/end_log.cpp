@@ -4,6 +4,7 @@
 #include <string>
 
 #include "gateway/log.hpp"
+#include "xmpp/stream_error.hpp"
 
 namespace gateway {
 
@@ -82,6 +83,11 @@ std::string counts_of(const bosh::Prebind&) {
 
 std::string counts_of(const Branch& branch) {
   return fmt::format("stream {} of the session", branch.stream());
+}
+
+std::string_view named_condition(const xmpp::Stanza& stream_error) {
+  const auto condition = xmpp::condition_in(stream_error.bytes);
+  return condition ? xmpp::wire_name(*condition) : std::string_view{};
 }
 
 void log_session_end(const EndedSession& session) {

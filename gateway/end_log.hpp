@@ -9,6 +9,7 @@
 #include "gateway/branch.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
+#include "xmpp/stanza.hpp"
 #include "xmpp/time.hpp"
 #include "xmpp/ws_engine.hpp"
 
@@ -31,6 +32,9 @@ struct EndedSession {
 [[nodiscard]] std::string counts_of(const bosh::PollEngine& engine);
 [[nodiscard]] std::string counts_of(const bosh::Prebind& engine);
 [[nodiscard]] std::string counts_of(const Branch& branch);
+
+// Of a stream error what has a name; empty: the rest is the server's to choose.
+[[nodiscard]] std::string_view named_condition(const xmpp::Stanza& stream_error);
 
 void log_session_end(const EndedSession& session);
 

@@ -9,7 +9,6 @@
 #include "gateway/end_log.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/wall_clock.hpp"
-#include "xmpp/stream_error.hpp"
 
 namespace gateway {
 
@@ -31,12 +30,6 @@ xmpp::EndReason end_reason(const xmpp::Fault& fault) {
     default:
       return xmpp::EndReason::server_lost;
   }
-}
-
-// For the log line: of a stream error only what has a name, since the rest is the server's to choose.
-std::string_view named_condition(const xmpp::Stanza& stream_error) {
-  const auto condition = xmpp::condition_in(stream_error.bytes);
-  return condition ? xmpp::wire_name(*condition) : std::string_view{};
 }
 
 }  // namespace
@@ -228,14 +221,13 @@ bool SessionHost::apply(xmpp::Instant now, By by) {
             if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
             if (!logged_in()) note_stage(what.stanza);
+            if (!what.stanza.excess.empty()) note_left_out(what.stanza);
             if (what.stanza.kind == xmpp::StanzaKind::stream_error) link_trouble_ = named_condition(what.stanza);
             if (!ended_) ask([&](auto& engine) { engine.deliver(what.stanza, now, actions()); });
             change_binding(now);
             delivered = true;
           } else if constexpr (std::is_same_v<What, xmpp::Managed>) {
-            ask([&](auto& engine) {
-              if constexpr (AsksForProof<decltype(engine)>) engine.managed(now, actions());
-            });
+            tell_managed(what.is, now);
           } else if constexpr (std::is_same_v<What, xmpp::Redirect>) {
             discard_read_ = true;
             splitter_.reset();
@@ -258,6 +250,13 @@ void SessionHost::change_binding(xmpp::Instant now) {
   if (prebind == nullptr || !prebind->ready()) return;
   auto handed = prebind->hand_over(now, actions());
   std::visit([this](auto& engine) { binding_ = std::move(engine); }, handed);
+  tell_managed(session_.answers(), now);
+}
+
+void SessionHost::tell_managed(bool is, xmpp::Instant now) {
+  ask([&](auto& engine) {
+    if constexpr (AsksForProof<decltype(engine)>) engine.managed(is, now, actions());
+  });
 }
 
 void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::EndReason reason, xmpp::Instant now) {
@@ -408,6 +407,11 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
     session_.close(now, shard_.session_actions());
   }
   apply(now);
+}
+
+void SessionHost::note_left_out(const xmpp::Stanza& rest) {
+  shard_.say_refused("session {} of {} for {}: left out a stanza of the server, above [limits]: {}", short_sid(sid_),
+                     origin_.address.to_string(), domain_.name, rest.excess);
 }
 
 void SessionHost::note_stage(const xmpp::Stanza& delivered) {

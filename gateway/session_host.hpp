@@ -105,6 +105,7 @@ class SessionHost final : public Timed, private LinkOwner {
   // The link to the server is closed (or never was): nothing of this session is left outside this process.
   [[nodiscard]] bool link_closed() const { return !link_; }
   // Nothing is left to answer or to close.
+  [[nodiscard]] Branches* branches() const { return branches_.get(); }  // null: it has not asked for any
   [[nodiscard]] bool released() const { return forgotten_ && !link_; }
   [[nodiscard]] SessionId id() const { return id_; }
   [[nodiscard]] const SetupPtr& setup() const { return setup_; }
@@ -123,6 +124,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void carry_out(xmpp::Instant now);
   [[nodiscard]] xmpp::Actions& actions();
   void change_binding(xmpp::Instant now);
+  void tell_managed(bool is, xmpp::Instant now);
   // Whose doing it is if the stream comes to its end.
   enum class By : std::uint8_t { server, browser };
   bool apply(xmpp::Instant now, By by = By::server);  // the shard's SessionActions; true: the engine got something
@@ -135,6 +137,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void open_stream(std::uint32_t stream, xmpp::Instant now);
   void close_stream(xmpp::Instant now);
   void tell_channel();
+  void note_left_out(const xmpp::Stanza& rest);
   void note_stage(const xmpp::Stanza& delivered);
   [[nodiscard]] Step<SessionId> step();
   void note_buffered();

@@ -9,7 +9,7 @@
 //   congested(bool, now, Actions&)                 the server does (not) read fast enough: slow the client down
 //   on_time(now, Actions&), deadline() const       time; deadline() is `never` when there is nothing to wait for
 // A binding that can prove what the client received only by asking has as well
-//   managed(now, Actions&)                         from here on proofs (AcknowledgedUpTo) are of use
+//   managed(bool, now, Actions&)                   from here on proofs (AcknowledgedUpTo) are of use, or no more
 // plus its own typed entry (on_request, on_message, on_poll, on_writable). The set is closed: std::variant.
 // A binding that answers requests (BOSH, polling) has as well
 //   on_gone(RequestId, now, Actions&)              the connection of a request is gone

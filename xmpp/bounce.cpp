@@ -37,11 +37,12 @@ void append_attribute(std::string& out, std::string_view name, const std::option
   out += '\'';
 }
 
-}  // namespace
+void append_condition(std::string& out, std::string_view type, std::string_view condition) {
+  out.append("><error type='").append(type).append("'><").append(condition);
+  out.append(" xmlns='").append(ns::stanza_conditions).append("'/></error></");
+}
 
-std::string_view bounce(const Stanza& undelivered, Arena& arena) {
-  const auto answer = answer_to(undelivered);
-  if (!answer) return {};
+std::string_view error_for_sender(const Stanza& undelivered, const Answer& answer, Arena& arena) {
   const auto tag = read_start_tag(undelivered.bytes, 0);
   if (!tag) return {};
   const auto from = attribute(*tag, "from"), id = attribute(*tag, "id");
@@ -51,12 +52,35 @@ std::string_view bounce(const Stanza& undelivered, Arena& arena) {
   const bool is_iq = undelivered.kind == StanzaKind::iq;
   if (is_iq ? !id : !from) return {};
   std::string out = "<";
-  out.append(answer->name).append(" xmlns='jabber:client' type='error'");
+  out.append(answer.name).append(" xmlns='jabber:client' type='error'");
   append_attribute(out, "to", from);
   append_attribute(out, "id", id);
-  out.append("><error type='").append(answer->error_type).append("'><").append(answer->condition);
-  out.append(" xmlns='").append(ns::stanza_conditions).append("'/></error></").append(answer->name).append(">");
-  return arena.store(out);
+  append_condition(out, answer.error_type, answer.condition);
+  return arena.store(out.append(answer.name).append(">"));
+}
+
+}  // namespace
+
+std::string_view bounce(const Stanza& undelivered, Arena& arena) {
+  const auto answer = answer_to(undelivered);
+  return answer ? error_for_sender(undelivered, *answer, arena) : std::string_view{};
+}
+
+std::string_view refusal(const Stanza& excessive, Arena& arena) {
+  auto answer = answer_to(excessive);
+  if (!answer) return {};
+  answer->error_type = "modify";
+  answer->condition = "policy-violation";
+  return error_for_sender(excessive, *answer, arena);
+}
+
+std::string_view left_out(const Stanza& excessive, Arena& arena) {
+  std::string out = "<iq xmlns='jabber:client' type='error'";
+  if (const auto tag = read_start_tag(excessive.bytes, 0)) {
+    for (const auto name : {"from", "to", "id"}) append_attribute(out, name, attribute(*tag, name));
+  }
+  append_condition(out, "modify", "policy-violation");
+  return arena.store(out.append("iq>"));
 }
 
 std::string_view unconfirmed(std::string_view stanza, Arena& arena) {

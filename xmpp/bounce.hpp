@@ -1,5 +1,5 @@
 // The errors for stanzas that get lost: to the sender of one whose client has vanished (XEP-0206 7; PROTOCOL X-050,
-// E-53), and to the client about one of its own that the server has not confirmed.
+// E-53), to the client about one of its own that the server has not confirmed, and to both about one above the limits.
 //
 // It reads the start tag of a proven stanza and nothing else, so it needs no parser: libstrophe would build a tree of
 // the whole stanza with a parser of its own to yield four attributes, and its copy would be one re-serialised.
@@ -14,6 +14,12 @@ namespace xmpp {
 // The bytes for the server, in `arena`; empty where there is nothing to say: presence, results, and whatever could
 // begin a loop (errors, headlines, groupchat), or has nobody to be told.
 [[nodiscard]] std::string_view bounce(const Stanza& undelivered, Arena& arena);
+
+// The same for the sender of one with Stanza::excess.
+[[nodiscard]] std::string_view refusal(const Stanza& excessive, Arena& arena);
+// The bytes for the client instead of an <iq/> with Stanza::excess, which as it is would be none: an error, so that who
+// has asked does not wait, and who is asked does not answer as well.
+[[nodiscard]] std::string_view left_out(const Stanza& excessive, Arena& arena);
 
 // The bytes for the client who sent `stanza` on a stream that died before the server acknowledged it, in `arena`: it
 // may have been handled or not. Empty for presence, results and errors, which nobody waits for, and for what has

@@ -141,6 +141,7 @@ void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) 
     logged_in_ = true;
     logging_in_ = false;
   }
+  if (!stanza.excess.empty()) return hand_over_rest(stanza, now, out);
   hand_over(stanza, now, out);
   if (!bound_) note_binding(stanza, now, out);
 }

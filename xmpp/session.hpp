@@ -75,8 +75,12 @@ struct Opened {
 };  // hand to the binding; not for the pre-TLS stream
 struct Deliver {
   Stanza stanza;
-};                  // hand to the binding
-struct Managed {};  // the gateway has XEP-0198 with the server: what the client received is worth proving
+};  // hand to the binding
+// Whether the gateway answers for what the client does not receive: with XEP-0198, or while it is not decided whose
+// that is. What the client did receive is worth proving then.
+struct Managed {
+  bool is;
+};
 struct Redirect {
   std::string_view host;  // name or literal address, without brackets
   std::uint16_t port;     // 0: not said
@@ -128,6 +132,7 @@ class Session {
   // The shell has stopped or gone on reading from the server.
   void reading(bool is, Instant now);
   [[nodiscard]] bool managed() const { return management_ && management_->on(); }
+  [[nodiscard]] bool answers() const { return management_ != nullptr; }  // as the last Managed said
 
   void on_time(Instant now, SessionActions& out);
   [[nodiscard]] Instant deadline() const;
@@ -155,9 +160,11 @@ class Session {
 
   // ---- session_management.cpp
   void hand_over(const Stanza& stanza, Instant now, SessionActions& out);
+  void hand_over_rest(const Stanza& excessive, Instant now, SessionActions& out);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
-  void leave_to_client();
+  void stop_managing(SessionActions& out);
+  void leave_to_client(SessionActions& out);
   void note_first_words(std::string_view bytes, Instant now, SessionActions& out);
   void on_management(const Stanza& stanza, Instant now, SessionActions& out);
   void on_acknowledged(std::string_view h, Instant now, SessionActions& out);

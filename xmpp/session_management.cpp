@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "xmpp/bounce.hpp"
 #include "xmpp/names.hpp"
 #include "xmpp/raw_element.hpp"
 #include "xmpp/session.hpp"
@@ -60,6 +61,20 @@ void Session::hand_over(const Stanza& stanza, Instant now, SessionActions& out) 
   if (management_->must_acknowledge()) acknowledge(now, out);
 }
 
+// What is above the limits: the client gets what is left of it, which keeps all counts right, and whoever wrote it is
+// told, unless the client itself may be counting what it sends.
+void Session::hand_over_rest(const Stanza& excessive, Instant now, SessionActions& out) {
+  Stanza rest = excessive;
+  rest.type = StanzaType::error;  // nobody is to be told a second time
+  if (rest.kind == StanzaKind::iq) rest.bytes = left_out(excessive, out.arena);
+  hand_over(rest, now, out);
+  if (management_offered_ && request_.management == Management::transparent) return;
+  const auto refused = refusal(excessive, out.arena);
+  if (refused.empty()) return;
+  send(refused, now, out);
+  count_sent(refused, 1, now, out);
+}
+
 // Only after the bind (U-051), which nothing else announces: the result of it, or what SASL2 says of Bind 2.
 void Session::note_binding(const Stanza& stanza, Instant now, SessionActions& out) {
   const bool result = stanza.kind == StanzaKind::iq && stanza.type == StanzaType::result;
@@ -72,16 +87,25 @@ void Session::note_binding(const Stanza& stanza, Instant now, SessionActions& ou
 void Session::try_to_manage(Instant now, SessionActions& out) {
   if (!bound_ || !management_offered_ || state_ != State::active) return;
   if (request_.management == Management::transparent) return;
-  if (!management_) management_ = std::make_unique<StreamManagement>(policy_.management, now);
+  if (!management_) {
+    management_ = std::make_unique<StreamManagement>(policy_.management, now);
+    out.list.emplace_back(Managed{true});
+  }
   if (request_.management == Management::late || management_asked_) return;
   management_asked_ = true;
   // Without resume: who cannot log in again cannot resume, and without it the server re-routes at once.
   send(enable, now, out);
 }
 
-void Session::leave_to_client() {
-  request_.management = Management::transparent;
+void Session::stop_managing(SessionActions& out) {
+  if (!management_) return;
   management_.reset();
+  out.list.emplace_back(Managed{false});
+}
+
+void Session::leave_to_client(SessionActions& out) {
+  request_.management = Management::transparent;
+  stop_managing(out);
 }
 
 // Clients that want it ask when they are bound, but not with the first thing they say: the session of RFC 3921 comes
@@ -102,12 +126,9 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
   if (!tag || !management_) return;
   const auto name = split_name(tag->name).local;
   if (!management_->on()) {
-    if (name == "enabled") {
-      management_->enabled(delivered_);
-      out.list.emplace_back(Managed{});
-    }
+    if (name == "enabled") management_->enabled(delivered_);
     if (name == "failed") {
-      management_.reset();
+      stop_managing(out);
       management_offered_ = false;  // so that it is not tried again
     }
     return;
@@ -143,7 +164,7 @@ std::string_view Session::without_management(std::string_view bytes, SessionActi
   if (request_.management == Management::late) {
     const auto& list = elements->list;
     if (std::any_of(list.begin(), list.end(), is_management) || std::any_of(list.begin(), list.end(), asks_in_login)) {
-      leave_to_client();
+      leave_to_client(out);
     }
     return bytes;
   }

@@ -43,15 +43,20 @@ enum class StanzaType : std::uint8_t {
   other,
 };
 
+// What XEP-0198 counts and what a vanished client loses.
+[[nodiscard]] constexpr bool is_stanza(StanzaKind kind) {
+  return kind == StanzaKind::message || kind == StanzaKind::presence || kind == StanzaKind::iq;
+}
+
 struct Stanza {
   std::string_view bytes;
   StanzaKind kind = StanzaKind::other;
   StanzaType type = StanzaType::none;
+  // Which of the Limits it was above, so that nothing is left of it but its name and addresses; empty: it is complete.
+  // Static storage, for the log.
+  std::string_view excess = {};
 
-  // What XEP-0198 counts and what a vanished client loses.
-  [[nodiscard]] bool counts() const {
-    return kind == StanzaKind::message || kind == StanzaKind::presence || kind == StanzaKind::iq;
-  }
+  [[nodiscard]] bool counts() const { return is_stanza(kind); }
   // Whose loss somebody would notice once the session is over; presence and results are of no use then.
   [[nodiscard]] bool is_missed() const {
     return kind == StanzaKind::message ||

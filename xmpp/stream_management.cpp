@@ -28,7 +28,7 @@ void drop(std::unique_ptr<Notices>& notices, std::uint64_t up_to) {
 }
 
 bool keep(std::unique_ptr<Notices>& notices, std::uint64_t number, std::string_view notice) {
-  if ((notices ? notices->bytes() : 0) + notice.size() > max_notice_bytes) return false;
+  if ((notices ? notices->bytes() : 0) + Notices::bytes_of(notice) > max_notice_bytes) return false;
   if (!notices) notices = std::make_unique<Notices>();
   notices->push(number, notice);
   return true;
@@ -45,8 +45,8 @@ void Notices::push(std::uint64_t number, std::string_view bytes) {
 
 void Notices::drop_up_to(std::uint64_t number) {
   while (first_ < entries_.size() && entries_[first_].number <= number) begin_ += entries_[first_++].size;
-  // Now and then, so that each byte is moved about once.
-  if (begin_ <= text_.size() / 2) return;
+  // Now and then, so that each byte is moved about once. Some entries have no text.
+  if (begin_ <= text_.size() / 2 && first_ <= entries_.size() / 2) return;
   text_.erase(0, begin_);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_));
   begin_ = 0;

@@ -45,7 +45,9 @@ class Notices {
   [[nodiscard]] std::uint64_t first() const { return entries_[first_].number; }
   [[nodiscard]] std::uint64_t last() const { return entries_.back().number; }
   [[nodiscard]] std::string_view all() const { return std::string_view(text_).substr(begin_); }
-  [[nodiscard]] std::size_t bytes() const { return text_.size() - begin_; }
+  // What they take, and what one would: some are empty.
+  [[nodiscard]] std::size_t bytes() const { return text_.size() - begin_ + (entries_.size() - first_) * sizeof(Entry); }
+  [[nodiscard]] static std::size_t bytes_of(std::string_view notice) { return notice.size() + sizeof(Entry); }
   // Those up to `number`, joined; valid until the next change.
   [[nodiscard]] std::string_view up_to(std::uint64_t number) const;
   // Calls with each one, oldest first.

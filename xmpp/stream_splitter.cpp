@@ -4,8 +4,10 @@
 #include <optional>
 #include <utility>
 
+#include "xmpp/element_skip.hpp"
 #include "xmpp/names.hpp"
 #include "xmpp/parser_pool.hpp"
+#include "xmpp/raw_tag.hpp"
 #include "xmpp/xml_reader.hpp"
 
 namespace xmpp {
@@ -20,34 +22,60 @@ constexpr std::uint64_t renew_after = 128 * 1024;
 // A stanza above this leaves buffers behind that are not worth keeping.
 constexpr std::size_t swollen_bytes = 32 * 1024;
 
+constexpr Fault too_large{FaultKind::too_large, "stanza or stream header too large"};
+
 // What an expat parser takes with its tables, apart from what it holds of a tag.
 constexpr std::size_t parser_bytes = 9 * 1024;
 
 // An unfinished tag below this is read again with every piece of it; above, small pieces wait for more.
 constexpr std::size_t rescan_bytes = 2 * 1024;
 
+// What is left of a stanza that is passed over: its kind, whom it is from and for, and what answers refer to.
+std::string start_tag_alone(std::string_view stanza) {
+  const auto tag = read_start_tag(stanza, 0);
+  if (!tag) return {};
+  std::string alone("<");
+  alone.append(split_name(tag->name).local).append(" xmlns='jabber:client'");
+  for (const auto& attribute : tag->attributes) {
+    const auto name = attribute.name;
+    if (name == "from" || name == "to" || name == "id" || name == "type") alone.append(" ").append(attribute.text);
+  }
+  return alone.append("/>");
+}
+
 }  // namespace
 
-// One feed().
+// What becomes of a stanza above a limit.
+struct StreamSplitter::Cut {
+  ElementSkip skip;
+  std::size_t bytes;  // of the stanza, so far
+  std::string start;  // its start tag again, with nothing but addresses, and closed
+  Stanza stanza;      // without the bytes
+};
+
+// One feed(), or what follows in it after a change of the parser.
 class StreamSplitter::Run final : public XmlReader::Sink {
  public:
   Run(StreamSplitter& splitter, std::string_view bytes, StreamEvents& out)
       : splitter_(splitter), out_(out), chunk_(bytes), chunk_begin_(parser().reader.fed()) {}
   ~Run() = default;
 
-  void go() {
+  // What is left of the bytes, and not for this parser.
+  std::string_view go() {
     std::size_t at = 0;
     while (at < chunk_.size()) {
       const std::size_t size = next_slice(chunk_.size() - at);
       const bool goes_on = parser().reader.feed(chunk_.substr(at, size), false, this);
       at += size;
-      if (renew_at_) {
-        at = renew();
-      } else if (!goes_on || outstanding() >= max_bytes()) {
-        return end();
+      if (renew_at_) return leave_at(*renew_at_);
+      if (const auto& excess = parser().reader.excess()) return cut(*excess);
+      if (!goes_on || outstanding() >= max_bytes()) {
+        end();
+        return {};
       }
     }
     keep_outstanding();
+    return {};
   }
 
  private:
@@ -113,15 +141,27 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     parser().reader.stop();
   }
 
-  // Goes on behind the stanza with another parser. Returns the place in the chunk.
-  std::size_t renew() {
-    const auto at = static_cast<std::size_t>(*renew_at_ - chunk_begin_);
-    renew_at_.reset();
+  // Gives the parser up, which has served. The rest of the chunk.
+  std::string_view leave_at(std::uint64_t position) {
     splitter_.parser_.reset();
-    splitter_.parser_ = splitter_.pool_.lend(splitter_.limits_, splitter_.context_);
-    chunk_.remove_prefix(at);
-    chunk_begin_ = parser().reader.fed();
-    return 0;
+    return chunk_.substr(static_cast<std::size_t>(position - chunk_begin_));
+  }
+
+  std::string_view cut(const XmlReader::Excess& excess) {
+    const auto& stanza = excess.stanza;
+    std::string tags;  // from that of the stanza to the one that is too much
+    auto begin = stanza.begin;
+    if (begin < chunk_begin_) {
+      tags = std::string_view(parser().pending).substr(static_cast<std::size_t>(begin - parser().pending_begin));
+      begin = chunk_begin_;
+    }
+    tags +=
+        chunk_.substr(static_cast<std::size_t>(begin - chunk_begin_), static_cast<std::size_t>(excess.tag_end - begin));
+    const bool is_empty = tags[tags.size() - 2] == '/';
+    const auto open = excess.open + (is_empty ? 0U : 1U);
+    splitter_.cut_ = std::make_unique<Cut>(
+        Cut{ElementSkip(open), tags.size(), start_tag_alone(tags), {{}, stanza.kind, stanza.type, excess.text}});
+    return leave_at(excess.tag_end);
   }
 
   void end() {
@@ -132,7 +172,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     } else if (closed_) {
       out_.list.emplace_back(StreamClosed{});
     } else {
-      out_.list.emplace_back(Fault{FaultKind::too_large, "stanza or stream header too large"});
+      out_.list.emplace_back(too_large);
     }
     splitter_.done_ = true;
   }
@@ -170,6 +210,7 @@ StreamSplitter::~StreamSplitter() {
 }
 
 void StreamSplitter::reset() {
+  cut_.reset();
   if (parser_) {
     parser_->context.reset();
     pool_.give_back(std::move(parser_));
@@ -179,15 +220,19 @@ void StreamSplitter::reset() {
 }
 
 std::size_t StreamSplitter::pending_bytes() const {
+  if (cut_) return cut_->start.size();
   return parser_ ? parser_->pending.size() + parser_->kept_back.size() : 0;
 }
 
-std::size_t StreamSplitter::lent_bytes() const {
+std::size_t StreamSplitter::held_bytes() const {
+  if (cut_) return sizeof(Cut) + cut_->start.capacity();
+  if (!parser_) return 0;
   return parser_bytes + parser_->pending.capacity() + parser_->kept_back.capacity() + parser_->reader.unread();
 }
 
 void StreamSplitter::feed(std::string_view bytes, StreamEvents& out) {
   if (done_ || bytes.empty()) return;
+  if (cut_) return read(bytes, out);
   if (!parser_) parser_ = pool_.lend(limits_, context_);
   if (may_wait(bytes)) {
     parser_->kept_back.append(bytes);
@@ -220,13 +265,38 @@ bool StreamSplitter::may_wait(std::string_view bytes) {
 }
 
 void StreamSplitter::read(std::string_view bytes, StreamEvents& out) {
-  Run(*this, bytes, out).go();
+  while (!bytes.empty() && !done_) {
+    if (!cut_) {
+      if (!parser_) parser_ = pool_.lend(limits_, context_);
+      bytes = Run(*this, bytes, out).go();
+    }
+    if (cut_) bytes.remove_prefix(pass_over(bytes, out));
+  }
+  if (!parser_) return;
   if (done_) {
     parser_->context.reset();
     pool_.give_back(std::move(parser_));
   } else if (parser_->reader.between_children()) {
     pool_.give_back(std::move(parser_));
   }
+}
+
+// How many of `bytes` belong to the stanza that is passed over.
+std::size_t StreamSplitter::pass_over(std::string_view bytes, StreamEvents& out) {
+  Cut& cut = *cut_;
+  const auto max_bytes = std::max(limits_.max_bytes, cut.bytes);
+  const auto passed = cut.skip.advance(bytes.substr(0, max_bytes - cut.bytes));
+  cut.bytes += passed;
+  if (cut.skip.over()) {
+    cut.stanza.bytes = out.arena.store(cut.start);
+    out.list.emplace_back(cut.stanza);
+    cut_.reset();
+  } else if (cut.skip.fault() || cut.bytes >= max_bytes) {
+    out.list.emplace_back(cut.skip.fault().value_or(too_large));
+    cut_.reset();
+    done_ = true;
+  }
+  return passed;
 }
 
 }  // namespace xmpp

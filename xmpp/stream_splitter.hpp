@@ -3,6 +3,8 @@
 // long tag that comes in small pieces is told once some more of it is there (see may_wait()).
 // It refuses DTD, PI, comments, foreign encodings and everything above Limits while reading (U-018), ignores text
 // between stanzas (whitespace keep-alives), and makes each stanza self-contained (see stanza.hpp).
+// A stanza within Limits::max_bytes and above another limit is not the server's fault, and must not cost its reader the
+// session: it is passed over, and in its place stands what Stanza::excess says.
 // Not thread-safe: one stream, one shard. Not a DOM: nothing below the top level is kept.
 #pragma once
 #include <cstddef>
@@ -58,17 +60,19 @@ class StreamSplitter {
   // Of a stanza or header that has begun and is not complete: those that came, and the memory that all of it takes.
   // Between two stanzas nothing.
   [[nodiscard]] std::size_t pending_bytes() const;
-  [[nodiscard]] std::size_t held_bytes() const { return parser_ ? lent_bytes() : 0; }
+  [[nodiscard]] std::size_t held_bytes() const;
 
  private:
   friend class ParserPool;
   class Run;
+  struct Cut;
   [[nodiscard]] bool may_wait(std::string_view bytes);
-  [[nodiscard]] std::size_t lent_bytes() const;
   void read(std::string_view bytes, StreamEvents& out);
+  [[nodiscard]] std::size_t pass_over(std::string_view bytes, StreamEvents& out);
   ParserPool& pool_;
   const Limits& limits_;
   std::unique_ptr<LentParser> parser_;            // only in the middle of a stanza or header
+  std::unique_ptr<Cut> cut_;                      // instead: in the middle of one that is passed over
   std::shared_ptr<const StreamContext> context_;  // the header that was read; shared by all streams alike
   bool done_ = false;
 };

@@ -272,11 +272,10 @@ void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
   if (proof_at_ <= now || delivered_ - asked_ >= prove_every) ask_for_proof(now, out);
 }
 
-void WsEngine::managed(Instant now, Actions& /*out*/) {
-  if (state_ == State::awaited) managed_ = true;
-  if (!talking()) return;
-  managed_ = true;
-  if (delivered_ > asked_) proof_at_ = now;
+void WsEngine::managed(bool is, Instant now, Actions& /*out*/) {
+  if (!talking() && state_ != State::awaited) return;
+  managed_ = is;
+  if (state_ != State::awaited) proof_at_ = is && delivered_ > asked_ ? now : never;
 }
 
 void WsEngine::ask_for_proof(Instant now, Actions& out) {

@@ -111,8 +111,8 @@ class WsEngine {
   // Whatever came from the client, also in part: it lives.
   void on_heard() { misses_ = 0; }
   void on_pong(std::uint64_t token, Actions& out);
-  // XEP-0198 is the gateway's: what the client receives is to be proven from now on.
-  void managed(Instant now, Actions& out);
+  // Whether what the client receives is to be proven from now on.
+  void managed(bool is, Instant now, Actions& out);
 
   // Contract of binding.hpp.
   void opened(const StreamOpened& stream, Instant now, Actions& out);

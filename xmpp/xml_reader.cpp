@@ -16,6 +16,8 @@ namespace {
 constexpr char separator = '\x01';
 
 constexpr std::string_view outside_of_root = "something outside of the root";
+constexpr std::string_view name_too_long = "name too long";
+constexpr std::string_view too_many_attributes = "too many attributes";
 constexpr std::string_view unbound_prefix = "namespace prefix without a declaration";
 
 QualifiedName split_triplet(std::string_view triplet) {
@@ -190,6 +192,8 @@ void XmlReader::reset(const Limits& limits, Scope scope, std::string_view adopt_
   fed_ = 0;
   stopped_ = opening_wrapper_ = false;
   fault_.reset();
+  excess_.reset();
+  too_much_ = {};
   unbound_prefix_at_.reset();
   forget_document();
   adopt_from_ = adopt_from;
@@ -316,12 +320,11 @@ void XmlReader::text(const char* characters, int size) {
   if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) text_in_root_ = true;
 }
 
-std::optional<QualifiedName> XmlReader::read_name(std::string_view triplet) {
-  if (triplet.size() > limits_->max_name_bytes) {
-    fail(FaultKind::too_large, "name too long");
-    return std::nullopt;
-  }
-  return split_triplet(triplet);
+void XmlReader::exceed(std::string_view text) {
+  const bool in_stanza = scope_ == Scope::child && depth_ > 1 && is_stanza(payload_.kind);
+  if (!in_stanza) return fail(FaultKind::too_large, text);
+  excess_ = Excess{payload_, event_end(), depth_ - 2, text};
+  stop();
 }
 
 void XmlReader::start_element(const char* name, const char** attributes) {
@@ -331,32 +334,34 @@ void XmlReader::start_element(const char* name, const char** attributes) {
     return listen_to_text(true);
   }
   if (depth_ == 0 && root_seen_) return fail(FaultKind::not_well_formed, outside_of_root);
-  if (++depth_ > limits_->max_depth) return fail(FaultKind::too_large, "elements too deep");
-  if (++elements_ > limits_->max_elements) return fail(FaultKind::too_large, "too many elements");
-  const auto qualified = read_name(name);
-  if (!qualified) return;
-  if (depth_ == 2) begin_child(*qualified, attributes);
+  const std::string_view triplet = name;
+  const auto qualified = split_triplet(triplet);
+  if (++depth_ == 2) begin_child(qualified, attributes);
   if (stopped_) return;
+  if (!too_much_.empty()) return exceed(too_much_);
+  if (depth_ > limits_->max_depth) return exceed("elements too deep");
+  if (++elements_ > limits_->max_elements) return exceed("too many elements");
+  if (triplet.size() > limits_->max_name_bytes) return exceed(name_too_long);
   std::uint32_t count = declarations_;
   declarations_ = 0;
   if (depth_ > 1) {
-    if (!qualified->prefix.empty()) {
-      rely_on(qualified->prefix);
+    if (!qualified.prefix.empty()) {
+      rely_on(qualified.prefix);
     } else if (live_default_ == 0) {
       payload_.uses_default = true;
     }
   }
   for (const char** at = attributes; *at != nullptr; at += 2) {
-    if (++count > limits_->max_attributes) break;
-    const auto attribute = read_name(*at);
-    if (!attribute) return;
-    if (depth_ > 1 && !attribute->prefix.empty()) rely_on(attribute->prefix);
+    if (++count > limits_->max_attributes) return exceed(too_many_attributes);
+    const std::string_view attribute = *at;
+    if (attribute.size() > limits_->max_name_bytes) return exceed(name_too_long);
+    const auto prefix = split_triplet(attribute).prefix;
+    if (depth_ > 1 && !prefix.empty()) rely_on(prefix);
   }
-  if (count > limits_->max_attributes) return fail(FaultKind::too_large, "too many attributes");
   if (depth_ > 1 || stopped_) return;
   root_seen_ = true;
   use_namespaces(*namespaces_);
-  if (sink_ != nullptr) sink_->on_root(RootElement(*qualified, attributes));
+  if (sink_ != nullptr) sink_->on_root(RootElement(qualified, attributes));
   base_ = event_end();
   if (scope_ == Scope::child) elements_ = 0;
   listen_to_text(true);
@@ -406,9 +411,10 @@ void XmlReader::end_child() {
 void XmlReader::start_declaration(const char* prefix, const char* uri) {
   if (stopped_) return;
   // Counted here already: what the root declares is kept.
-  if (++declarations_ > limits_->max_attributes) return fail(FaultKind::too_large, "too many attributes");
+  if (++declarations_ > limits_->max_attributes) too_much_ = too_many_attributes;
   const std::string_view name = prefix == nullptr ? "" : prefix, value = uri == nullptr ? "" : uri;
-  if (name.size() + value.size() > limits_->max_name_bytes) return fail(FaultKind::too_large, "name too long");
+  if (name.size() + value.size() > limits_->max_name_bytes) too_much_ = name_too_long;
+  if (!too_much_.empty() && depth_ == 0) return fail(FaultKind::too_large, too_much_);
   if (depth_ == 0) return own_.declare(name, value);
   if (prefix == nullptr) {
     ++live_default_;

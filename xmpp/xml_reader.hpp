@@ -58,7 +58,7 @@ class XmlReader {
   XmlReader(const XmlReader&) = delete;
   XmlReader& operator=(const XmlReader&) = delete;
 
-  // What Limits::max_elements is about.
+  // What Limits are about. A stanza that is above one, and not by its size, is no fault: see excess().
   enum class Scope : std::uint8_t { document, child };
 
   // A new document. Children of `adopt_from` that are stanzas become jabber:client; it must outlive the document.
@@ -81,6 +81,16 @@ class XmlReader {
   void fail(FaultKind kind, std::string_view text);
   void stop();
   [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
+
+  // A stanza goes beyond the limits, so nothing more of it is read, and reading has stopped behind a start tag. The
+  // peer is not to blame: somebody has written it who knows other limits.
+  struct Excess {
+    Payload stanza;              // its end is not known
+    std::uint64_t tag_end;       // of the tag at which reading has stopped
+    std::uint32_t open;          // elements of the stanza in front of that tag that are open
+    std::string_view text = {};  // what is too much; static storage
+  };
+  [[nodiscard]] const std::optional<Excess>& excess() const { return excess_; }
 
   // Positions are counted from reset().
   [[nodiscard]] std::uint64_t fed() const { return fed_; }
@@ -112,7 +122,7 @@ class XmlReader {
   void start_declaration(const char* prefix, const char* uri);
   void end_declaration(const char* prefix);
   void text(const char* characters, int size);
-  std::optional<QualifiedName> read_name(std::string_view triplet);
+  void exceed(std::string_view text);
   void rely_on(std::string_view prefix);
   bool check_encoding(std::string_view bytes);
   void translate_error();
@@ -132,6 +142,8 @@ class XmlReader {
   std::uint32_t live_default_ = 0;
   Payload payload_;
   std::optional<Fault> fault_;
+  std::optional<Excess> excess_;
+  std::string_view too_much_;  // in the declarations of the tag that is being read
   std::exception_ptr thrown_;  // by a handler, while expat is running
   std::optional<std::uint64_t> unbound_prefix_at_;
   std::uint64_t fed_ = 0, base_ = 0;

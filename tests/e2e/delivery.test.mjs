@@ -235,6 +235,30 @@ function delivery_with(Kind) {
       await tight.stop();
     });
 
+    // Else whoever can write to alice could end her session, and with what the server has stored each later one.
+    it('a message beyond our limits and not the server\'s goes back, and costs nobody the session', async () => {
+      const refused = (id) => bob.event('message', (event) => event.type === 'error' && event.id === id);
+      const deep = (to, id) => bob.tell({ do: 'raw', xml: `<message to='${to}' id='${id}' type='chat'><body>deep</body>`
+        + `${"<a xmlns='urn:x'>".repeat(100)}${'</a>'.repeat(100)}</message>` });
+      const session = await alice_online();
+      deep(session.jid, 'deep online');
+      bob.message(session.jid, 'behind it');
+      await hear(session, 'behind it');
+      await refused('deep online');
+      assert.ok(!session.heard.includes('deep'));
+      await postern.child.line(/info session .*: left out a stanza of the server, above \[limits\]: elements too deep/);
+      await session.ask({ attributes: { type: 'terminate' } });
+      await gone(session);
+      deep(bob.bare.replace('bob', 'alice'), 'deep offline');
+      bob.message(bob.bare.replace('bob', 'alice'), 'stored behind it');
+      const next = await alice_online();
+      await hear(next, 'stored behind it');
+      await refused('deep offline');
+      await next.ask({ attributes: { type: 'terminate' } });
+      await gone(next);
+      await afterwards(server, bob);
+    });
+
     it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {
       const session = await alice_online();
       await go_on(session, 3);

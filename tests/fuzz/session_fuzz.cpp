@@ -61,6 +61,8 @@ constexpr std::string_view server_says[] = {
     "<a xmlns='urn:xmpp:sm:3' h='1'/>",
     "<a xmlns='urn:xmpp:sm:3' h='2'/>",
     "<message from='b@x' id='1'/><message from='b@x' id='2'/><message from='b@x' id='3'/>",
+    "<message from='b@x' id='4'><a><b><c/></b></a></message>",  // beyond the limits
+    "<iq from='b@x' id='5' type='get'><a><b><c/></b></a></iq>",
 };
 
 constexpr std::string_view enable = "<enable xmlns='urn:xmpp:sm:3'/>";
@@ -72,6 +74,7 @@ class Play {
  public:
   Play(std::string_view script) : script_(script) {
     policy_.domain = "example.org";
+    limits_.max_depth = 4;
     policy_.max_queued = 4 * secret.size();
     policy_.legacy_without_version = (next() & 1) != 0;
     policy_.max_bytes_to_server = next();
@@ -243,6 +246,7 @@ class Play {
   void act(const xmpp::Deliver& deliver) {
     const bool is_error = deliver.stanza.kind == xmpp::StanzaKind::stream_error;
     if (deliver.stanza.type != xmpp::StanzaType::error) note(deliver.stanza);
+    if (!deliver.stanza.excess.empty()) ++delivered_;  // and its sender is told by the same step
     const bool management = deliver.stanza.kind == xmpp::StanzaKind::management;
     check(!owned_ || !management || deliver.stanza.bytes.find("unexpected-request") != std::string_view::npos,
           "stream management is shown");
@@ -255,9 +259,9 @@ class Play {
     ++delivered_;
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
   }
-  void act(const xmpp::Managed&) {
-    const bool is = session_->managed() || session_->state() == Session::State::closed;  // by the same step
-    check(owned_ && is, "not the gateway's to say");
+  void act(const xmpp::Managed& managed) {
+    check(answers_ != managed.is, "said twice");
+    answers_ = managed.is;
   }
   void act(const xmpp::Redirect& redirect) {
     check(redirect.host == "::1" || !redirect.host.empty(), "nowhere to go");
@@ -291,7 +295,8 @@ class Play {
   // counted from the start of the session
   std::uint64_t delivered_ = 0, proven_ = 0, told_ = 0, before_ = 0;
   std::vector<std::uint64_t> messages_;
-  bool owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false, bounced_ = false;
+  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,
+       bounced_ = false;
 };
 
 }  // namespace

@@ -43,6 +43,22 @@ std::vector<std::string_view> cut(std::string_view bytes, std::uint32_t seed) {
   std::abort();
 }
 
+// What is passed over must end where it ends for a parser, or somebody could hide stanzas behind it: without those
+// limits the stanzas are the same ones, until something is refused.
+void check_what_is_passed_over(const test::Lines& limited, const std::string& bytes, xmpp::Limits limits) {
+  limits.max_depth = limits.max_attributes = limits.max_name_bytes = limits.max_elements = UINT32_MAX;
+  const auto unlimited = test::split_stream(bytes, limits);
+  const auto is_fault = [](const std::string& line) { return line.starts_with("fault"); };
+  for (std::size_t i = 0; i < limited.size(); ++i) {
+    if (is_fault(limited[i]) || (i < unlimited.size() && is_fault(unlimited[i]))) return;
+    if (i >= unlimited.size()) complain(limited, unlimited);
+    const auto excess = limited[i].find(": <");
+    const bool is_left_out = limited[i][0] != '<' && !limited[i].starts_with("opened") && excess != std::string::npos;
+    const std::string shown = is_left_out ? limited[i].substr(excess + 2, 3) : limited[i];
+    if (!unlimited[i].starts_with(shown)) complain(limited, unlimited);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -52,6 +68,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // What is wrong inside an unfinished tag may be told late, but no later than with a piece of some size.
   const std::string tail(std::max<std::size_t>(size, 4096), ' ');
   const auto whole = test::split_stream(std::string(bytes) + tail, limits);
+  check_what_is_passed_over(whole, std::string(bytes) + tail, limits);
 
   xmpp::ParserPool pool(data[0] % 4);
   auto pieces = cut(bytes, data[0] / 4);

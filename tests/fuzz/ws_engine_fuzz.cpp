@@ -76,7 +76,7 @@ class Run {
       case 'p':
         return engine_.on_pong(number, out_);
       case 'm':
-        return engine_.managed(now_, out_);
+        return engine_.managed(number % 2 == 0, now_, out_);
       case 'g':
         return engine_.congested(number % 2 == 0, now_, out_);
       case 't':

@@ -84,6 +84,26 @@ TEST(Bounce, EscapesWhatItRepeats) {
             "<iq xmlns='jabber:client' type='error' to='b\xC3\xA4@b.org' id='1'>" + cancel);
 }
 
+// For what was left out: the same people, another reason, and the client's own question is answered.
+TEST(Refusal, TellsWhoWroteOrAskedAndWhoWaits) {
+  const std::string policy =
+      "<error type='modify'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></";
+  xmpp::Arena arena;
+  const Stanza message{"<message from='b@x' id='1' type='chat'/>", xmpp::StanzaKind::message, xmpp::StanzaType::other};
+  EXPECT_EQ(xmpp::refusal(message, arena),
+            "<message xmlns='jabber:client' type='error' to='b@x' id='1'>" + policy + "message>");
+  const Stanza request{"<iq from='b@x' id='1' type='get'/>", xmpp::StanzaKind::iq, xmpp::StanzaType::get};
+  EXPECT_EQ(xmpp::refusal(request, arena), "<iq xmlns='jabber:client' type='error' to='b@x' id='1'>" + policy + "iq>");
+  const Stanza result{"<iq from='b@x' to='a&lt;@x' id='1' type='result'/>", xmpp::StanzaKind::iq,
+                      xmpp::StanzaType::result};
+  EXPECT_EQ(xmpp::refusal(result, arena), "");
+  EXPECT_EQ(xmpp::refusal({"<presence from='b@x'/>", xmpp::StanzaKind::presence}, arena), "");
+  EXPECT_EQ(xmpp::left_out(result, arena),
+            "<iq xmlns='jabber:client' type='error' from='b@x' to='a&lt;@x' id='1'>" + policy + "iq>");
+  EXPECT_EQ(xmpp::left_out({"<iq/>", xmpp::StanzaKind::iq}, arena),
+            "<iq xmlns='jabber:client' type='error'>" + policy + "iq>");
+}
+
 // The other way: what the client hears about its own stanza. It must itself be a stanza, and one that is not answered.
 TEST(Unconfirmed, TellsWhoWaits) {
   const auto told = [](const std::string& stanza) {

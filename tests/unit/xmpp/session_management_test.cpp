@@ -20,9 +20,9 @@ TEST(SessionManagement, IsTheGatewaysAlone) {
   into_restarted(rig);
   EXPECT_THAT(rig.server(theirs + bound_features),
               ElementsAre("opened i1", delivered("<stream:features>" + bind_feature + "</stream:features>")));
-  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
+  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "managed", "send " + enable));
   EXPECT_FALSE(rig.session->managed());
-  EXPECT_THAT(rig.server(enabled), ElementsAre("managed"));
+  EXPECT_THAT(rig.server(enabled), IsEmpty());
   EXPECT_TRUE(rig.session->managed());
   EXPECT_THAT(rig.server(r), ElementsAre("send " + a(0)));
   rig.now += 250ms;
@@ -39,7 +39,7 @@ TEST(SessionManagement, IsHiddenWhileTheStreamIsNegotiated) {
   EXPECT_THAT(rig.server(r + a(0) + enabled), IsEmpty());
   EXPECT_THAT(rig.server(bound_features),
               ElementsAre(delivered("<stream:features>" + bind_feature + "</stream:features>")));
-  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
+  EXPECT_THAT(rig.server(bind_result), ElementsAre(delivered(bind_result), "managed", "send " + enable));
 }
 
 TEST(SessionManagement, IsTheClientsWhereItIsTransparent) {
@@ -59,21 +59,21 @@ TEST(SessionManagement, IsWhosFirstWhereThatIsDecidedLate) {
   Managed client(Management::late);
   into_restarted(client);
   EXPECT_THAT(client.server(theirs + bound_features), ElementsAre("opened i1", delivered(bound_features)));
-  EXPECT_THAT(client.server(bind_result), ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(client.server(bind_result), ElementsAre(delivered(bind_result), "managed")) << "until it is decided";
   const std::string session = "<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>";
   const std::string about = "<iq type='result' id='d'><query><feature var='urn:xmpp:sm:3'/></query></iq>";
   EXPECT_THAT(client.to_server(session, 1), ElementsAre("send " + session));
   EXPECT_THAT(client.to_server(about, 1), ElementsAre("send " + about));
-  EXPECT_THAT(client.to_server(enable), ElementsAre("send " + enable));
+  EXPECT_THAT(client.to_server(enable), ElementsAre("not managed", "send " + enable));
   EXPECT_THAT(client.server(enabled + r), ElementsAre("deliver " + enabled, "deliver " + r));
   EXPECT_THAT(client.to_server("<presence/>", 1), ElementsAre("send <presence/>"));
   EXPECT_THAT(client.server(message(1)), ElementsAre(delivered(message(1))));
   EXPECT_THAT(client.close(), ElementsAre("send </stream:stream>"));
 
   Managed gateway(Management::late);
-  EXPECT_THAT(gateway.bind(), ElementsAre(delivered(bind_result)));
+  EXPECT_THAT(gateway.bind(), ElementsAre(delivered(bind_result), "managed"));
   EXPECT_THAT(gateway.to_server("<presence/>", 1), ElementsAre("send " + enable, "send <presence/>"));
-  EXPECT_THAT(gateway.server(enabled + r), ElementsAre("managed", "send " + a(0)));
+  EXPECT_THAT(gateway.server(enabled + r), ElementsAre("send " + a(0)));
   EXPECT_THAT(gateway.server(a(1)), IsEmpty()) << "the presence, which went behind <enable/>";
   EXPECT_THAT(gateway.to_server(enable), ElementsAre(refusal));
 
@@ -82,7 +82,7 @@ TEST(SessionManagement, IsWhosFirstWhereThatIsDecidedLate) {
   into_restarted(hasty);
   hasty.server(theirs + bound_features);
   EXPECT_THAT(hasty.to_server("<x:presence xmlns:x='jabber:client'/>", 1), testing::SizeIs(1));
-  EXPECT_THAT(hasty.server(bind_result), ElementsAre(delivered(bind_result), "send " + enable));
+  EXPECT_THAT(hasty.server(bind_result), ElementsAre(delivered(bind_result), "managed", "send " + enable));
 
   // Who resumes has no bind.
   Managed resumes(Management::late);
@@ -123,8 +123,8 @@ TEST(SessionManagement, FollowsBindTwo) {
   // A child without a namespace of its own is the parent's.
   EXPECT_THAT(rig.server(features),
               ElementsAre(delivered(with("<inline><feature var='urn:xmpp:carbons:2'/></inline>", ""))));
-  EXPECT_THAT(rig.server(bound), ElementsAre("deliver " + bound, "send " + enable));
-  EXPECT_THAT(rig.server(enabled + r), ElementsAre("managed", "send " + a(0)));
+  EXPECT_THAT(rig.server(bound), ElementsAre("deliver " + bound, "managed", "send " + enable));
+  EXPECT_THAT(rig.server(enabled + r), ElementsAre("send " + a(0)));
 
   // Asked for within the login, which is not to be rewritten: then it is the client's.
   Managed inlined;
@@ -145,7 +145,7 @@ TEST(SessionManagement, DoesWithoutWhereTheServerHasNone) {
 
   Managed refused;
   refused.bind();
-  EXPECT_THAT(refused.server(failed), IsEmpty());
+  EXPECT_THAT(refused.server(failed), ElementsAre("not managed"));
   EXPECT_THAT(refused.server(r), IsEmpty());
   EXPECT_THAT(refused.undeliverable(2, "<message type='error'/>"), ElementsAre("send <message type='error'/>"));
   EXPECT_THAT(refused.to_server("<presence/>", 1), ElementsAre("send <presence/>")) << "and it is not tried again";

@@ -79,7 +79,7 @@ struct Rig {
     }
     if (const auto* a = std::get_if<xmpp::Opened>(&action)) return "opened " + std::string(a->stream.id);
     if (const auto* a = std::get_if<xmpp::Deliver>(&action)) return "deliver " + std::string(a->stanza.bytes);
-    if (std::holds_alternative<xmpp::Managed>(action)) return "managed";
+    if (const auto* a = std::get_if<xmpp::Managed>(&action)) return a->is ? "managed" : "not managed";
     if (const auto* a = std::get_if<xmpp::Redirect>(&action)) {
       return "redirect " + std::string(a->host) + " " + std::to_string(a->port);
     }

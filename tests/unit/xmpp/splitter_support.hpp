@@ -45,7 +45,9 @@ inline std::string describe(const xmpp::StreamEvent& event) {
       return "opened id=" + std::string(e.id) + " from=" + std::string(e.from) + " version=" + std::string(e.version) +
              " lang=" + std::string(e.lang);
     }
-    std::string operator()(const xmpp::Stanza& e) const { return std::string(e.bytes); }
+    std::string operator()(const xmpp::Stanza& e) const {
+      return (e.excess.empty() ? "" : std::string(e.excess) + ": ") + std::string(e.bytes);
+    }
     std::string operator()(const xmpp::StreamClosed&) const { return "closed"; }
     std::string operator()(const xmpp::Fault& e) const { return "fault " + name(e.kind); }
   };

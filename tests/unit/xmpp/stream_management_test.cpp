@@ -153,7 +153,6 @@ TEST(StreamManagement, TakesNoMoreThanItCanAnswerFor) {
   EXPECT_EQ(c.management->acknowledge(c.now), 36U) << "and again";
 }
 
-// U-051: modulo 2^32, both ways.
 // One error that is too large must not leave an empty list behind that is read.
 TEST(StreamManagement, DoesNotKeepAnErrorOfAnySize) {
   Counters c;
@@ -168,6 +167,17 @@ TEST(StreamManagement, DoesNotKeepAnErrorOfAnySize) {
   EXPECT_EQ(c.management->ours_uncounted(), "");
 }
 
+// What has nobody to be told takes memory as well.
+TEST(StreamManagement, CountsWhatItKeepsOfErrorsThatAreEmpty) {
+  Counters c;
+  const Stanza nobody{"<message type='groupchat'/>", StanzaKind::message, xmpp::StanzaType::groupchat};
+  for (int i = 0; i < 1000; ++i) c.management->delivered(nobody, c.arena);
+  EXPECT_GE(c.management->kept_bytes(), 16'000U);
+  for (int i = 0; i < 200'000; ++i) c.management->delivered(nobody, c.arena);
+  EXPECT_LE(c.management->kept_bytes(), 1024U * 1024U);
+}
+
+// U-051: modulo 2^32, both ways.
 TEST(StreamManagement, CountsModulo) {
   constexpr std::uint64_t turn = std::uint64_t{1} << 32U;
   Counters c(10, turn - 2);
@@ -258,7 +268,7 @@ TEST(Notices, KeepOrderWhateverIsDropped) {
     notices.drop_up_to(++dropped);
     expected.erase(0, expected.find(';') + 1);
     ASSERT_EQ(notices.up_to(n), expected);
-    ASSERT_EQ(notices.bytes(), expected.size());
+    ASSERT_GT(notices.bytes(), expected.size());
     std::string joined;
     notices.for_each([&](std::string_view one) { joined += one; });
     ASSERT_EQ(joined, expected);

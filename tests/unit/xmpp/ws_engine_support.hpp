@@ -103,8 +103,8 @@ class Conversation {
     engine->on_pong(token, out);
     return take();
   }
-  Lines managed() {
-    engine->managed(now, out);
+  Lines managed(bool is = true) {
+    engine->managed(is, now, out);
     return take();
   }
   Lines congested(bool is) {

@@ -58,6 +58,20 @@ TEST(WsEngine, AsksForWhatCameBeforeItWasTheGateways) {
   EXPECT_EQ(c.at(0s), Lines{"ping 1"});
 }
 
+// While it is open whose XEP-0198 is, it is as if it were the gateway's (W-033).
+TEST(WsEngine, AsksNoMoreWhereTheClientTakesIt) {
+  Conversation c;
+  c.begin();
+  c.managed();
+  EXPECT_EQ(c.server(a_message, StanzaKind::message), (Lines{"G> " + a_message, "ping 1"}));
+  EXPECT_EQ(c.server(a_message, StanzaKind::message), Lines{"G> " + a_message});
+  EXPECT_EQ(c.due(), 250ms);
+  EXPECT_EQ(c.managed(false), Lines{});
+  EXPECT_EQ(c.due(), 30s);
+  c.now += 1s;
+  EXPECT_EQ(c.server(a_message, StanzaKind::message), Lines{"G> " + a_message});
+}
+
 // Pings for the sake of proofs are not the ones that decide over life, and a dead client is found out as before.
 TEST(WsEngine, ProofsThatDoNotComeAreNoMisses) {
   Conversation c;
