@@ -132,6 +132,8 @@ class Engine {
   void delivered_all(std::uint32_t stream, xmpp::Instant now, xmpp::Actions& out);
   void closed(std::uint32_t stream, const xmpp::CloseStream& why, xmpp::Instant now, xmpp::Actions& out);
   void congested(std::uint32_t stream, bool is, xmpp::Instant now, xmpp::Actions& out);
+  // What was ordered for its server has found nobody. In front of closed().
+  void returned(std::uint32_t stream, std::string_view bytes, xmpp::Instant now, xmpp::Actions& out);
 
   [[nodiscard]] const Counters& counters() const { return counters_; }
   // S-004: all requests of a session have the syntax of its first one; the shell sees to that.

@@ -10,6 +10,7 @@
 #include "bosh/engine_parts.hpp"
 #include "bosh/response.hpp"
 #include "xmpp/bounce.hpp"
+#include "xmpp/raw_element.hpp"
 
 namespace bosh {
 
@@ -247,6 +248,18 @@ std::string Engine::last_words_of(const Stream& stream, Rid rid) {
 }
 
 // ---- the end of one stream (B-185), and of the last one
+
+void Engine::returned(std::uint32_t stream, std::string_view bytes, xmpp::Instant now, xmpp::Actions& out) {
+  OtherStream* const side = living(stream);
+  const auto said = xmpp::read_children(out.arena.join({"<x xmlns='jabber:client'>", bytes, "</x>"}));
+  if (side == nullptr || !said) return;
+  for (const auto& element : said->list) {
+    const auto kind = element.local == "iq" ? xmpp::StanzaKind::iq : xmpp::StanzaKind::message;
+    if (const auto notice = xmpp::unconfirmed(element.bytes, out.arena); !notice.empty())
+      push_local(side->stream, notice, kind, now);
+  }
+  settle(now, out);
+}
 
 void Engine::lose(Stream& stream, const Ending& ending, std::string_view stream_error, xmpp::Instant now,
                   xmpp::Actions& out) {

@@ -19,6 +19,9 @@ namespace {
 constexpr auto look_interval = std::chrono::seconds(10);
 constexpr std::size_t first_block = 1024;  // of what is mostly one stanza
 
+// Its link is gone with it: what waits for the client is the client's.
+constexpr xmpp::CloseStream broken{xmpp::EndReason::server_lost, "internal error"};
+
 }  // namespace
 
 // ---- the branch ----------------------------------------------------------------------------------------------------
@@ -42,10 +45,19 @@ Branch::Report& Branch::report() {
   return *report_;
 }
 
-void Branch::send() {
-  boost::asio::post(shard_->io(), [shard = shard_, trunk = trunk_, stream = stream_, report = std::move(report_)] {
+struct Branch::Delivery {
+  Shard* shard;
+  SessionId trunk;
+  std::uint32_t stream;
+  std::shared_ptr<const Report> report;
+
+  void operator()() const {
     SessionHost* const host = shard->sessions().find(trunk);
     if (host == nullptr) return;
+    // What is on its way to a branch that is over comes back, and in front of this.
+    const bool is_last = std::holds_alternative<xmpp::CloseStream>(report->list.back());
+    Branches* const branches = host->branches();
+    if (is_last && branches->on_their_way() && attempt([this] { boost::asio::post(shard->io(), *this); })) return;
     host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
       for (const auto& event : report->list) {
         std::visit(
@@ -65,7 +77,12 @@ void Branch::send() {
       }
       engine.delivered_all(stream, now, out);  // whatever it was that had the report sent
     });
-  });
+    if (is_last) branches->forget(stream);
+  }
+};
+
+void Branch::send() {
+  boost::asio::post(shard_->io(), Delivery{shard_, trunk_, stream_, std::move(report_)});
 }
 
 void Branch::begin(xmpp::Actions& out) {
@@ -73,7 +90,6 @@ void Branch::begin(xmpp::Actions& out) {
 }
 
 void Branch::obey(const xmpp::StreamOrder& order, xmpp::Actions& out) {
-  if (ended_) return;
   std::visit(
       [&](const auto& what) {
         if constexpr (std::is_same_v<std::decay_t<decltype(what)>, xmpp::CloseStream>) {
@@ -133,7 +149,7 @@ void Branch::on_time(xmpp::Instant now, xmpp::Actions& out) {
 
 void Branch::fail() {
   if (std::exchange(ended_, true) || std::exchange(reported_, true)) return;
-  report().list.emplace_back(xmpp::CloseStream{xmpp::EndReason::internal_error, "internal error"});
+  report().list.emplace_back(broken);
   send();
 }
 
@@ -155,7 +171,6 @@ Branches::~Branches() = default;
 
 std::variant<std::string_view, bosh::Condition> Branches::open(std::uint32_t stream, const bosh::Creation& wish,
                                                                xmpp::Instant now) {
-  std::erase_if(list_, [this](const One& one) { return shard_.sessions().find(one.host) == nullptr; });
   Admitted admitted = admit(shard_, wish, origin_.address);
   if (admitted.domain == nullptr) return admitted.condition;
   const Domain& domain = *admitted.domain;
@@ -180,6 +195,10 @@ std::variant<std::string_view, bosh::Condition> Branches::open(std::uint32_t str
   return std::string_view(domain.name);
 }
 
+void Branches::forget(std::uint32_t stream) {
+  std::erase_if(list_, [stream](const One& one) { return one.stream == stream; });
+}
+
 void Branches::order(const xmpp::ToStream& what) {
   if (!orders_) orders_ = std::make_unique<Orders>();
   xmpp::StreamOrder kept = what.order;
@@ -197,20 +216,57 @@ void Branches::order(const xmpp::ToStream& what) {
   orders_->list.push_back({what.stream, kept});
 }
 
-void Branches::send() {
-  if (!orders_) return;
-  const std::shared_ptr<const Orders> orders(std::move(orders_));
-  for (const One& one : list_) {
-    const auto is_its = [&one](const Orders::Order& order) { return order.stream == one.stream; };
-    if (std::none_of(orders->list.begin(), orders->list.end(), is_its)) continue;
-    boost::asio::post(shard_.io(), [&shard = shard_, one, orders] {
-      SessionHost* const host = shard.sessions().find(one.host);
-      if (host == nullptr) return;
+// Orders on their way to one branch.
+struct Branches::Errand {
+  Shard* shard;
+  SessionId trunk;
+  One one;
+  std::shared_ptr<const Orders> orders;
+
+  void operator()() const {
+    bool arrived = false;
+    SessionHost* const host = shard->sessions().find(one.host);
+    if (host != nullptr) {
       host->enter<Branch>([&](Branch& branch, xmpp::Instant, xmpp::Actions& out) {
+        arrived = !branch.ended();
+        if (!arrived) return;
         for (const auto& order : orders->list)
           if (order.stream == one.stream) branch.obey(order.what, out);
       });
+    }
+    if (!arrived) give_back();
+    if (host == nullptr) static_cast<void>(attempt([this] { report_its_end(); }));
+  }
+
+  // It has done so itself, unless there was no memory for that.
+  void report_its_end() const {
+    auto report = std::make_shared<Branch::Report>();
+    report->list.emplace_back(broken);
+    boost::asio::post(shard->io(), Branch::Delivery{shard, trunk, one.stream, std::move(report)});
+  }
+
+  void give_back() const {
+    SessionHost* const host = shard->sessions().find(trunk);
+    std::string said;
+    for (const auto& order : orders->list) {
+      const auto* const to_server = std::get_if<xmpp::ToServer>(&order.what);
+      if (order.stream == one.stream && to_server != nullptr) said += to_server->bytes;
+    }
+    if (host == nullptr || said.empty()) return;
+    host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
+      engine.returned(one.stream, said, now, out);
     });
+  }
+};
+
+void Branches::send() {
+  if (!orders_) return;
+  const std::shared_ptr<const Orders> orders(std::move(orders_));
+  sent_ = orders;
+  for (const One& one : list_) {
+    const auto is_its = [&one](const Orders::Order& order) { return order.stream == one.stream; };
+    if (std::none_of(orders->list.begin(), orders->list.end(), is_its)) continue;
+    boost::asio::post(shard_.io(), Errand{&shard_, trunk_, one, orders});
   }
   // Who is closed gets no more orders.
   std::erase_if(list_, [&](const One& one) {

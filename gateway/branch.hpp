@@ -5,7 +5,8 @@
 //   browser ◄── trunk: bosh::Engine ◄──────── reports ────── Branch ◄── session ◄── splitter ◄── link
 //
 // Orders and reports travel as steps of their own, since each end is in the middle of one when it has something for the
-// other. Neither end decides anything, and an end that is gone is a normal answer. One shard, one thread.
+// other. Neither end decides anything, and an end that is gone is a normal answer: what the client has said to a branch
+// that is over is given back to the trunk, in front of the report of its end. One shard, one thread.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,7 @@ class Branch {
 
   void begin(xmpp::Actions& out);
   void obey(const xmpp::StreamOrder& order, xmpp::Actions& out);
+  [[nodiscard]] bool ended() const { return ended_; }
 
   // Contract of xmpp/binding.hpp.
   void opened(const xmpp::StreamOpened& stream, xmpp::Instant now, xmpp::Actions& out);
@@ -53,9 +55,11 @@ class Branch {
 
  private:
   struct Report;
+  struct Delivery;
   Report& report();
   void send();
   void end(const xmpp::CloseStream& why, xmpp::Actions& out);
+  friend class Branches;
 
   Shard* shard_;
   SessionId trunk_;
@@ -77,9 +81,13 @@ class Branches {
   // The name of the domain, or why not.
   [[nodiscard]] std::variant<std::string_view, bosh::Condition> open(std::uint32_t stream, const bosh::Creation& wish,
                                                                      xmpp::Instant now);
+  // One that is over.
+  void forget(std::uint32_t stream);
   void order(const xmpp::ToStream& what);
   // Sends what was ordered: at the end of a step.
   void send();
+  // Some of it has not arrived yet.
+  [[nodiscard]] bool on_their_way() const { return !sent_.expired(); }
 
  private:
   struct Orders;
@@ -87,6 +95,7 @@ class Branches {
     std::uint32_t stream;
     SessionId host;
   };
+  struct Errand;
 
   Shard& shard_;
   const SessionId trunk_;
@@ -94,6 +103,7 @@ class Branches {
   const std::string_view sid_;
   std::vector<One> list_;
   std::unique_ptr<Orders> orders_;
+  std::weak_ptr<const Orders> sent_;  // those sent last: they arrive in their order
 };
 
 }  // namespace gateway

@@ -137,8 +137,8 @@ void HttpConnection::note_buffered() {
 void HttpConnection::pop_front() {
   if (waiting_.front().close) last_answered_ = true;
   const SessionId session = waiting_.front().session;
-  unsent_ = session == unsent_for_ ? unsent_ + 1 : 1;
-  unsent_for_ = session;
+  unproven_ = session == unproven_for_ ? unproven_ + 1 : 1;
+  unproven_for_ = session;
   waiting_.erase(waiting_.begin());
   first_ = (first_ + 1) & sequence_mask;
 }
@@ -183,7 +183,6 @@ void HttpConnection::after_write(Outbox::Result result) {
   switch (result) {
     case Outbox::Result::done:
       blocked_ = false;
-      unsent_ = 0;
       if (file_) return send_file();
       stream_.want_write(paused_);
       if (last_answered_) {

@@ -203,6 +203,7 @@ void HttpConnection::request_complete() {
 }
 
 void HttpConnection::accept_request(const RequestHead& head, std::string_view body) {
+  if (outbox_.pending() == 0) unproven_ = 0;  // what is proven by this one is for the session to say
   Waiting& entry = waiting_.emplace_back();
   entry.http10 = head.http10;
   entry.keep_alive = head.keep_alive && !head.streamed;
@@ -251,13 +252,14 @@ void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
+  const bool arrived = !write_failed_ && outbox_.pending() == 0 && stream_.all_arrived();
   if (!draining_) stream_.shutdown_write();
   stream_.close();
   peer_.place = {};
   parser_.reset();
-  // An answer that is not out completely has not arrived either.
-  for (std::uint32_t i = unsent_; i > 0; --i) {
-    shard_.request_gone(unsent_for_, make_request_id(id_, (first_ - i) & sequence_mask));
+  // An answer that is not out completely, or was still on its way, has not arrived as far as anybody knows.
+  for (std::uint32_t i = arrived ? 0 : unproven_; i > 0; --i) {
+    shard_.request_gone(unproven_for_, make_request_id(id_, (first_ - i) & sequence_mask));
   }
   outbox_.clear();
   unparsed_ = {};

@@ -156,8 +156,8 @@ class HttpConnection final : public Timed, private Watcher {
   std::uint32_t first_ = 0;
   Outbox outbox_;
   std::unique_ptr<FileBody> file_;                    // being sent; everything else waits for its end
-  SessionId unsent_for_;                              // whose answers are the last in outbox_ ...
-  std::uint32_t unsent_ = 0;                          // ... and how many they are
+  SessionId unproven_for_;                            // whose answers were the last since a request came ...
+  std::uint32_t unproven_ = 0;                        // ... and how many they are
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
   std::uint32_t buffered_ = 0;  // as it was told to the shard

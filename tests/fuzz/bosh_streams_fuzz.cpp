@@ -223,6 +223,11 @@ class World {
   void server_goes() {
     const std::uint32_t number = some_stream();
     const unsigned way = in_.below(8);
+    if (number != 1 && way == 4) {  // in front of its end, or far too late
+      engine_->returned(number, "<message to='a@b' id='c'/><presence/>", now_, out_);
+      ++said_;
+      return check();
+    }
     if (servers_[number].over || way > 3) return;
     servers_[number].over = way < 2;
     if (way < 2) {

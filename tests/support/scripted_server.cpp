@@ -4,7 +4,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
 
 namespace support {
 
@@ -18,6 +20,9 @@ constexpr std::string_view login_features =
     "</stream:features>";
 constexpr std::string_view bind_features =
     "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>";
+
+constexpr std::string_view managed_features =
+    "<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='urn:xmpp:sm:3'/></stream:features>";
 
 constexpr std::string_view host_unknown =
     "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>";
@@ -108,7 +113,8 @@ bool ScriptedServer::answer(Stream& stream) {
     if (manners_ == Manners::garbage) return stream.tcp.send("HTTP/1.1 400 Bad Request\r\n\r\n<<<>>>");
     stream.tcp.send(header);
     if (manners_ == Manners::stream_error) return stream.tcp.send(host_unknown);
-    return stream.tcp.send(stream.logged_in ? bind_features : login_features);
+    if (!stream.logged_in) return stream.tcp.send(login_features);
+    return stream.tcp.send(manners_ == Manners::manages ? managed_features : bind_features);
   }
   if (!take("<auth", "</auth>").empty()) {
     stream.logged_in = true;
@@ -116,6 +122,11 @@ bool ScriptedServer::answer(Stream& stream) {
   }
   if (const auto iq = take("<iq", "</iq>"); !iq.empty()) return stream.tcp.send(answer_to(iq));
   if (const auto message = take("<message", "</message>"); !message.empty()) return stream.tcp.send(message);
+  if (!take("<enable ", "/>").empty()) return stream.tcp.send("<enabled xmlns='urn:xmpp:sm:3'/>");
+  if (const auto a = take("<a xmlns='urn:xmpp:sm:3' h='", "/>"); !a.empty()) {
+    acknowledged_ = std::max(acknowledged_.load(), static_cast<unsigned>(std::stoul(a.substr(a.find("h='") + 3))));
+    return true;
+  }
   if (!take("</stream:stream", ">").empty()) {
     ++ended_cleanly_;
     stream.tcp.send("</stream:stream>");

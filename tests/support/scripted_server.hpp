@@ -20,6 +20,7 @@ enum class Manners : std::uint8_t {
   silent,        // accepts and says nothing
   garbage,       // answers with what is not XML
   stream_error,  // header, then host-unknown
+  manages,       // friendly, and has stream management
 };
 
 class ScriptedServer {
@@ -33,6 +34,8 @@ class ScriptedServer {
   [[nodiscard]] unsigned accepted() const { return accepted_; }
   // Streams that the gateway ended with </stream:stream>.
   [[nodiscard]] unsigned ended_cleanly() const { return ended_cleanly_; }
+  // The highest count of an <a/>.
+  [[nodiscard]] unsigned acknowledged() const { return acknowledged_; }
   // Sends to every connected stream.
   void send_to_all(std::string_view bytes);
 
@@ -49,7 +52,7 @@ class ScriptedServer {
   const Manners manners_;
   Tcp listener_;
   std::uint16_t port_ = 0;
-  std::atomic<unsigned> accepted_{0}, ended_cleanly_{0};
+  std::atomic<unsigned> accepted_{0}, ended_cleanly_{0}, acknowledged_{0};
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // of streams_ and threads_
   std::vector<std::unique_ptr<Stream>> streams_;

@@ -188,6 +188,20 @@ TEST_F(EngineStreamsEnd, WhatIsSaidToAStreamThatIsOverComesBack) {
   )");
 }
 
+// Likewise what was on its way to a branch when that ended: it comes back before the end is reported.
+TEST_F(EngineStreamsEnd, WhatFoundNobodyComesBack) {
+  t.run(R"(
+    C>11 [stream='2'] <message to='x' id='7'/><iq type='get' id='8'/><presence/>
+      2 U> <message to='x' id='7'/><iq type='get' id='8'/><presence/>
+    2 BACK <message xmlns='jabber:client' to='x' id='7'/><iq xmlns='jabber:client' type='get' id='8'/><presence xmlns='jabber:client'/>
+      G>11 [stream='2'] <message type='error' from='x' id='7'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></message><iq type='error' id='8'><error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>The connection was lost before the server confirmed this.</text></error></iq>
+    2 CLOSE server_lost
+    C>12
+      G>12 [stream='2' type='terminate' condition='remote-connection-failed']
+    2 BACK <message xmlns='jabber:client' to='x' id='9'/>
+  )");
+}
+
 // The answer to a pause has no payload (B-095), and no words of a stream either.
 TEST_F(EngineStreamsEnd, APauseTellsNothing) {
   t.run(R"(

@@ -121,7 +121,7 @@ std::vector<std::string> Transcript::play(std::string_view script) {
 
 bool Transcript::is_input(std::string_view line) {
   for (const std::string_view start : {"C>", "S>", "S+", "OPENED", "GONE", "at ", "CLOSE", "CONGESTED", "FLOWING",
-                                       "STREAM", "UNSENT", "LOST", "ACCEPT", "REFUSE"})
+                                       "STREAM", "UNSENT", "LOST", "ACCEPT", "REFUSE", "BACK"})
     if (line.starts_with(start)) return true;
   return of_other_stream(line) && is_input(line.substr(2));
 }
@@ -173,6 +173,8 @@ void Transcript::server(std::uint32_t stream, std::string_view line) {
     const auto reason = reason_of(trimmed(line.substr(5)));
     if (stream == 1) return engine_->close(reason, "test", now_, actions_);
     engine_->closed(stream, {reason, "test"}, now_, actions_);
+  } else if (line.starts_with("BACK")) {
+    engine_->returned(stream, trimmed(line.substr(4)), now_, actions_);
   } else {
     tell([&](auto... of) { engine_->congested(of..., line.starts_with("CONGESTED"), now_, actions_); });
   }

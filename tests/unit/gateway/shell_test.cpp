@@ -6,14 +6,20 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "gateway/branch.hpp"
 #include "gateway/config.hpp"
+#include "gateway/session_host.hpp"
 #include "gateway/setup.hpp"
+#include "gateway/shard.hpp"
 #include "gateway/shard_set.hpp"
 #include "gateway/sid.hpp"
 #include "tests/support/scripted_server.hpp"
@@ -218,28 +224,104 @@ TEST(Shell, AStreamMoreThanThereMayBeStrangersIsRefused) {
   EXPECT_TRUE(gateway.drain());
 }
 
+support::Tcp connect_narrow(std::uint16_t port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  constexpr int narrow = 2304;  // the window of a line on which a round trip takes long
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
+  support::Tcp line(descriptor);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  EXPECT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return line;
+}
+
+// What is said to a stream that is over without its session knowing comes back, and its end is told.
+TEST(Shell, WhatABranchCannotBeToldAnyMoreComesBack) {
+  ScriptedServer server;
+  Gateway gateway(server.port(), 1, "[bosh]\nmax_streams = 2\n");
+  Browser browser(gateway.port());
+  const std::string added =
+      browser.client()
+          .exchange(browser.body(" to='localhost' xml:lang='en' xmpp:version='1.0' xmlns:xmpp='urn:xmpp:xbosh'"))
+          .body;
+  ASSERT_EQ(attribute(added, "stream"), "2") << added;
+  std::promise<void> gone;
+  Shard& shard = gateway.shards().shard(0);
+  boost::asio::post(shard.io(), [&] {  // as a bug would
+    std::optional<SessionId> branch;
+    shard.sessions().for_each([&](const SessionHost& host) {
+      if (host.has<Branch>()) branch = host.id();
+    });
+    if (branch) shard.sessions().erase(*branch);
+    gone.set_value();
+  });
+  gone.get_future().wait();
+  std::string all = browser.client()
+                        .exchange(browser.body(" stream='2'",
+                                               "<message xmlns='jabber:client' to='b@localhost' id='lost'>"
+                                               "<body>nobody</body></message>"))
+                        .body;
+  if (all.find("terminate") == std::string::npos) all += browser.client().exchange(browser.body()).body;
+  EXPECT_NE(all.find(" from='b@localhost' id='lost'><error "), std::string::npos) << all;
+  EXPECT_NE(all.find(" stream='2' type='terminate' condition='remote-connection-failed'"), std::string::npos) << all;
+  EXPECT_LT(all.find("id='lost'"), all.find("terminate")) << all;
+  browser.log_in();
+}
+
+// U-061, E-08: of an answer that has left completely some may still be on its way when its connection dies. A page that
+// goes on as if it had it has not.
+TEST(Shell, AnAnswerThatWasOnItsWayWhenItsConnectionDiedIsNotProven) {
+  for (const bool dies : {true, false}) {
+    ScriptedServer server(Manners::manages);
+    Gateway gateway(server.port());
+    Browser browser(gateway.port());
+    browser.log_in();
+    (void)browser.client().exchange(browser.body("",
+                                                 "<iq xmlns='jabber:client' type='set' id='b'><bind "
+                                                 "xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"));
+    support::Tcp line = connect_narrow(gateway.port());
+    const std::string poll = browser.body();
+    line.send("POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(poll.size()) +
+              "\r\n\r\n" + poll);
+    server.send_to_all("<message xmlns='jabber:client' from='localhost'><body>" + std::string(16'000, 'x') +
+                       "</body></message>");
+    std::array<char, 256> some{};
+    ASSERT_GT(::recv(line.descriptor(), some.data(), some.size(), MSG_PEEK), 0) << "it begins to arrive";
+    if (dies) {
+      line.reset();
+    } else {
+      for (std::string all; all.find("</message>") == std::string::npos;) {
+        const auto got = ::recv(line.descriptor(), some.data(), some.size(), 0);
+        ASSERT_GT(got, 0);
+        all.append(some.data(), static_cast<std::size_t>(got));
+      }
+    }
+    browser.new_connection();
+    for (const auto* text : {"one", "two", "three", "four"}) {
+      EXPECT_NE(browser.client().exchange(browser.body("", echo(text))).body.find(text), std::string::npos);
+    }
+    (void)browser.client().exchange(browser.body(" type='terminate'"));
+    EXPECT_TRUE(gateway.drain());
+    EXPECT_EQ(server.acknowledged() > 0, !dies) << server.acknowledged();
+  }
+}
+
 // A line on which something is always on its way, and always something more arrives.
 TEST(Shell, AStreamOnASlowLineIsNotGivenUp) {
   ScriptedServer server;
   Gateway gateway(server.port(), 1, "[bosh]\npush_streams = true\n[limits]\nwrite_timeout = 0.1\n");
   HttpClient sender(gateway.port());
   const std::string created = sender.exchange(creation(1000, " xmlns:push='urn:x-postern:push' push:ask='1'")).body;
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  constexpr int narrow = 2304;  // the window of a line on which a round trip takes long
-  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
-  support::Tcp reader(descriptor);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(gateway.port());
-  ASSERT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  support::Tcp reader = connect_narrow(gateway.port());
   reader.send("GET /http-bind?push=" + attribute(created, "push:stream") +
               "&as=sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
   std::string text;
   const auto read_up_to = [&](std::size_t size) {
     std::array<char, 256> some{};
     while (text.size() < size) {
-      const auto got = ::recv(descriptor, some.data(), some.size(), 0);
+      const auto got = ::recv(reader.descriptor(), some.data(), some.size(), 0);
       if (got <= 0) return false;
       text.append(some.data(), static_cast<std::size_t>(got));
     }
