@@ -50,14 +50,17 @@ struct Branch::Delivery {
   SessionId trunk;
   std::uint32_t stream;
   std::shared_ptr<const Report> report;
+  bool in_its_place = false;  // not the branch's own
 
   void operator()() const {
     SessionHost* const host = shard->sessions().find(trunk);
     if (host == nullptr) return;
-    // What is on its way to a branch that is over comes back, and in front of this.
     const bool is_last = std::holds_alternative<xmpp::CloseStream>(report->list.back());
     Branches* const branches = host->branches();
-    if (is_last && branches->on_their_way() && attempt([this] { boost::asio::post(shard->io(), *this); })) return;
+    if (is_last && in_its_place && branches->hears_of(stream)) return;
+    // What is on its way to a branch that is over comes back, and in front of this.
+    if (is_last && branches->on_their_way() && attempt([this] { boost::asio::post(shard->io(), *this); }))
+      return branches->will_hear_of(stream, !in_its_place);
     host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
       for (const auto& event : report->list) {
         std::visit(
@@ -199,6 +202,15 @@ void Branches::forget(std::uint32_t stream) {
   std::erase_if(list_, [stream](const One& one) { return one.stream == stream; });
 }
 
+bool Branches::hears_of(std::uint32_t stream) const {
+  return std::any_of(list_.begin(), list_.end(), [stream](const One& one) { return one.stream == stream && one.ends; });
+}
+
+void Branches::will_hear_of(std::uint32_t stream, bool from_itself) {
+  for (One& one : list_)
+    if (one.stream == stream && from_itself) one.ends = true;
+}
+
 void Branches::order(const xmpp::ToStream& what) {
   if (!orders_) orders_ = std::make_unique<Orders>();
   xmpp::StreamOrder kept = what.order;
@@ -242,7 +254,7 @@ struct Branches::Errand {
   void report_its_end() const {
     auto report = std::make_shared<Branch::Report>();
     report->list.emplace_back(broken);
-    boost::asio::post(shard->io(), Branch::Delivery{shard, trunk, one.stream, std::move(report)});
+    boost::asio::post(shard->io(), Branch::Delivery{shard, trunk, one.stream, std::move(report), true});
   }
 
   void give_back() const {
@@ -262,11 +274,11 @@ struct Branches::Errand {
 void Branches::send() {
   if (!orders_) return;
   const std::shared_ptr<const Orders> orders(std::move(orders_));
-  sent_ = orders;
   for (const One& one : list_) {
     const auto is_its = [&one](const Orders::Order& order) { return order.stream == one.stream; };
     if (std::none_of(orders->list.begin(), orders->list.end(), is_its)) continue;
     boost::asio::post(shard_.io(), Errand{&shard_, trunk_, one, orders});
+    sent_ = orders;
   }
   // Who is closed gets no more orders.
   std::erase_if(list_, [&](const One& one) {

@@ -81,6 +81,9 @@ class Branches {
   // The name of the domain, or why not.
   [[nodiscard]] std::variant<std::string_view, bosh::Condition> open(std::uint32_t stream, const bosh::Creation& wish,
                                                                      xmpp::Instant now);
+  // Its own report of its end is on the way.
+  [[nodiscard]] bool hears_of(std::uint32_t stream) const;
+  void will_hear_of(std::uint32_t stream, bool from_itself);
   // One that is over.
   void forget(std::uint32_t stream);
   void order(const xmpp::ToStream& what);
@@ -94,6 +97,7 @@ class Branches {
   struct One {
     std::uint32_t stream;
     SessionId host;
+    bool ends = false;
   };
   struct Errand;
 

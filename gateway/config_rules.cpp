@@ -295,6 +295,7 @@ void finish(LimitsConfig& limits, const Place&) {
   limits.from_server.max_depth = limits.from_client.max_depth;
   limits.from_server.max_attributes = limits.from_client.max_attributes;
   limits.from_server.max_name_bytes = limits.from_client.max_name_bytes;
+  limits.from_server.leave_out = true;  // other users write what it sends
 }
 
 void finish(CorsConfig& cors, const Place& place) {

@@ -252,7 +252,8 @@ void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
-  const bool arrived = !write_failed_ && outbox_.pending() == 0 && stream_.all_arrived();
+  // Where we have ended our half, the end itself may be what has not arrived.
+  const bool arrived = !write_failed_ && outbox_.pending() == 0 && (draining_ || half_closed_ || stream_.all_arrived());
   if (!draining_) stream_.shutdown_write();
   stream_.close();
   peer_.place = {};

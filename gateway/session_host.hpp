@@ -104,8 +104,8 @@ class SessionHost final : public Timed, private LinkOwner {
   [[nodiscard]] bool secure() const { return origin_.secure; }
   // The link to the server is closed (or never was): nothing of this session is left outside this process.
   [[nodiscard]] bool link_closed() const { return !link_; }
-  // Nothing is left to answer or to close.
   [[nodiscard]] Branches* branches() const { return branches_.get(); }  // null: it has not asked for any
+  // Nothing is left to answer or to close.
   [[nodiscard]] bool released() const { return forgotten_ && !link_; }
   [[nodiscard]] SessionId id() const { return id_; }
   [[nodiscard]] const SetupPtr& setup() const { return setup_; }

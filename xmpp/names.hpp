@@ -17,6 +17,7 @@ inline constexpr std::string_view channel_binding = "urn:xmpp:sasl-cb:0";
 inline constexpr std::string_view sasl2 = "urn:xmpp:sasl:2";
 inline constexpr std::string_view compress = "http://jabber.org/protocol/compress";
 inline constexpr std::string_view compress_feature = "http://jabber.org/features/compress";
+inline constexpr std::string_view any_management = "urn:xmpp:sm:";  // what all versions begin with
 inline constexpr std::string_view management_2 = "urn:xmpp:sm:2";
 inline constexpr std::string_view management_3 = "urn:xmpp:sm:3";
 inline constexpr std::string_view bind = "urn:ietf:params:xml:ns:xmpp-bind";

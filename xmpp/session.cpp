@@ -141,7 +141,6 @@ void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) 
     logged_in_ = true;
     logging_in_ = false;
   }
-  if (!stanza.excess.empty()) return hand_over_rest(stanza, now, out);
   hand_over(stanza, now, out);
   if (!bound_) note_binding(stanza, now, out);
 }
@@ -187,6 +186,7 @@ void Session::show_features(const Stanza& stanza, Instant now, SessionActions& o
   if (const auto filtered = filter_features(stanza.bytes, {policy_.max_bytes_to_server, policy_.idle_seconds, hide})) {
     shown.bytes = out.arena.store(*filtered);
   }
+  management_shown_ |= shown.bytes.find(ns::any_management) != std::string_view::npos;
   out.list.emplace_back(Deliver{shown});
   try_to_manage(now, out);
 }

@@ -132,7 +132,7 @@ class Session {
   // The shell has stopped or gone on reading from the server.
   void reading(bool is, Instant now);
   [[nodiscard]] bool managed() const { return management_ && management_->on(); }
-  [[nodiscard]] bool answers() const { return management_ != nullptr; }  // as the last Managed said
+  [[nodiscard]] bool answers() const { return management_ != nullptr; }  // see Managed; not after the end
 
   void on_time(Instant now, SessionActions& out);
   [[nodiscard]] Instant deadline() const;
@@ -159,8 +159,8 @@ class Session {
   void say_end(Instant now, SessionActions& out);
 
   // ---- session_management.cpp
-  void hand_over(const Stanza& stanza, Instant now, SessionActions& out);
-  void hand_over_rest(const Stanza& excessive, Instant now, SessionActions& out);
+  void hand_over(const Stanza& given, Instant now, SessionActions& out);
+  [[nodiscard]] Stanza rest_of(const Stanza& excessive, Instant now, SessionActions& out);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
   void stop_managing(SessionActions& out);
@@ -199,6 +199,7 @@ class Session {
   bool logged_in_ = false;
   bool restarting_ = false;
   bool management_offered_ = false;
+  bool management_shown_ = false;  // to the client, in whatever version
   bool management_asked_ = false;  // <enable/> is sent
   bool spoke_ = false;             // where it is decided late: the client has, without asking
   bool bound_ = false;

@@ -24,8 +24,6 @@ constexpr std::string_view too_high =
     "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
     "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
 constexpr std::string_view stream_context = "<x xmlns='jabber:client'>";
-// What the namespaces of all versions begin with.
-constexpr std::string_view any_version = "urn:xmpp:sm:";
 
 bool is_management(const RawElement& element) {
   return element.uri == ns::management_3 || element.uri == ns::management_2;
@@ -33,7 +31,7 @@ bool is_management(const RawElement& element) {
 
 // Within its login, which cannot be rewritten.
 bool asks_in_login(const RawElement& element) {
-  return element.uri == ns::sasl2 && element.bytes.find(any_version) != std::string_view::npos;
+  return element.uri == ns::sasl2 && element.bytes.find(ns::any_management) != std::string_view::npos;
 }
 
 bool is_word_to_others(const RawElement& element) {
@@ -51,7 +49,8 @@ std::optional<std::uint32_t> number(std::string_view text) {
 
 // ---- beginning -----------------------------------------------------------------------------------------------------
 
-void Session::hand_over(const Stanza& stanza, Instant now, SessionActions& out) {
+void Session::hand_over(const Stanza& given, Instant now, SessionActions& out) {
+  const Stanza stanza = given.excess.empty() ? given : rest_of(given, now, out);
   out.list.emplace_back(Deliver{stanza});
   if (!stanza.counts()) return;
   ++delivered_;
@@ -63,16 +62,16 @@ void Session::hand_over(const Stanza& stanza, Instant now, SessionActions& out) 
 
 // What is above the limits: the client gets what is left of it, which keeps all counts right, and whoever wrote it is
 // told, unless the client itself may be counting what it sends.
-void Session::hand_over_rest(const Stanza& excessive, Instant now, SessionActions& out) {
+Stanza Session::rest_of(const Stanza& excessive, Instant now, SessionActions& out) {
   Stanza rest = excessive;
   rest.type = StanzaType::error;  // nobody is to be told a second time
   if (rest.kind == StanzaKind::iq) rest.bytes = left_out(excessive, out.arena);
-  hand_over(rest, now, out);
-  if (management_offered_ && request_.management == Management::transparent) return;
+  const bool clients = management_shown_ && request_.management == Management::transparent;
   const auto refused = refusal(excessive, out.arena);
-  if (refused.empty()) return;
+  if (refused.empty() || clients || state_ == State::negotiating) return rest;
   send(refused, now, out);
   count_sent(refused, 1, now, out);
+  return rest;
 }
 
 // Only after the bind (U-051), which nothing else announces: the result of it, or what SASL2 says of Bind 2.
@@ -158,7 +157,7 @@ void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& o
 // Elements of XEP-0198 that a client sends where it was not offered are refused (U-050); what is left is returned.
 // A client that asks within SASL2 gets what it wants, so it is the client's then.
 std::string_view Session::without_management(std::string_view bytes, SessionActions& out) {
-  if (bytes.find(any_version) == std::string_view::npos) return bytes;
+  if (bytes.find(ns::any_management) == std::string_view::npos) return bytes;
   const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
   if (!elements) return bytes;
   if (request_.management == Management::late) {
@@ -227,7 +226,7 @@ void Session::begin_emptying(Instant now, SessionActions& out) {
 void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.counts()) {
     ++delivered_;
-    management_->delivered(stanza, out.arena);
+    management_->delivered(stanza.excess.empty() ? stanza : rest_of(stanza, now, out), out.arena);
     if (management_->must_acknowledge()) acknowledge(now, out);
   }
   if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);

@@ -65,14 +65,9 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     std::size_t at = 0;
     while (at < chunk_.size()) {
       const std::size_t size = next_slice(chunk_.size() - at);
-      const bool goes_on = parser().reader.feed(chunk_.substr(at, size), false, this);
+      if (!parser().reader.feed(chunk_.substr(at, size), false, this)) return stopped();
       at += size;
-      if (renew_at_) return leave_at(*renew_at_);
-      if (const auto& excess = parser().reader.excess()) return cut(*excess);
-      if (!goes_on || outstanding() >= max_bytes()) {
-        end();
-        return {};
-      }
+      if (outstanding() >= max_bytes()) return end();
     }
     keep_outstanding();
     return {};
@@ -141,6 +136,12 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     parser().reader.stop();
   }
 
+  std::string_view stopped() {
+    if (renew_at_) return leave_at(*renew_at_);
+    if (const auto& excess = parser().reader.excess()) return cut(*excess);
+    return end();
+  }
+
   // Gives the parser up, which has served. The rest of the chunk.
   std::string_view leave_at(std::uint64_t position) {
     splitter_.parser_.reset();
@@ -164,7 +165,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     return leave_at(excess.tag_end);
   }
 
-  void end() {
+  std::string_view end() {
     if (outstanding() > swollen_bytes) parser().swollen = true;
     const auto& fault = parser().reader.fault();
     if (fault) {
@@ -175,6 +176,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
       out_.list.emplace_back(too_large);
     }
     splitter_.done_ = true;
+    return {};
   }
 
   void keep_outstanding() {
@@ -265,13 +267,13 @@ bool StreamSplitter::may_wait(std::string_view bytes) {
 }
 
 void StreamSplitter::read(std::string_view bytes, StreamEvents& out) {
-  while (!bytes.empty() && !done_) {
+  do {
     if (!cut_) {
       if (!parser_) parser_ = pool_.lend(limits_, context_);
       bytes = Run(*this, bytes, out).go();
     }
     if (cut_) bytes.remove_prefix(pass_over(bytes, out));
-  }
+  } while (!bytes.empty() && !done_);
   if (!parser_) return;
   if (done_) {
     parser_->context.reset();

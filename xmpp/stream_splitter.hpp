@@ -3,8 +3,8 @@
 // long tag that comes in small pieces is told once some more of it is there (see may_wait()).
 // It refuses DTD, PI, comments, foreign encodings and everything above Limits while reading (U-018), ignores text
 // between stanzas (whitespace keep-alives), and makes each stanza self-contained (see stanza.hpp).
-// A stanza within Limits::max_bytes and above another limit is not the server's fault, and must not cost its reader the
-// session: it is passed over, and in its place stands what Stanza::excess says.
+// With Limits::leave_out a stanza above another limit than max_bytes is not the server's fault, and must not cost its
+// reader the session: it is passed over, and in its place stands what Stanza::excess says.
 // Not thread-safe: one stream, one shard. Not a DOM: nothing below the top level is kept.
 #pragma once
 #include <cstddef>

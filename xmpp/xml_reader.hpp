@@ -58,7 +58,7 @@ class XmlReader {
   XmlReader(const XmlReader&) = delete;
   XmlReader& operator=(const XmlReader&) = delete;
 
-  // What Limits are about. A stanza that is above one, and not by its size, is no fault: see excess().
+  // What Limits::max_elements is about.
   enum class Scope : std::uint8_t { document, child };
 
   // A new document. Children of `adopt_from` that are stanzas become jabber:client; it must outlive the document.
@@ -82,8 +82,8 @@ class XmlReader {
   void stop();
   [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
 
-  // A stanza goes beyond the limits, so nothing more of it is read, and reading has stopped behind a start tag. The
-  // peer is not to blame: somebody has written it who knows other limits.
+  // With Limits::leave_out, of the children of a root: a stanza goes beyond the limits, so nothing more of it is read,
+  // and reading has stopped behind a start tag.
   struct Excess {
     Payload stanza;              // its end is not known
     std::uint64_t tag_end;       // of the tag at which reading has stopped

@@ -75,6 +75,7 @@ class Play {
   Play(std::string_view script) : script_(script) {
     policy_.domain = "example.org";
     limits_.max_depth = 4;
+    limits_.leave_out = true;
     policy_.max_queued = 4 * secret.size();
     policy_.legacy_without_version = (next() & 1) != 0;
     policy_.max_bytes_to_server = next();
@@ -245,8 +246,8 @@ class Play {
   }
   void act(const xmpp::Deliver& deliver) {
     const bool is_error = deliver.stanza.kind == xmpp::StanzaKind::stream_error;
-    if (deliver.stanza.type != xmpp::StanzaType::error) note(deliver.stanza);
-    if (!deliver.stanza.excess.empty()) ++delivered_;  // and its sender is told by the same step
+    const bool ours = deliver.stanza.type == xmpp::StanzaType::error && deliver.stanza.excess.empty();
+    if (!ours) note(deliver.stanza);
     const bool management = deliver.stanza.kind == xmpp::StanzaKind::management;
     check(!owned_ || !management || deliver.stanza.bytes.find("unexpected-request") != std::string_view::npos,
           "stream management is shown");
@@ -257,6 +258,7 @@ class Play {
   void note(const xmpp::Stanza& stanza) {
     if (!stanza.counts()) return;
     ++delivered_;
+    if (!stanza.excess.empty()) return;  // its sender is told by the same step
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
   }
   void act(const xmpp::Managed& managed) {

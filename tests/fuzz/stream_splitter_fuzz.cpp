@@ -21,6 +21,7 @@ xmpp::Limits limits_of(std::uint8_t seed) {
     limits.max_attributes = 6;
     limits.max_name_bytes = 60;
     limits.max_elements = 9;
+    limits.leave_out = (seed & 2) != 0;
   }
   return limits;
 }

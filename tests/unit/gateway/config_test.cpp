@@ -129,6 +129,8 @@ enabled = false
   EXPECT_EQ(config.limits.max_sessions, no_limit);
   EXPECT_EQ(config.limits.from_client.max_bytes, 65536u);
   EXPECT_EQ(config.limits.from_server.max_depth, 10u);
+  EXPECT_TRUE(config.limits.from_server.leave_out);
+  EXPECT_FALSE(config.limits.from_client.leave_out) << "it is its own";
   EXPECT_LT(domain.stream.max_bytes_to_server, 65536u);
   EXPECT_FALSE(config.cors.any_origin());
   EXPECT_FALSE(config.compression.enabled);

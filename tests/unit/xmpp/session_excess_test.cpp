@@ -10,7 +10,6 @@ namespace {
 
 using test::a;
 using test::delivered;
-using test::Managed;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using xmpp::Management;
@@ -22,6 +21,10 @@ std::string deep(const std::string& name, const std::string& attributes) {
   return bytes + "</" + name + ">";
 }
 
+struct Managed : test::Managed {
+  explicit Managed(Management who = Management::owned) : test::Managed(who) { limits.leave_out = true; }
+};
+
 const std::string condition =
     "<error type='modify'><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></";
 const std::string message = deep("message", " from='b@x' id='1' type='chat'");
@@ -31,11 +34,11 @@ const std::string told = "send <message xmlns='jabber:client' type='error' to='b
 TEST(SessionExcess, IsToldToWhoWroteOrAsked) {
   Managed rig;
   rig.manage();
-  EXPECT_THAT(rig.server(message), ElementsAre(shown, told));
+  EXPECT_THAT(rig.server(message), ElementsAre(told, shown));
   EXPECT_THAT(rig.server(deep("presence", " from='b@x'")), ElementsAre(delivered("<presence from='b@x'/>")));
   EXPECT_THAT(rig.server(deep("iq", " from='b@x' id='1' type='set'")),
-              ElementsAre("deliver <iq xmlns='jabber:client' type='error' from='b@x' id='1'>" + condition + "iq>",
-                          "send <iq xmlns='jabber:client' type='error' to='b@x' id='1'>" + condition + "iq>"));
+              ElementsAre("send <iq xmlns='jabber:client' type='error' to='b@x' id='1'>" + condition + "iq>",
+                          "deliver <iq xmlns='jabber:client' type='error' from='b@x' id='1'>" + condition + "iq>"));
   EXPECT_THAT(rig.server(deep("iq", " id='2' type='result'")),
               ElementsAre("deliver <iq xmlns='jabber:client' type='error' id='2'>" + condition + "iq>"));
 }
@@ -55,8 +58,17 @@ TEST(SessionExcess, Counts) {
 TEST(SessionExcess, IsToldOnce) {
   Managed rig;
   rig.bind();
-  EXPECT_THAT(rig.server(message), ElementsAre(shown, told));
+  EXPECT_THAT(rig.server(message), ElementsAre(told, shown));
   EXPECT_THAT(rig.close(), ElementsAre("send </stream:stream>"));
+}
+
+// Also where nobody is there to receive it any more.
+TEST(SessionExcess, IsToldWhileTheServerIsEmptied) {
+  Managed rig;
+  rig.manage();
+  for (int i = 0; i < 60; ++i) rig.server(test::message(i));
+  EXPECT_THAT(rig.close(), ElementsAre("send " + test::r));
+  EXPECT_THAT(rig.server(message), ElementsAre(told));
 }
 
 // A client that may count what it sends must not find the server counting more.
@@ -64,9 +76,12 @@ TEST(SessionExcess, IsNotToldOnAStreamThatTheClientManages) {
   Managed rig(Management::transparent);
   rig.bind();
   EXPECT_THAT(rig.server(message), ElementsAre(shown));
+  Managed old(Management::transparent);
+  old.bind("<stream:features>" + test::bind_feature + test::sm_2 + "</stream:features>");
+  EXPECT_THAT(old.server(message), ElementsAre(shown));
   Managed without(Management::transparent);
   without.bind("<stream:features>" + test::bind_feature + "</stream:features>");
-  EXPECT_THAT(without.server(message), ElementsAre(shown, told));
+  EXPECT_THAT(without.server(message), ElementsAre(told, shown));
 }
 
 }  // namespace

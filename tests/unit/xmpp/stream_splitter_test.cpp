@@ -344,6 +344,7 @@ const std::vector<Case>& over_limits() {
   static const std::vector<Case> cases = {
       {"depth, just", "<a xmlns='u'><b><c><d><e/></d></c></b></a>", {"<a xmlns='u'><b><c><d><e/></d></c></b></a>"}},
       {"depth", "<a><b><c><d><e><f/></e></d></c></b></a>", {"fault too_large"}},
+      {"depth of a stanza", "<message><b><c><d><e><f/></e></d></c></b></message>", {"fault too_large"}},
       {"attributes, just", "<a xmlns='u' b='' c='' d='' e='' f=''/>", {"<a xmlns='u' b='' c='' d='' e='' f=''/>"}},
       {"attributes", "<a b='' c='' d='' e='' f='' g='' h=''/>", {"fault too_large"}},
       {"namespace declarations",
