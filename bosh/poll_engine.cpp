@@ -84,7 +84,7 @@ void PollEngine::on_poll(xmpp::RequestId request, const PollRequest& poll, xmpp:
   // P-006, P-021: neither processed nor taken for a sign of life. The session stays, or everybody who reads an id could
   // end it.
   if (!keys_.accept(poll)) return reply(request, {}, poll_error_id(PollError::key_error), out);
-  // Told already, and only waiting for the server's side to close: the id means nothing any more (P-011).
+  // Told already, as far as anybody knows: the id means nothing any more (P-011).
   if (ended_ && entries_.empty() && !held_) {
     return reply(request, {}, poll_error_id(PollError::unknown_session), out);
   }
@@ -264,7 +264,7 @@ void PollEngine::settle(xmpp::Instant now, xmpp::Actions& out) {
   if (ready || ended_ || held_->until <= now) answer(now, out);
 }
 
-void PollEngine::answer(xmpp::Instant, xmpp::Actions& out) {
+void PollEngine::answer(xmpp::Instant now, xmpp::Actions& out) {
   std::size_t size = 0;
   std::size_t count = 0;
   for (; count < entries_.size(); ++count) {
@@ -286,7 +286,7 @@ void PollEngine::answer(xmpp::Instant, xmpp::Actions& out) {
     server_paused_ = false;
     out.list.emplace_back(xmpp::ResumeServer{});
   }
-  forget_if_told(out);
+  if (ended_ && entries_.empty()) idle_until_ = now + policy_->told;
 }
 
 void PollEngine::reply(xmpp::RequestId request, std::string_view body, std::string_view id, xmpp::Actions& out) const {
@@ -328,12 +328,6 @@ void PollEngine::end(const xmpp::EndSession& end, xmpp::Instant now, xmpp::Actio
   awaiting_features_ = false;
   idle_until_ = now + policy_->inactivity;
   out.list.emplace_back(end);
-}
-
-void PollEngine::forget_if_told(xmpp::Actions& out) {
-  if (!ended_ || !entries_.empty()) return;
-  idle_until_ = xmpp::never;
-  out.list.emplace_back(xmpp::Forget{});
 }
 
 // The id means nothing then, as after its time.

@@ -27,6 +27,7 @@ struct PollPolicy {
   xmpp::Duration inactivity = std::chrono::seconds(300);   // P-010: clients may be silent for two minutes
   xmpp::Duration hold = std::chrono::milliseconds(250);    // P-019: so long a poll waits for something to carry
   xmpp::Duration connect_hold = std::chrono::seconds(25);  // P-012: and one that begins a stream for its features
+  xmpp::Duration told = std::chrono::seconds(10);          // the last words may have been lost with their connection
   std::size_t max_response_bytes = 4 * 1024 * 1024;
   std::size_t queue_high = 1024 * 1024;
   std::size_t queue_low = 256 * 1024;
@@ -102,7 +103,6 @@ class PollEngine {
   void push(std::string_view bytes, const Entry& entry);
   void push_end(std::optional<xmpp::StreamCondition> condition);
   void end(const xmpp::EndSession& end, xmpp::Instant now, xmpp::Actions& out);
-  void forget_if_told(xmpp::Actions& out);
   void bounce_queue(xmpp::Actions& out);
   void acknowledge(xmpp::Actions& out);
   void forget_unproven();

@@ -61,9 +61,11 @@ class Client {
   [[nodiscard]] bool ended() const { return state_ == State::ended; }
   // The clock on the wall says `wall` at `now`, whatever it has said before.
   void set_clock(xmpp::Instant now, WallTime wall);
-  // For max_buffered_bytes: what there is to show, who is there, and what the server has not acknowledged.
+  // For max_buffered_bytes: what there is to show, who is there, and what no server has acknowledged yet.
   [[nodiscard]] std::size_t held_bytes() const {
-    return model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes() + roster_.held_bytes();
+    std::size_t bytes = model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes() + roster_.held_bytes();
+    for (const auto& unsent : unsent_) bytes += unsent.bytes.size();
+    return bytes;
   }
   // After the end: only why is kept.
   void forget() {

@@ -240,7 +240,12 @@ void Client::begin_session(Turn& turn) {
 
 // What was on its way when the old stream broke. What the archive has shown to have arrived is left out.
 void Client::resend(Turn& turn) {
-  for (auto& [bytes, ref] : std::exchange(unsent_, {})) {
+  for (const auto& unsent : std::exchange(unsent_, {})) {
+    const auto& ref = unsent.message;
+    if (ref.message == MessageId{}) {
+      wire_.send_again(unsent, turn);
+      continue;
+    }
     const auto* row = model_.find(ref.conversation);
     const auto* message = row == nullptr ? nullptr : model_.find(*row, ref.message);
     if (message == nullptr) continue;
@@ -248,7 +253,7 @@ void Client::resend(Turn& turn) {
       chats_.on_sent({ref});
       continue;
     }
-    wire_.send_again(bytes, ref, turn);
+    wire_.send_again(unsent, turn);
     if (!wire_.managed()) chats_.on_sent({ref});
   }
 }

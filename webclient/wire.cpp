@@ -44,31 +44,36 @@ void Wire::send_now(std::string_view bytes, Turn& turn) {
   turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(bytes), 0});
 }
 
-void Wire::write(std::string_view bytes, SentMessage message, Turn& turn) {
-  const bool is_message = message.message != MessageId{};
+void Wire::write(std::string_view bytes, SentMessage message, bool owed, Turn& turn) {
+  const bool outlives = owed || message.message != MessageId{};
   if (online_) turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(bytes), 1});
   // Presence and questions are worth keeping only for a stream that goes on.
-  if (online_ ? !managed_ : !(is_message || resumable())) return;
+  if (online_ ? !managed_ : !(outlives || resumable())) return;
   kept_bytes_ += bytes.size();
-  kept_.push_back({std::string(bytes), message});
+  kept_.push_back({std::string(bytes), message, owed});
 }
 
 bool Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
   if (full()) return false;
-  write(stanza.bytes(), {}, turn);
+  write(stanza.bytes(), {}, false, turn);
   return true;
 }
 
 void Wire::send_error(const xmpp::NewElement& stanza, Turn& turn) {
-  if (!send(stanza, turn)) stuck_ = true;
+  if (full()) {
+    stuck_ = true;
+  } else {
+    write(stanza.bytes(), {}, true, turn);
+  }
 }
 
 void Wire::send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn) {
-  send_again(stanza.bytes(), message, turn);
+  write(stanza.bytes(), message, false, turn);
+  request(turn);
 }
 
-void Wire::send_again(std::string_view bytes, SentMessage message, Turn& turn) {
-  write(bytes, message, turn);
+void Wire::send_again(const Unsent& unsent, Turn& turn) {
+  write(unsent.bytes, unsent.message, unsent.message.message == MessageId{}, turn);
   request(turn);
 }
 
@@ -166,7 +171,8 @@ void Wire::forget_resume() {
   managed_ = false;
 }
 
-std::string Wire::resume_request() const {
+std::string Wire::resume_request() {
+  resumes_at_ = confirmed_;  // readers may go on before the answer
   return xmpp::NewElement("resume", xmpp::ns::management_3)
       .set("previd", resume_id_)
       .set("h", std::to_string(confirmed_))
@@ -190,7 +196,7 @@ std::optional<std::vector<SentMessage>> Wire::acknowledged(std::uint32_t h) {
 std::optional<std::vector<SentMessage>> Wire::resumed(std::uint32_t h, Turn& turn) {
   auto arrived = acknowledged(h);
   if (!arrived) return std::nullopt;
-  skip_ = handled_ - confirmed_;
+  skip_ = handled_ - resumes_at_;
   link_up();
   for (const auto& kept : kept_) turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.store(kept.bytes), 1});
   if (!kept_.empty()) request(turn);
@@ -200,7 +206,7 @@ std::optional<std::vector<SentMessage>> Wire::resumed(std::uint32_t h, Turn& tur
 std::vector<Wire::Unsent> Wire::take_unsent() {
   std::vector<Unsent> unsent;
   for (auto& kept : kept_) {
-    if (kept.message.message != MessageId{}) unsent.push_back({std::move(kept.bytes), kept.message});
+    if (kept.owed || kept.message.message != MessageId{}) unsent.push_back({std::move(kept.bytes), kept.message});
   }
   kept_.clear();
   kept_bytes_ = 0;

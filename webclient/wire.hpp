@@ -64,14 +64,19 @@ class Wire {
   // A number below `bound` that nobody outside can guess and that repeats with the seed.
   [[nodiscard]] std::uint64_t jitter(std::uint64_t bound);
 
+  struct Unsent {
+    std::string bytes;
+    SentMessage message;  // 0: an error
+  };
+
   // ---- sending. Without a link it is kept, if it can be resumed. False: it would have to be kept, and too much is;
   // then nothing has been sent.
   bool send(const xmpp::NewElement& stanza, Turn& turn);
   // Somebody waits for this one: where it cannot be sent the stream is stuck().
   void send_error(const xmpp::NewElement& stanza, Turn& turn);
   void send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn);
-  // One that an earlier stream did not take.
-  void send_again(std::string_view bytes, SentMessage message, Turn& turn);
+  // What an earlier stream did not take.
+  void send_again(const Unsent& unsent, Turn& turn);
   void send_now(std::string_view bytes, Turn& turn);  // login; not a stanza that counts
   // Sets id and `to`. False: too many are open, or full().
   bool ask(xmpp::NewElement iq, Asked asked, Turn& turn);
@@ -100,16 +105,13 @@ class Wire {
   void forget_resume();  // the server knows nothing of the old stream any more
   [[nodiscard]] bool managed() const { return managed_; }
   [[nodiscard]] bool resumable() const { return !resume_id_.empty(); }
-  [[nodiscard]] std::string resume_request() const;
+  [[nodiscard]] std::string resume_request();
 
   // <resumed h/>: drops what has arrived, sends the rest. Nothing: h is impossible.
   [[nodiscard]] std::optional<std::vector<SentMessage>> resumed(std::uint32_t h, Turn& turn);
   [[nodiscard]] std::optional<std::vector<SentMessage>> acknowledged(std::uint32_t h);
-  // A new stream instead of a resumed one: presence and questions mean nothing any more; messages are handed out.
-  struct Unsent {
-    std::string bytes;
-    SentMessage message;
-  };
+  // A new stream instead of a resumed one: presence and questions mean nothing any more; messages, and errors that are
+  // owed to somebody, are handed out.
   [[nodiscard]] std::vector<Unsent> take_unsent();
 
   // A stanza has come. False: it is one that was handled before the resume.
@@ -144,8 +146,9 @@ class Wire {
   struct Kept {
     std::string bytes;
     SentMessage message;  // 0: something else
+    bool owed = false;    // an error that somebody waits for
   };
-  void write(std::string_view bytes, SentMessage message, Turn& turn);
+  void write(std::string_view bytes, SentMessage message, bool owed, Turn& turn);
 
   const ClientSettings& settings_;
   const Self& self_;
@@ -159,6 +162,7 @@ class Wire {
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
   std::uint32_t stream_ = 0;                   // which one they count; new with <enabled/>, as the server's count is
+  std::uint32_t resumes_at_ = 0;               // what the server has been told in <resume/>
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
   xmpp::Instant last_heard_{};
   bool online_ = false, managed_ = false, requested_ = false, stuck_ = false;

@@ -214,25 +214,30 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
 }
 
 // A server that was told to stop, or is not read fast enough, may have written more than it remembers. Its answer to
-// this question stands behind all of it.
+// this question stands behind all of it. And its <enabled/> stands behind all that it does not count.
 void Session::begin_emptying(Instant now, SessionActions& out) {
-  answers_due_ = management_->asked() ? 2 : 1;
-  ask(now, out);
   state_ = State::emptying;
   due_ = now + policy_.closing_timeout;
+  if (!managed()) return;
+  answers_due_ = management_->asked() ? 2 : 1;
+  ask(now, out);
 }
 
 // Nobody is there to receive it: it is counted, so that the oldest become ours in time.
 void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.counts()) {
     ++delivered_;
-    management_->delivered(stanza.excess.empty() ? stanza : rest_of(stanza, now, out), out.arena);
-    if (management_->must_acknowledge()) acknowledge(now, out);
+    const Stanza lost = stanza.excess.empty() ? stanza : rest_of(stanza, now, out);
+    managed() ? management_->delivered(lost, out.arena) : management_->delivered_uncounted(lost, delivered_, out.arena);
+    if (managed() && management_->must_acknowledge()) acknowledge(now, out);
   }
   if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);
   if (stanza.kind != StanzaKind::management) return;
   const auto tag = read_start_tag(stanza.bytes, 0);
-  if (!tag || split_name(tag->name).local != "a") return;
+  if (!tag) return;
+  const auto name = split_name(tag->name).local;
+  if (!managed() && (name == "enabled" || name == "failed")) return say_end(now, out);
+  if (!managed() || name != "a") return;
   on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
   if (state_ == State::emptying && --answers_due_ == 0) say_end(now, out);
 }

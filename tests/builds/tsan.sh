@@ -1,5 +1,5 @@
 #!/bin/bash
-# The shell under ThreadSanitizer: the unit tests that have threads, and the probes and the load test of the running binary, which has a
+# The shell under ThreadSanitizer: the unit tests that have threads, and the probes, polls and the load test of the running binary, which has a
 # shard per core. With patience: the sanitizer takes several times as long.
 set -euo pipefail
 build=$2
@@ -10,4 +10,4 @@ if [ ! -x "$build/gateway/postern" ]; then
 fi
 export TSAN_OPTIONS="halt_on_error=1 exitcode=99 second_deadlock_stack=1"
 export POSTERN_E2E_PATIENCE=5
-exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" --no-tests=error -R '^(unit\.gateway_(shell|way_to_server)$|e2e\.(probe_|scripted|shutdown|load))'
+exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" --no-tests=error -R '^(unit\.gateway_(shell|way_to_server)$|e2e\.(probe_|polling|scripted|shutdown|load))'

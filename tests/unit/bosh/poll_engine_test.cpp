@@ -278,7 +278,7 @@ TEST(PollEngineTest, TheClientEndsItsStream) {  // P-019
   talk.start();
   EXPECT_EQ(talk.poll("<presence type='unavailable'/></stream:stream>"),
             "server 1 <presence xmlns='jabber:client' type='unavailable'/>\nend terminated by the client \n"
-            "reply 2 id1 </stream:stream>\nforget\n");
+            "reply 2 id1 </stream:stream>\n");
   EXPECT_EQ(talk.poll("<message/>"), "reply 3 0:0 \n") << "P-011";
 }
 
@@ -287,7 +287,7 @@ TEST(PollEngineTest, NonsenseEndsWithAStreamError) {
     Talk talk;
     talk.start();
     const std::string lines = talk.poll(xml);
-    EXPECT_NE(lines.find("</stream:error></stream:stream>\nforget\n"), std::string::npos) << lines;
+    EXPECT_NE(lines.find("</stream:error></stream:stream>\n"), std::string::npos) << lines;
     const auto from = lines.find("<stream:error><") + 15;
     return lines.substr(from, lines.find(' ', from) - from);
   };
@@ -315,7 +315,7 @@ TEST(PollEngineTest, TheServerEnds) {  // P-016
             "end stream error remote-stream-error\n");
   EXPECT_EQ(talk.poll(""),
             "reply 2 id1 <message/><stream:error xmlns:stream='http://etherx.jabber.org/streams'><conflict/>"
-            "</stream:error></stream:stream>\nforget\n");
+            "</stream:error></stream:stream>\n");
 }
 
 TEST(PollEngineTest, WhatIsSaidToAnEndedStreamComesBack) {  // P-016, U-066
@@ -331,7 +331,7 @@ TEST(PollEngineTest, WhatIsSaidToAnEndedStreamComesBack) {  // P-016, U-066
   EXPECT_NE(at("from='bob@example.org'"), lines.npos) << lines;
   EXPECT_NE(at("id='7'"), lines.npos) << lines;
   EXPECT_LT(at("type='error'"), at("<stream:error")) << lines;
-  EXPECT_TRUE(lines.ends_with("</stream:error></stream:stream>\nforget\n")) << lines;
+  EXPECT_TRUE(lines.ends_with("</stream:error></stream:stream>\n")) << lines;
   EXPECT_EQ(at("<presence"), lines.npos) << "nobody waits for an answer to it";
 }
 
@@ -343,7 +343,26 @@ TEST(PollEngineTest, AServerThatIsNotThereIsSaidInAWholeStream) {
             "end no server remote-connection-failed\n"
             "reply 1 id1 <stream:stream id='0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
             "from='example.org' version='1.0'><stream:error><remote-connection-failed "
-            "xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>\nforget\n");
+            "xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>\n");
+}
+
+// Their connection may die with them; then the next poll has them, unless nobody asks for so long.
+TEST(PollEngineTest, LastWordsThatWereLostComeAgain) {
+  Talk talk;
+  talk.start();
+  talk.poll("<message to='b@c' id='1'/>");
+  talk.from_server("<message xmlns='jabber:client' type='error' id='1'/>", StanzaKind::message,
+                   xmpp::StanzaType::error);
+  talk.end_of_read();
+  talk.engine.close(xmpp::EndReason::server_lost, "gone", talk.now, talk.actions);
+  const auto told = talk.out() + talk.poll("");
+  EXPECT_TRUE(told.ends_with("</stream:stream>\n")) << told;
+  EXPECT_EQ(talk.wait(5s), "");
+  talk.engine.on_gone(xmpp::RequestId{talk.requests}, talk.now, talk.actions);
+  EXPECT_TRUE(talk.engine.has_last_words());
+  EXPECT_TRUE(talk.poll("").ends_with("</stream:stream>\n"));
+  EXPECT_EQ(talk.poll(""), "reply 5 0:0 \n") << "as far as anybody knows it has them";
+  EXPECT_EQ(talk.wait(10s), "forget\n");
 }
 
 TEST(PollEngineTest, LastWordsWaitForAPollButNotForEver) {
@@ -398,7 +417,7 @@ TEST(PollEngineTest, AGatewayThatStopsSendsBackWhatWaits) {
   EXPECT_EQ(talk.out(), "undeliverable 1\nend stopping system-shutdown\n");
   EXPECT_EQ(talk.poll(""),
             "reply 2 id1 <stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>"
-            "</stream:stream>\nforget\n");
+            "</stream:stream>\n");
 }
 
 TEST(PollEngineTest, AFullQueueStopsTheServerAndThenTheSession) {

@@ -202,6 +202,14 @@ TEST(ClientStream, HoldsWhatComesAgainOnANewStream) {
 }
 
 // U-063: the reader notices nothing.
+// Those that the server counts: not the bind, which is before <enable/>.
+auto counted_stanzas(const Play& play) {
+  const auto is_stanza = [](const std::string& bytes) {
+    return bytes.starts_with("<iq") || bytes.starts_with("<presence") || bytes.starts_with("<message");
+  };
+  return std::count_if(play.sent.begin(), play.sent.end(), is_stanza) - 1;
+}
+
 TEST(ClientStream, ResumesAndSendsAgainWhatWasOnItsWay) {
   Play play;
   play.logs_in();
@@ -214,13 +222,8 @@ TEST(ClientStream, ResumesAndSendsAgainWhatWasOnItsWay) {
   EXPECT_EQ(play.authenticates(tests::bound_features),
             "<resume h=\"0\" previd=\"resume-me\" xmlns=\"urn:xmpp:sm:3\"/>\n");
   // The server had everything up to "first".
-  const auto h = std::count_if(play.sent.begin(), play.sent.end(),
-                               [](const auto& bytes) {
-                                 return (bytes.starts_with("<iq") || bytes.starts_with("<presence") ||
-                                         bytes.starts_with("<message"));
-                               }) -
-                 1;
-  const auto said = play.hears("<resumed xmlns='urn:xmpp:sm:3' previd='resume-me' h='" + std::to_string(h) + "'/>");
+  const auto said = play.hears("<resumed xmlns='urn:xmpp:sm:3' previd='resume-me' h='" +
+                               std::to_string(counted_stanzas(play)) + "'/>");
   EXPECT_THAT(said, HasSubstr("second"));
   EXPECT_THAT(said, Not(HasSubstr("first")));
   EXPECT_EQ(delivery(play, "romeo@example.net", first), Delivery::sent);
@@ -230,6 +233,23 @@ TEST(ClientStream, ResumesAndSendsAgainWhatWasOnItsWay) {
   play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
   play.hears("<message from='romeo@example.net/o' type='chat' id='m2'><body>two</body></message>");
   EXPECT_EQ(play.texts("romeo@example.net"), "[one]me[first]me[second][two]");
+  reads(play, "romeo@example.net");
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
+}
+
+// What a page shows meanwhile, the server has not heard of: it sends that again, and it counts once.
+TEST(ClientStream, WhatIsReadDuringAResumeIsCountedOnce) {
+  Play play;
+  play.logs_in();
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
+  play.closes();
+  play.waits(1s);
+  EXPECT_THAT(play.authenticates(tests::bound_features), HasSubstr("<resume h=\"0\""));
+  reads(play, "romeo@example.net");
+  play.hears("<resumed xmlns='urn:xmpp:sm:3' previd='resume-me' h='" + std::to_string(counted_stanzas(play)) + "'/>");
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body></message>");
+  EXPECT_EQ(play.texts("romeo@example.net"), "[one]");
+  play.hears("<message from='romeo@example.net/o' type='chat' id='m2'><body>two</body></message>");
   reads(play, "romeo@example.net");
   EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='2'/>\n");
 }

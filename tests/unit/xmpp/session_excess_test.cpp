@@ -59,7 +59,8 @@ TEST(SessionExcess, IsToldOnce) {
   Managed rig;
   rig.bind();
   EXPECT_THAT(rig.server(message), ElementsAre(told, shown));
-  EXPECT_THAT(rig.close(), ElementsAre("send </stream:stream>"));
+  rig.close();
+  EXPECT_THAT(rig.server(test::enabled), ElementsAre("send </stream:stream>"));
 }
 
 // Also where nobody is there to receive it any more.

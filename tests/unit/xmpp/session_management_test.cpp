@@ -172,7 +172,16 @@ TEST(SessionManagement, AnswersForWhatCameBeforeEnabled) {
   never_enabled.bind();
   never_enabled.server(message(1) + "<presence from='b@x'/>" + message(2));
   EXPECT_THAT(never_enabled.undeliverable(4, bounce_of(2)), IsEmpty());
-  EXPECT_THAT(never_enabled.close(), ElementsAre("send " + bounce_of(1) + bounce_of(2), "send </stream:stream>"));
+  EXPECT_THAT(never_enabled.close(), IsEmpty()) << "its <enabled/> stands behind all that is not counted";
+  EXPECT_THAT(never_enabled.after(2s), ElementsAre("send " + bounce_of(1) + bounce_of(2), "send </stream:stream>"));
+
+  for (const auto& answer : {enabled, failed}) {
+    Managed crossing;
+    crossing.bind();
+    EXPECT_THAT(crossing.close(), IsEmpty());
+    EXPECT_THAT(crossing.server(message(1)), IsEmpty());
+    EXPECT_THAT(crossing.server(answer), ElementsAre("send " + bounce_of(1), "send </stream:stream>"));
+  }
 
   Managed enabled_later;
   enabled_later.bind();
