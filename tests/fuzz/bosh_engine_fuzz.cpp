@@ -2,8 +2,10 @@
 // hold after each and at the end:
 //   every living request gets one reply, answers go in rid order, a repeat gets what its rid got;
 //   what the server sent is handed out once, in order, and lost to nobody while the session lives (else it is bounced);
-//   what the client sent is forwarded once, in rid order; nothing is acknowledged that is not proven;
+//   what the client sent is forwarded once, in rid order; nothing is acknowledged that is not proven: what an answer
+//   carried that died with its connection waits for an ack or a repeat, or for too much to be in doubt;
 //   open requests and bytes kept are bounded; after on_time() the deadline lies ahead; after the end there is silence.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -12,6 +14,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bosh/engine.hpp"
@@ -90,7 +93,7 @@ class World {
     requests_ = creation->requests;
     engine_ = std::make_unique<bosh::Engine>(policy_, *creation, bosh::Identity{"sid", "example.org"}, now_);
     payload(body);
-    first_ = answered_ = next_;
+    first_ = answered_ = newest_ = next_;
     --answered_;
     const RequestId id = open(body.rid);
     ++next_;
@@ -128,7 +131,9 @@ class World {
         return check();
       }
       default:
-        if (in_.below(16) != 0) return;
+        const unsigned what = in_.below(16);
+        if (what > 0 && what < 8) return answer_dies();
+        if (what != 0) return;
         engine_->close(static_cast<xmpp::EndReason>(in_.below(12)), "fuzz", now_, out_);
         return check();
     }
@@ -163,8 +168,7 @@ class World {
     bosh::Body body = blank();
     body.rid = rid;
     body.sid = "sid";
-    raw_ = "raw" + std::to_string(rid);
-    body.raw = raw_;
+    body.raw = raw_ = "raw" + std::to_string(rid);
     payload(body);
     switch (in_.below(24)) {
       case 0:
@@ -192,18 +196,41 @@ class World {
 
   // Whether the engine has taken it into its window.
   bool submit(const bosh::Body& body) {
-    const Rid claims = body.ack.value_or(body.rid - 1);
-    if (acks_ && !body.bad_ack) claimed_ = std::max(claimed_, place(claims));
     const bool taken = !ended_ && !body.bad_pause && created_;
     if (taken && known_.count(body.rid) == 0) {
       const bool leaves = body.pause || body.type == bosh::BodyType::terminate;
       if (leaves) leaving_.insert(body.rid);
       if (!leaves && body.empty() && !body.restart) polls_.insert(body.rid);
+      if (acks_ && !body.bad_ack) claims_[body.rid] = body.ack.value_or(body.rid - 1);
     }
     const RequestId id = open(body.rid);
     engine_->on_request(id, body, now_, out_);
     if (taken && body.rid - first_ < (Rid{1} << 62)) known_.insert(body.rid);
+    take_up();
     return taken;
+  }
+
+  // What those requests show whose turn has come; of what the engine made of them nothing is known yet.
+  void take_up() {
+    for (; known_.count(newest_ + 1) != 0; ++newest_) {
+      if (handed_out_ > acknowledged_ + policy_.max_in_doubt) lost_.clear();
+      const auto claim = claims_.find(newest_ + 1);
+      if (claim == claims_.end() || is_nonsense(claim->second)) continue;
+      claimed_ = std::max(claimed_, place(claim->second));
+      lost_.erase(lost_.begin(), lost_.upper_bound(claimed_));
+    }
+  }
+
+  // An ack for what is not answered yet (B-084).
+  bool is_nonsense(Rid ack) {
+    return std::any_of(open_.begin(), open_.end(), [&](const auto& request) {
+      return !request.second.gone && place(request.second.rid) <= place(ack);
+    });
+  }
+
+  void doubt(std::int64_t at) {
+    const Rid rid = first_ + static_cast<Rid>(at);
+    if (at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
   }
 
   RequestId open(Rid rid) {
@@ -262,20 +289,32 @@ class World {
     check();
   }
 
+  // The answer has left and does not arrive. Nothing is lost if a repeat has fetched it on another connection.
+  void answer_dies() {
+    const std::size_t back = 1 + in_.below(4);
+    if (back > brought_.size()) return;
+    const auto at = brought_.end() - static_cast<std::ptrdiff_t>(back);
+    const auto [id, rid] = *at;
+    if (rid == 0) return;  // cannot be doubted (ack_ledger.hpp); today it takes back the other doubts
+    brought_.erase(at);
+    trace("LOST", rid);
+    engine_->on_gone(id, now_, out_);
+    if (carrier_[rid] == id) doubt(place(rid));
+    check();
+  }
+
   // A client that comes back and fetches what is left, then long silence.
   void finish() {
     engine_->congested(false, now_, out_);
     engine_->delivered_all(now_, out_);
     check();
     if (!created_ && !ended_) wait(60'000);
-    if (!ended_) next_ = expected();  // rids that were skipped: the engine would wait for them
+    if (!ended_) next_ = newest_ + 1;  // rids that were skipped: the engine would wait for them
     for (int i = 0; i < 5000 && !ended_ && !waiting_.empty(); ++i) {
       bosh::Body body = blank();
       body.rid = next_++;
-      body.pause = 20;  // answered at once, and no abuse
-      if (i % 2 == 0) body.pause.reset();
-      raw_ = "raw" + std::to_string(body.rid);
-      body.raw = raw_;
+      if (i % 2 != 0) body.pause = 20;  // answered at once, and no abuse
+      body.raw = raw_ = "raw" + std::to_string(body.rid);
       static_cast<void>(submit(body));
       check();
       wait(10'000);
@@ -288,23 +327,21 @@ class World {
     if (engine_->deadline() != xmpp::never) complain("not forgotten");
   }
 
-  // The next rid that the engine has not seen in order: answered or open ones are known.
-  Rid expected() {
-    Rid rid = first_ + 1;
-    while (known_.count(rid) != 0) ++rid;
-    return rid;
-  }
-
   // Rids may lie around the end of the number space: how far behind the first one.
   [[nodiscard]] std::int64_t place(Rid rid) const { return static_cast<std::int64_t>(rid - first_); }
 
-  // What the client can at most have shown to have: by what it said, or by requests that its window allows only then.
+  // Up to which answer the client can at most have shown to have them: by what it said, or by requests that its window
+  // allows only then.
+  std::int64_t proven() {
+    if (acks_) return claimed_;
+    const bool one_more = leaving_.count(newest_) != 0 && polls_.count(newest_ - 1) == 0;
+    std::int64_t by_window = place(newest_) - (std::int64_t{requests_} + (one_more ? 1 : 0));
+    if (!lost_.empty()) by_window = std::min(by_window, *lost_.begin() - 1);
+    return std::max(by_window, claimed_);
+  }
+
   std::uint64_t provable() {
-    const Rid newest = expected() - 1;
-    const bool one_more = leaving_.count(newest) != 0 && polls_.count(newest - 1) == 0;
-    const std::int64_t in_flight = std::int64_t{requests_} + (one_more ? 1 : 0);
-    const std::int64_t by_window = place(newest) - in_flight;
-    const auto behind = handed_out_by_.upper_bound(std::max(by_window, claimed_));
+    const auto behind = handed_out_by_.upper_bound(proven());
     return behind == handed_out_by_.begin() ? 0 : std::prev(behind)->second;
   }
 
@@ -396,7 +433,7 @@ class World {
     const auto said = answers_.find(rid);
     if (said != answers_.end() && (!terminal || said->second == reply.body)) {
       if (said->second != reply.body) complain("a repeat gets another answer", reply.body);
-      return;
+      return brought(rid, reply.request);
     }
     hand_out(reply.body);
     created_ |= rid == first_ && !terminal;  // the sid was a secret before
@@ -409,6 +446,13 @@ class World {
     answered_ = rid;
     answers_[rid] = reply.body;
     handed_out_by_[place(rid)] = handed_out_;
+    brought(rid, reply.request);
+  }
+
+  void brought(Rid rid, RequestId by) {
+    brought_.emplace_back(by, rid);
+    carrier_[rid] = by;
+    lost_.erase(place(rid));
   }
 
   void hand_out(std::string_view body) {
@@ -426,7 +470,11 @@ class World {
   xmpp::Instant now_{std::chrono::hours(1)};
   std::map<RequestId, Open> open_;
   std::map<Rid, std::string> answers_;
+  std::map<Rid, Rid> claims_;         // acks, by the requests that say them
+  std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
+  std::deque<std::pair<RequestId, Rid>> brought_;
   std::set<Rid> known_, leaving_, polls_;
+  std::set<std::int64_t> lost_;  // answers with stanzas that have not arrived as far as anybody knows
   std::map<std::int64_t, std::uint64_t> handed_out_by_;
   std::int64_t claimed_ = -1;
   struct Waiting {
@@ -437,7 +485,7 @@ class World {
   std::vector<xmpp::Stanza> payloads_;
   std::deque<std::string> texts_;
   std::string raw_;
-  Rid first_ = 0, next_ = 0, answered_ = 0;
+  Rid first_ = 0, next_ = 0, answered_ = 0, newest_ = 0;
   std::uint64_t last_id_ = 0, sent_ = 0, handed_out_ = 0, acknowledged_ = 0, forwarded_ = 0, dropped_ = 0;
   std::uint32_t requests_ = 0;
   bool acks_ = false, created_ = false, ended_ = false, forgotten_ = false, forwarded_any_ = false;

@@ -2,7 +2,8 @@
 // of what was on them, answers do not arrive, the client goes to and fro between stream and answers. What must hold:
 //   the client works off every stanza of the server once and in order, as long as the session lives;
 //   nothing is acknowledged that it has not worked off; what is neither worked off nor acknowledged at the end was
-//   handed out or bounced; what is kept is bounded; after on_time() the deadline lies ahead; after the end is silence.
+//   handed out or bounced, and what was bounced is never worked off, unless the server itself has gone; what is kept is
+//   bounded; after on_time() the deadline lies ahead; after the end nothing is asked of the server.
 // And next to it a stranger with the token, who asks for anything.
 #include <algorithm>
 #include <cstddef>
@@ -45,7 +46,7 @@ class World {
 
   void run() {
     create();
-    while (in_.more() && !ended_) step();
+    while (in_.more() && !forgotten_) step();
     finish();
   }
 
@@ -238,11 +239,20 @@ class World {
 
   // Somebody who knows the token: replaces the reader, but may not make anything disappear.
   void strange() {
+    const unsigned what = in_.below(16);
+    if (what == 15) return end();
     if (!streaming_) return;
     lose_stream();
     bosh::StreamWish wish{ConnectionRef{++last_id_}, bosh::EventFormat::sse, "n", std::nullopt};
-    if (in_.below(2) == 0) wish.last = last_event_ + 1'000'000;
+    if (what % 2 == 0) wish.last = last_event_ + 1'000'000;
     engine_->on_stream(wish, now_, out_);
+    check();
+  }
+
+  void end() {
+    const auto reason = static_cast<xmpp::EndReason>(in_.below(12));
+    trace("END", static_cast<std::uint64_t>(reason));
+    engine_->close(reason, "fuzz", now_, out_);
     check();
   }
 
@@ -283,12 +293,40 @@ class World {
     for (auto at = text.find(mark); at != std::string_view::npos; at = text.find(mark, at)) {
       at += mark.size();
       if (number_at(text.substr(at)) != ++worked_off_) complain("lost, twice, or out of order", text);
+      if (returned_ > 0 && worked_off_ >= returned_from_) complain("worked off and bounced", text);
     }
   }
 
+  void note_given(std::string_view text) {
+    for (auto at = text.find(mark); at != std::string_view::npos; at = text.find(mark, at)) {
+      at += mark.size();
+      given_ = std::max(given_, number_at(text.substr(at)));
+    }
+  }
+
+  void check_undeliverable(const xmpp::Undeliverable& what) {
+    trace("BOUNCED", what.number);
+    const auto at = what.bounced.find(mark);
+    if (at == std::string_view::npos || number_at(what.bounced.substr(at + mark.size())) != what.number)
+      complain("a stanza under another's number", what.bounced);
+    if (returned_ == 0) returned_from_ = what.number;
+    if (what.number <= worked_off_ || what.number <= acknowledged_) complain("bounced what has arrived", what.bounced);
+    if (returned_ != 0 && what.number != returned_ + 1) complain("bounced out of order", what.bounced);
+    returned_ = what.number;
+  }
+
+  void check_end() {
+    if (xmpp::server_is_gone(*over_)) return;
+    if (std::max(given_, returned_) != sent_) complain("neither handed out nor bounced", std::to_string(sent_));
+    if (returned_ > 0 && returned_from_ > given_ + 1) complain("bounced with a gap", std::to_string(returned_from_));
+  }
+
   void check() {
+    const bool was_over = ended_;
     for (const auto& action : out_.list) {
+      if (forgotten_) complain("an action after all");
       if (const auto* push = std::get_if<xmpp::Push>(&action)) {
+        note_given(push->bytes);
         if (reader_ && push->connection == *reader_) pipe_.append(push->bytes);
       } else if (const auto* close = std::get_if<xmpp::CloseConnection>(&action)) {
         if (reader_ && close->connection == *reader_) reader_.reset();
@@ -298,11 +336,22 @@ class World {
         trace("ACKED", acked->stanzas);
         acknowledged_ = acked->stanzas;
         if (acknowledged_ > worked_off_) complain("acknowledged what the client has not seen");
-      } else if (std::holds_alternative<xmpp::EndSession>(action)) {
+      } else if (const auto* undeliverable = std::get_if<xmpp::Undeliverable>(&action)) {
+        if (ended_) complain("to the server after the end");
+        check_undeliverable(*undeliverable);
+      } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
         if (ended_) complain("ended twice");
         ended_ = true;
+        over_ = end->reason;
+      } else if (const auto* reply = std::get_if<xmpp::Reply>(&action)) {
+        note_given(reply->body);
+      } else if (std::holds_alternative<xmpp::Forget>(action)) {
+        forgotten_ = true;
+      } else if (ended_ && !std::holds_alternative<xmpp::ResumeServer>(action)) {
+        complain("an action after the end");
       }
     }
+    if (ended_ && !was_over) check_end();
     // Work off behind the checks of acks: an answer of this very step cannot have been proven by it.
     for (const auto& action : out_.list)
       if (const auto* reply = std::get_if<xmpp::Reply>(&action)) answered(*reply);
@@ -327,9 +376,12 @@ class World {
   std::string raw_, pipe_, seen_text_;
   std::optional<ConnectionRef> reader_;
   std::optional<RequestId> asked_, lost_;
+  std::optional<xmpp::EndReason> over_;
   bosh::Rid rid_ = 99;  // the last that was answered
-  std::uint64_t last_id_ = 0, last_event_ = 0, sent_ = 0, worked_off_ = 0, acknowledged_ = 0;
-  bool acks_ = false, frame_ = false, streaming_ = false, leaving_ = false, losing_ = false, ended_ = false;
+  std::uint64_t last_id_ = 0, last_event_ = 0, sent_ = 0, worked_off_ = 0, acknowledged_ = 0, given_ = 0, returned_ = 0,
+                returned_from_ = 0;
+  bool acks_ = false, frame_ = false, streaming_ = false, leaving_ = false, losing_ = false, ended_ = false,
+       forgotten_ = false;
 };
 
 }  // namespace

@@ -3,7 +3,8 @@
 //   a body has the payload of one stream and says whose; of each stream everything is handed out once and in order, or
 //   goes back to its own server; a repeat gets what its rid got;
 //   what the client says reaches the streams that it names, or all, once and in order;
-//   of no stream more is acknowledged than answers that the client has shown to have held of it;
+//   of no stream more is acknowledged than answers that the client has shown to have held of it; one that died with its
+//   connection is shown by an ack or a repeat alone, or when too much is in doubt;
 //   nothing is asked of a stream that is over, and the end of the session leaves none; what is kept is bounded; every
 //   living request gets one reply; after on_time() the deadline lies ahead.
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -181,8 +183,11 @@ class World {
     if (sent.pause) body.pause = 30;
     if (sent.terminate) body.type = bosh::BodyType::terminate;
     if (acks_) body.ack = sent.ack;
+    drop_doubts();
+    gap_filled_ = rid + 1 < next_;
     engine_->on_request(open(rid), body, now_, out_);
     check();
+    gap_filled_ = false;
   }
 
   void repeat() {
@@ -223,6 +228,7 @@ class World {
   void server_goes() {
     const std::uint32_t number = some_stream();
     const unsigned way = in_.below(8);
+    if (way > 4) return answer_dies();
     if (number != 1 && way == 4) {  // in front of its end, or far too late
       engine_->returned(number, "<message to='a@b' id='c'/><presence/>", now_, out_);
       ++said_;
@@ -254,6 +260,31 @@ class World {
     open_.erase(at);
     engine_->on_gone(id, now_, out_);
     check();
+  }
+
+  // The answer has left and does not arrive. Nothing is lost if a repeat has fetched it on another connection.
+  void answer_dies() {
+    const std::size_t back = 1 + in_.below(3);
+    if (back > brought_.size()) return;
+    const auto at = brought_.end() - static_cast<std::ptrdiff_t>(back);
+    const auto [id, rid] = *at;
+    brought_.erase(at);
+    trace("LOST", rid);
+    engine_->on_gone(id, now_, out_);
+    if (carrier_[rid] == id && rid > proven() && !marks(answers_[rid], " id='s").empty()) lost_.insert(rid);
+    check();
+  }
+
+  void drop_doubts() {
+    std::uint64_t unproven = 0;
+    for (const auto& [number, server] : servers_) unproven += server.handed_out - server.acknowledged;
+    if (unproven > policy_.max_in_doubt) lost_.clear();
+  }
+
+  void brought(Rid rid, RequestId by) {
+    brought_.emplace_back(by, rid);
+    carrier_[rid] = by;
+    lost_.erase(rid);
   }
 
   void wait(std::uint64_t ms) {
@@ -303,6 +334,7 @@ class World {
   void check() {
     for (std::size_t i = 0; i < out_.list.size(); ++i)
       if (const auto* reply = std::get_if<xmpp::Reply>(&out_.list[i])) check_reply(*reply);
+    if (gap_filled_) drop_doubts();  // the one that closes a stream is answered ahead of the one that has waited for it
     for (std::size_t i = 0; i < out_.list.size(); ++i) {
       const xmpp::Action action = out_.list[i];
       if (const auto* add = std::get_if<xmpp::OpenStream>(&action)) {
@@ -378,9 +410,15 @@ class World {
     }
   }
 
-  [[nodiscard]] std::uint64_t provable(const Server& server) const {
+  // Up to which answer the client can at most have shown to have them.
+  [[nodiscard]] Rid proven() const {
+    if (acks_) return claimed_;
     const Rid by_window = next_ - 1 < first + requests_ ? first - 1 : next_ - 1 - requests_;
-    const auto behind = server.handed_out_by.upper_bound(std::max(acks_ ? claimed_ : Rid{0}, by_window));
+    return lost_.empty() ? by_window : std::min(by_window, *lost_.begin() - 1);
+  }
+
+  [[nodiscard]] std::uint64_t provable(const Server& server) const {
+    const auto behind = server.handed_out_by.upper_bound(proven());
     return behind == server.handed_out_by.begin() ? 0 : std::prev(behind)->second;
   }
 
@@ -395,9 +433,11 @@ class World {
     if (said != answers_.end()) {
       if (said->second != reply.body && reply.body.find("type='terminate'") == std::string_view::npos)
         complain("a repeat gets another answer", reply.body);
+      if (said->second == reply.body) brought(rid, reply.request);
       return;
     }
     answers_[rid] = reply.body;
+    brought(rid, reply.request);
     const auto payload = marks(reply.body, " id='s");
     if (payload.empty()) return;
     const std::uint32_t number = payload.front().stream;
@@ -428,13 +468,16 @@ class World {
   xmpp::Instant now_{std::chrono::hours(1)};
   std::map<RequestId, Rid> open_;
   std::map<Rid, std::string> answers_;
+  std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
+  std::deque<std::pair<RequestId, Rid>> brought_;
+  std::set<Rid> lost_;  // answers with stanzas that have not arrived as far as anybody knows
   std::map<Rid, Sent> bodies_;
   std::map<std::uint32_t, Server> servers_;
   Rid next_ = first + 1, claimed_ = first - 1;
   Rid overtaken_ = 0;  // not sent yet, although the one behind it may be
   std::uint64_t last_id_ = 0, said_ = 0;
   std::uint32_t requests_ = 0;
-  bool acks_ = false, several_ = false, ended_ = false;
+  bool acks_ = false, several_ = false, ended_ = false, gap_filled_ = false;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Windows that open, stall and go away in any order while the model changes: never more than four, nothing given to one
-// that is full, no half style element, nothing of a user's text as markup.
+// that is full, no half style element, nothing of a user's text as markup; no chunk far above its size, and no model
+// above its bounds.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -68,6 +69,13 @@ class World {
   }
 
  private:
+  static Bounds bounds() {
+    Bounds bounds;
+    bounds.all_text = 32 * 1024;
+    bounds.events = 512;
+    return bounds;
+  }
+
   static Pages& pages() {
     static Pages all;
     return all;
@@ -75,14 +83,17 @@ class World {
 
   void check() {
     if (engine_.size() > 4) std::abort();
+    constexpr std::size_t slack = 16 * 1024;  // rows of the sample, and its statuses
+    if (model_.held_bytes() > model_.bounds().all_text + model_.bounds().events * sizeof(Event) + slack) std::abort();
     for (const auto& chunk : out_) {
       if (full_.contains(chunk.connection) && !chunk.last) std::abort();
+      if (chunk.bytes.size() > 2 * PushPolicy{}.chunk_bytes) std::abort();
       if (count(chunk.bytes, "<style nonce") != count(chunk.bytes, "</style>")) std::abort();
       if (count(chunk.bytes, "<script") != 0) std::abort();
     }
   }
 
-  ChatModel model_{Bounds{}};
+  ChatModel model_{bounds()};
   Conversation& bob_ = sample::buddy(model_, "bob@example.org", "<script>");
   Reader reader_ = sample::reader();
   TokenFor token_ = [](std::string_view) { return std::string("t"); };

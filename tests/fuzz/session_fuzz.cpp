@@ -1,7 +1,8 @@
 // A session driven by random events: bytes of a server, of a browser, of a hostile network, time and lost links. What
 // must hold: nothing of the browser is sent before the stream is usable (above all not in the clear), nothing at all
 // follows an end, the stream we write is well-formed, time that has come is acted on, and where XEP-0198 is the
-// gateway's nothing is acknowledged that was not delivered and proven, or is answered for when the session ends.
+// gateway's nothing is acknowledged that was not delivered and proven, or is answered for when the session ends. What
+// is kept is what waits for the stream, within its limit, and the errors for what is on its way, as long as it is.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -128,12 +129,14 @@ class Play {
           return;
         }
         spoke_ = spoke_ || which % 4 == 1;
+        said_ += which % 4 == 1 ? 1U : 0U;
         if (which % 4 == 1) return session_->to_server("<message id='1'/><presence/>", 2, now_, actions_);
         return session_->to_server(secret, 0, now_, actions_);
       case 5:
         return pass_time(std::chrono::seconds(which));
       case 7:
         proven_ = std::max(proven_, std::min<std::uint64_t>(which, delivered_));
+        if (session_->state() == Session::State::active) released_ = proven_;
         return session_->client_received(proven_, now_, actions_);
       case 8:
         return session_->reading((which & 1) != 0, now_);
@@ -191,6 +194,15 @@ class Play {
     }
     actions_.clear();
     check(ended_ == (session_->state() == Session::State::closed), "closed without an end, or the other way round");
+    check(session_->queued_bytes() <= bound(), "more is kept than may be needed");
+  }
+
+  // An error repeats attributes, each of their characters as an entity at worst.
+  [[nodiscard]] std::size_t bound() const {
+    constexpr std::size_t notice = 500;
+    std::size_t bytes = policy_.max_queued + said_ * notice;
+    for (auto n = static_cast<std::size_t>(released_); n < sizes_.size(); ++n) bytes += notice + 6 * sizes_[n];
+    return bytes;
   }
 
   void act(const xmpp::SendBytes& send) {
@@ -258,6 +270,7 @@ class Play {
   void note(const xmpp::Stanza& stanza) {
     if (!stanza.counts()) return;
     ++delivered_;
+    sizes_.push_back(stanza.bytes.size());
     if (!stanza.excess.empty()) return;  // its sender is told by the same step
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
   }
@@ -295,8 +308,10 @@ class Play {
   bool secure_ = false, usable_ = false, encrypt_asked_ = false, end_sent_ = false, ended_ = false;
   bool rest_is_void_ = false;
   // counted from the start of the session
-  std::uint64_t delivered_ = 0, proven_ = 0, told_ = 0, before_ = 0;
+  std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0;
   std::vector<std::uint64_t> messages_;
+  std::vector<std::size_t> sizes_;  // of what was delivered
+  std::size_t said_ = 0;            // messages of the browser
   bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,
        bounced_ = false;
 };

@@ -1,11 +1,15 @@
 // A WebSocket session driven by bytes: each line of the input is one thing that happens, by its first character.
-// Whatever happens, in whatever order: the session ends once, is forgotten with its end, says nothing afterwards,
-// acknowledges only what was pushed, and the same input gives the same actions.
+// Whatever happens, in whatever order: the session ends once, is forgotten with its end, says nothing afterwards, and
+// the same input gives the same actions. Of stanzas: they are pushed once, in their order and at once while the session
+// talks; what has to wait until its client has bound is kept, within bounds, and goes back if it never does; what is
+// acknowledged was pushed before a ping whose pong has come.
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +30,12 @@ void require(bool holds) {
 class Run {
  public:
   explicit Run(std::string_view script) : reader_(limits_), engine_(make(script)) {
-    if (!engine_.is_awaited()) engine_.on_open(now_, out_);
+    if (engine_.is_awaited()) {
+      policy_.queue_cap = 1000;
+      pushed_ = acknowledged_ = proven_ = handed_over;
+    } else {
+      engine_.on_open(now_, out_);
+    }
     check();
     while (!script.empty()) {
       const auto line = script.substr(0, script.find('\n'));
@@ -46,7 +55,8 @@ class Run {
  private:
   xmpp::WsEngine make(std::string_view script) const {
     if (script.starts_with("handed")) {
-      return {policy_, "example.org", 42, {"a@example.org/b", "<features/>", 2, std::chrono::seconds(30)}, now_};
+      return {
+          policy_, "example.org", 42, {"a@example.org/b", "<features/>", handed_over, std::chrono::seconds(30)}, now_};
     }
     const auto framing = script.starts_with("draft") ? xmpp::Framing::draft : xmpp::Framing::rfc7395;
     return {policy_, "example.org", {connection, 42, framing}, now_};
@@ -61,8 +71,7 @@ class Run {
         return engine_.opened({rest, {}, "1.0", {}}, now_, out_);
       case 's':
         if (rest.size() < 2) return;
-        engine_.deliver({rest.substr(1), static_cast<StanzaKind>(number % 19)}, now_, out_);
-        return engine_.delivered_all(now_, out_);
+        return server(rest.substr(1), static_cast<StanzaKind>(number % 19));
       case 'e':
         return engine_.close(static_cast<EndReason>(number % 13), "because", now_, out_);
       case 'h':
@@ -74,7 +83,7 @@ class Run {
       case 'u':
         return engine_.on_unsent(connection, std::size_t{number} * number * 256, now_, out_);
       case 'p':
-        return engine_.on_pong(number, out_);
+        return pong(number);
       case 'm':
         return engine_.managed(number % 2 == 0, now_, out_);
       case 'g':
@@ -103,23 +112,66 @@ class Run {
     }
   }
 
+  void server(std::string_view bytes, StanzaKind kind) {
+    std::string text(bytes);
+    if (xmpp::is_stanza(kind)) {
+      text += std::to_string(++sent_);  // no two are alike
+      if (!ended_ && !closing_) waiting_.push_back(text);
+    }
+    engine_.deliver({text, kind}, now_, out_);
+    check();
+    engine_.delivered_all(now_, out_);
+  }
+
+  // Who makes up a token gets no more than that none of it comes again.
+  void pong(std::uint64_t token) {
+    const auto ping = pinged_.find(token);
+    if (ping != pinged_.end()) {
+      proven_ = std::max(proven_, ping->second);
+    } else if (token <= pushed_) {
+      proven_ = std::max(proven_, token);
+    }
+    engine_.on_pong(token, out_);
+  }
+
+  void check_push(std::string_view bytes) {
+    if (!waiting_.empty() && waiting_.front() == bytes) {
+      waiting_.pop_front();
+      ++pushed_;
+      return;
+    }
+    require(std::find(waiting_.begin(), waiting_.end(), bytes) == waiting_.end());
+  }
+
+  void check_end(const xmpp::EndSession& end) {
+    require(!ended_);
+    ended_ = true;
+    log += end.resumable ? "resumable" : "ended";
+    require(waiting_.empty() || xmpp::server_is_gone(end.reason));
+  }
+
   void check() {
     for (const auto& action : out_.list) {
       require(!forgotten_);
       if (const auto* push = std::get_if<xmpp::Push>(&action)) {
         require(!ended_ && !closing_ && push->connection == connection && !push->bytes.empty());
         log.append(push->bytes);
+        check_push(push->bytes);
+      } else if (const auto* ping = std::get_if<xmpp::Ping>(&action)) {
+        require(!ended_ && !closing_ && ping->connection == connection);
+        pinged_.emplace(ping->token, pushed_);
+      } else if (const auto* back = std::get_if<xmpp::Undeliverable>(&action)) {
+        require(!ended_ && !waiting_.empty() && back->number == pushed_ + ++returned_);
+        waiting_.pop_front();
       } else if (const auto* close = std::get_if<xmpp::CloseConnection>(&action)) {
         require(!closing_ && close->connection == connection);
         closing_ = true;
         log += std::to_string(close->code);
       } else if (const auto* acked = std::get_if<xmpp::AcknowledgedUpTo>(&action)) {
-        require(acked->stanzas > acknowledged_);
+        require(acked->stanzas > acknowledged_ && acked->stanzas <= proven_);
         acknowledged_ = acked->stanzas;
       } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
-        require(!ended_);
-        ended_ = true;
-        log += end->resumable ? "resumable" : "ended";
+        check_end(*end);
       } else if (std::holds_alternative<xmpp::Forget>(action)) {
         require(ended_);
         forgotten_ = true;
@@ -127,9 +179,14 @@ class Run {
       log += static_cast<char>('A' + action.index());
     }
     out_.clear();
+    if (ended_) return;
+    std::size_t kept = 0;
+    for (const auto& text : waiting_) kept += text.size();
+    require(engine_.held_bytes() == kept && kept <= policy_.queue_cap);
   }
 
   static constexpr xmpp::ConnectionRef connection{1};
+  static constexpr std::uint64_t handed_over = 2;  // stanzas that were not for the client
   xmpp::Instant now_{};
   xmpp::Limits limits_;
   xmpp::WsPolicy policy_;
@@ -137,7 +194,9 @@ class Run {
   xmpp::WsEngine engine_;
   xmpp::TicketDoor door_;
   xmpp::Actions out_;
-  std::uint64_t acknowledged_ = 0;
+  std::deque<std::string> waiting_;                // stanzas of the server that are not pushed yet
+  std::map<std::uint64_t, std::uint64_t> pinged_;  // tokens, and how many stanzas were pushed before them
+  std::uint64_t sent_ = 0, pushed_ = 0, returned_ = 0, proven_ = 0, acknowledged_ = 0;
   bool ended_ = false, closing_ = false, forgotten_ = false;
 };
 
