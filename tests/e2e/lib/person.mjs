@@ -37,6 +37,7 @@ export class Person {
     this.received = new Map(); // serial of bob's -> how often
     this.kept_for_later = new Set(); // serials that the server gave out only after the end
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
+    this.live = new Set(); // serials that had not been in the server's store
     this.proved = new Map(); // serial of bob's -> {tab, at}: an ack in a request that was answered
     this.sent = new Map(); // own serial -> {tab, answered, owed}
     this.cuts = []; // of the wire: {began, ended}
@@ -53,18 +54,18 @@ export class Person {
     return { user: this.name, password: this.world.server.password(this.name), resource: 'web' };
   }
 
-  async live(until) {
-    while (Date.now() < until) {
+  // goes_on(): whether the chaos does.
+  async lives(goes_on) {
+    while (goes_on()) {
       const tab = await this.open_tab();
       if (tab === null) {
         await delay(100 + 400 * this.random());
         continue;
       }
-      while (tab.alive && Date.now() < until) {
+      while (tab.alive && goes_on()) {
         await delay(this.world.pace * (50 + 250 * this.random()));
         await this.something(tab);
       }
-      if (tab.alive && Date.now() < until) tab.kill();
       if (tab.alive) this.last = tab;
     }
   }
@@ -129,6 +130,7 @@ export class Person {
     this.received.set(serial, (this.received.get(serial) ?? 0) + 1);
     // What an earlier session did not get comes with a stamp, whenever the server is done with that session.
     if (stamped) return this.world.count("of bob's: came again, stamped");
+    if (!this.world.links.stored.has(text)) this.live.add(serial); // a page shows no stamp
     const { newest } = this;
     if (serial <= newest) this.disorder.push({ serial, newest, run: this.runs });
     this.newest = Math.max(newest, serial);

@@ -100,6 +100,7 @@ class Tap {
 
   on_server({ name, xml }) {
     const { to_client, to_server } = this.stream;
+    if (name === 'message' && xml.includes('urn:xmpp:delay')) this.record.stored.add(body_of(xml));
     if (name === 'iq') this.stream.user ??= /<jid>([^@<]*)@/.exec(xml)?.[1] ?? null;
     if (stanza_names.has(name)) return to_client.stanza(xml, name);
     if (/(^|:)error$/.test(name)) this.stream.failed = true;
@@ -133,6 +134,7 @@ class Tap {
 export class StreamRecord {
   streams = new Set();
   resumable = new Map();
+  stored = new Set(); // texts that the server has given to a client out of its store
 
   add(stream) {
     this.streams.add(stream);
