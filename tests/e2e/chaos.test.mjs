@@ -28,12 +28,15 @@ const seed = Number(process.env.POSTERN_CHAOS_SEED ?? Date.now() % 1_000_000);
 const inactivity = 5;
 const long = 120_000;
 
+const overlap = (one, other) => one.began < other.ended && other.began < one.ended;
+
 class World {
   seed = seed;
   pace = Math.max(1, sessions / 20); // hundreds of browsers say no more together than twenty
   counts = new Map();
   heard = new Map(); // 'user3 17' -> how often bob has heard it
   returned = new Map(); // 'user3 17' of bob's own -> how often it came back
+  troubles = []; // {began, ended}: the link cut, the server away
   sent = 0;
 
   count(what) {
@@ -64,8 +67,8 @@ class World {
   }
 
   // Bob's stream is an ordinary one: what he says while his server goes down is nobody's promise, so he waits.
-  async bob_talks(until) {
-    while (Date.now() < until) {
+  async bob_talks(goes_on) {
+    while (goes_on()) {
       await delay(20);
       if (this.bob_is_silent) continue;
       const person = this.people[Math.floor(this.random() * this.people.length)];
@@ -75,13 +78,14 @@ class World {
     }
   }
 
-  async trouble_upstream(until) {
-    while (Date.now() < until - 3000) {
+  // One cut at least, of something, and the restart, however slow the machine is.
+  async trouble_upstream(end) {
+    while (Date.now() < end - 3000 || !this.restart) {
       await delay(1000 + 2500 * this.random());
-      if (!this.restart && Date.now() > until - seconds * 500) {
+      if (!this.restart && this.troubles.length > 0 && Date.now() > end - seconds * 500) {
         this.bob_is_silent = true;
         await this.bob_round_trip();
-        this.restart = { began: Date.now(), ended: Infinity };
+        this.restart = this.trouble();
         await this.server.restart();
         this.restart.ended = Date.now();
         await this.bob.event('disconnected', () => true, long);
@@ -90,12 +94,21 @@ class World {
         this.bob_is_silent = false;
         this.count('restarts of the server');
       } else {
+        await until(() => this.upstream.pairs.size > 0, long, 'a link to cut');
+        const cut = this.trouble();
         this.upstream.cut();
         await delay(500 * this.random());
         this.upstream.mend();
+        cut.ended = Date.now();
         this.count('cuts of the link to the server');
       }
     }
+  }
+
+  trouble() {
+    const trouble = { began: Date.now(), ended: Infinity };
+    this.troubles.push(trouble);
+    return trouble;
   }
 
   was_open_at_the_stop(stream) {
@@ -106,6 +119,13 @@ class World {
     const text = `echo ${this.random()}`;
     this.bob.message(this.bob.jid, text);
     await this.bob.event('message', (event) => event.body === text, long);
+  }
+
+  // Whoever is still there is owed an answer to everything said.
+  async answers_come() {
+    const owed = () => this.people.flatMap((person) => (person.last?.alive ? person.unanswered(person.last) : []));
+    await until(() => owed().length === 0, long, 'answers for those who are still there').catch(() => {}); // the report says which
+    for (const said of owed()) said.owed = true;
   }
 
   // A session of the chat without scripts goes on without its window, and brings to bob what was written while the link was down.
@@ -121,6 +141,7 @@ class World {
   // Every session ends, everybody logs in once more over TCP, and what the server kept comes out.
   async settle() {
     for (const person of this.people) person.wire.mend();
+    await this.answers_come();
     await this.pages_write_to_bob();
     for (const person of this.people) person.last?.kill();
     await Promise.all(this.people.filter((person) => person.way === ways.at(-1)).map((person) => person.looks_once_more()));
@@ -166,7 +187,8 @@ class World {
 
   // A message that came more than once: most often because the browser could not prove in time that it has it. No excuse is left
   // where it was acknowledged to a server that has worked that off, and where a browser was handed it more often than the
-  // gateway had it from the server (a page may show it again). An <a/> in a stream that broke may never have arrived.
+  // gateway had it from the server (a page may show it again). An <a/> may never have arrived, unless the server has worked off
+  // what came behind it.
   judge_repeated({ serial }, times, person, missing) {
     this.count(`of bob's: received more than once, ${person.way.name}`);
     const seen = this.links.seen('to_client', `bob ${serial}`);
@@ -175,15 +197,59 @@ class World {
     const ways_of = seen.map(({ acknowledged, stamped, stream: { opened, closed, ended_well } }) =>
       `${ms(opened)}…${ms(closed)}${stamped ? ' stamped' : ''}${acknowledged ? ' acknowledged' : ''}${ended_well ? ' ended well' : ''}`);
     const what = `bob ${serial} to ${person.name} (${person.way.name}), received ${times} times, in streams [${ways_of}] (ms from the stop to ${ms(this.restart?.ended)})`;
-    const done = seen.findIndex(({ acknowledged, stream }) => acknowledged && stream.ended_well && !this.was_open_at_the_stop(stream));
-    if (done >= 0 && done < seen.length - 1 + later) missing.push(`${what}: again after it was acknowledged to the server`);
+    const proved_in = this.stream_of(person.proved.get(serial)?.tab, person);
+    const done = seen.findIndex(({ acknowledged, read, stream }) => !this.was_open_at_the_stop(stream)
+      && (read || (stream.ended_well && (acknowledged || stream === proved_in))));
+    if (done >= 0 && done < seen.length - 1 + later) {
+      missing.push(`${what}: again after it was ${seen[done].acknowledged ? 'acknowledged to the server' : 'proved by the browser'}`);
+    }
     if (person.way !== ways.at(-1) && times > seen.length + later) missing.push(`${what}: given out by the server ${seen.length} times`);
   }
 
+  // The link of a tab over BOSH, whose session has one; none where that is not certain.
+  stream_of(tab, person) {
+    const fits = [...this.links.streams].filter(({ user, opened }) => user === person.name && opened >= tab?.began && opened <= tab.logged_in);
+    return fits.length === 1 ? fits[0] : null;
+  }
+
+  // Bob got back what the browser has proved to have, on a link that came to a good end.
+  judge_sent_back({ serial }, person, missing) {
+    this.count("of bob's: received and sent back");
+    const stream = this.stream_of(person.proved.get(serial)?.tab, person);
+    const given = this.links.seen('to_client', `bob ${serial}`).length;
+    if (given === 1 && stream?.ended_well && !this.was_open_at_the_stop(stream)) {
+      missing.push(`bob ${serial} to ${person.name} (${person.way.name}): sent back after it was proved by the browser`);
+    }
+  }
+
+  // What the browser has proved is in every <a/> from then on.
+  judge_proofs(person, missing) {
+    for (const [serial, { tab, at }] of person.proved) {
+      const stream = this.stream_of(tab, person);
+      const acks = stream?.to_client.acks.filter((ack) => ack.at > at) ?? [];
+      const { number } = this.links.seen('to_client', `bob ${serial}`).find((seen) => seen.stream === stream) ?? {};
+      const less = acks.find(({ h }) => h < number);
+      if (less) missing.push(`bob ${serial} to ${person.name}: stanza ${number}, proved by the browser, and then <a h='${less.h}'/>`);
+      else if (acks.length > 0) this.count("of bob's: proved by the browser, and acknowledged from then on");
+    }
+  }
+
+  // Who was told nothing has an excuse only where the end of the tab has one.
+  judge_unanswered(key, { tab, owed }, person, missing) {
+    if (tab.killed && !owed) return this.count("of the browsers': not heard, and the browser was gone before it was told anything");
+    const troubles = { 'remote-connection-failed': this.troubles, 'remote-stream-error': this.troubles, closed: this.troubles,
+      expired: this.troubles, unreachable: [...this.troubles, ...person.cuts] }[tab.condition] ?? [];
+    if (troubles.some((trouble) => overlap(trouble, tab))) {
+      return this.count("of the browsers': not heard, and the server or the network gone before the browser was told anything");
+    }
+    missing.push(`${key} (${person.way.name}): never answered, and the tab ${owed ? 'still there' : `ended: ${tab.condition}`}`);
+  }
+
   // Why a message of a browser has not reached bob.
-  judge_lost_to_bob(key, { tab, answered }, person, missing) {
+  judge_lost_to_bob(key, said, person, missing) {
+    const { tab, answered } = said;
     const seen = this.links.seen('to_server', key);
-    if (!answered) return this.count("of the browsers': not heard, and the browser was told nothing");
+    if (!answered) return this.judge_unanswered(key, said, person, missing);
     if (seen.some(({ acknowledged }) => acknowledged)) {
       // In the server's hands. Bob's own stream has no XEP-0198.
       if (this.bobs_links.seen('to_client', key).some(({ stream }) => this.was_open_at_the_stop(stream))) {
@@ -198,13 +264,64 @@ class World {
     missing.push(`${key} (${person.way.name}): ${seen.length > 0 ? 'sent to the server, and not reported' : 'never sent to the server'}`);
   }
 
+  // Whose it is that a browser gets one message behind a newer one.
+  judge_disorder({ serial, newest, run }, person) {
+    const places = (of) => this.links.seen('to_client', `bob ${of}`).map(({ place }) => place);
+    if (serial !== newest && Math.max(...places(serial)) > Math.min(...places(newest))) {
+      return this.count("of bob's: given out of order by the server");
+    }
+    return `${person.name} (${person.way.name}) run ${run}: ${serial} after ${newest}, on the links at ${places(serial)} and ${places(newest)}`;
+  }
+
+  // What one tab says is heard in its order, but for what bob's server has kept while he was away.
+  disorder_at_bob() {
+    const disorder = [];
+    const newest = new Map(); // of each tab
+    for (const { type, body } of this.bob.events.peek((event) => event.event === 'message')) {
+      const [, number, serial] = /^user(\d+) (\d+)$/.exec(type === 'error' ? '' : body ?? '')?.map(Number) ?? [];
+      if (!serial || this.bobs_links.seen('to_client', body).some(({ stamped }) => stamped)) continue;
+      const person = this.people[number];
+      const { tab } = person.sent.get(serial);
+      const before = newest.get(tab) ?? 0;
+      if (serial < before) disorder.push(`bob hears ${body} (${person.way.name}) after ${before}`);
+      newest.set(tab, Math.max(before, serial));
+    }
+    return disorder;
+  }
+
+  get doors() {
+    return [...new Set(this.people.map(({ way }) => way))];
+  }
+
+  // In both directions, and something was proved. A slow machine has more time for it.
+  every_door_was_used() {
+    const heard = this.bob.events.peek(({ event, type }) => event === 'message' && type !== 'error').map(({ body }) => body?.split(' ')[0]);
+    return this.people.some(({ proved }) => proved.size > 0) && this.doors.every((door) => {
+      const people = this.people.filter(({ way }) => way === door);
+      return people.some(({ live }) => live.size > 0) && people.some(({ name }) => heard.includes(name));
+    });
+  }
+
+  // A door that lets nobody in loses nothing either.
+  never() {
+    const wanted = [...this.doors.flatMap(({ name }) => [`sessions, ${name}`, `received live, ${name}`, `heard by bob, ${name}`]),
+      "of bob's: proved by the browser, and acknowledged from then on", 'cuts of the link to the server', 'restarts of the server'];
+    return wanted.filter((what) => !this.counts.has(what));
+  }
+
   report() {
     const missing = [];
     // A page shows no stamp: what comes late out of the server's store is known from the link.
     const was_stored = (serial) => this.links.seen('to_client', `bob ${serial}`).some(({ stamped }) => stamped);
     const disorder = this.people.flatMap((person) => person.disorder.filter(({ serial }) => !was_stored(serial))
-      .map(({ what }) => `${person.name} (${person.way.name}) ${what}`));
+      .map((found) => this.judge_disorder(found, person)).filter((what) => what));
     for (const person of this.people) {
+      // Nobody needs a reason to be let in.
+      const refused = person.failed_logins.filter((login) => !this.troubles.some((trouble) => overlap(trouble, login)));
+      if (refused.length > 0) {
+        missing.push(`${person.name} (${person.way.name}): ${refused.length} logins failed, and nothing was wrong: ${refused[0].why}`);
+      }
+      this.judge_proofs(person, missing);
       for (const said of person.expected) {
         const { serial } = said;
         const times = person.received.get(serial) ?? 0;
@@ -212,14 +329,17 @@ class World {
         if (times === 0 && back === 0) this.judge_lost_to_browser(said, person, missing);
         if (times > 0) this.count("of bob's: received");
         else if (back > 0) this.count("of bob's: sent back");
+        if (person.live.has(serial)) this.count(`received live, ${person.way.name}`);
         if (times > 1) this.judge_repeated(said, times, person, missing);
-        if (times > 0 && back > 0) this.count("of bob's: received and sent back");
+        if (times > 0 && back > 0) this.judge_sent_back(said, person, missing);
       }
       for (const [serial, said] of person.sent) {
         const key = `${person.name} ${serial}`;
         const times = this.heard.get(key) ?? 0;
-        if (times > 0) this.count("of the browsers': heard");
-        else if (person.bounced.has(serial)) this.count("of the browsers': reported as unconfirmed");
+        if (times > 0) {
+          this.count("of the browsers': heard");
+          this.count(`heard by bob, ${person.way.name}`);
+        } else if (person.bounced.has(serial)) this.count("of the browsers': reported as unconfirmed");
         else this.judge_lost_to_bob(key, said, person, missing);
         if (times > 1) {
           const sent = this.links.seen('to_server', key).length, given = this.bobs_links.seen('to_client', key).length;
@@ -227,11 +347,11 @@ class World {
         }
         if (times > 0 && person.bounced.has(serial)) this.count("of the browsers': heard, and reported as unconfirmed");
       }
-      this.counts.set(`sessions, ${person.way.name}`, (this.counts.get(`sessions, ${person.way.name}`) ?? 0) + person.runs);
+      for (let run = 0; run < person.runs; run++) this.count(`sessions, ${person.way.name}`);
     }
     this.counts.set("of bob's: said", this.sent);
     this.counts.set("of the browsers': said", this.people.reduce((sum, person) => sum + person.sent.size, 0));
-    return { missing, disorder };
+    return { missing, disorder: [...disorder, ...this.disorder_at_bob()], never: this.never() };
   }
 
   stop() {
@@ -245,14 +365,16 @@ function chaos_with(Kind) {
       const world = await World.start(Kind);
       try {
         const end = Date.now() + seconds * 1000 * patience;
-        await Promise.all([...world.people.map((person) => person.live(end)), world.bob_talks(end),
+        const goes_on = () => Date.now() < end || (Date.now() < end + long && !world.every_door_was_used());
+        await Promise.all([...world.people.map((person) => person.lives(goes_on)), world.bob_talks(goes_on),
           world.trouble_upstream(end)]);
         await world.settle();
-        const { missing, disorder } = world.report();
+        const { missing, disorder, never } = world.report();
         t.diagnostic(`seed ${seed}`);
         for (const [what, times] of [...world.counts].sort()) t.diagnostic(`${what}: ${times}`);
         assert.deepEqual(missing, [], `seed ${seed}`);
         assert.deepEqual(disorder, [], `seed ${seed}`);
+        assert.deepEqual(never, [], `seed ${seed}`);
       } finally {
         await world.stop();
       }

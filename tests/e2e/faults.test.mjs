@@ -12,7 +12,7 @@ import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, fe
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
-import { assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { Child, wait_for_port } from './lib/process.mjs';
 import { exchange, post } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
@@ -50,8 +50,10 @@ describe('a server that hangs late', () => {
   it('after the restart, in the middle of its features', async () => {
     const pair = await bench.pair();
     script.on_header = (stream) => stream.send(`${header()}<stream:features><bi`);
+    const lines = bench.postern.child.lines.length;
     await pair.session.ask(auth);
     assert_terminated(await pair.session.ask(restart), 'remote-connection-failed');
+    await bench.postern.child.line(/warning session .* ended .*: (server unreachable|connection to the server lost): .*time/, 5000, lines);
     script.on_header = answer_header;
   });
 
@@ -61,9 +63,12 @@ describe('a server that hangs late', () => {
     const held = await pair.session.send(bind);
     await pair.stream.element((xml) => xml.includes('<bind'));
     await bench.still_held(held);
+    const lines = bench.postern.child.lines.length;
     const next = await pair.session.send({ attributes: { type: 'terminate' } });
-    await Promise.all([held.answer, next.answer]);
+    assert_terminated(await held.answer, undefined);
+    assert_empty(await next.answer); // the oldest request has been told (B-191)
     await pair.stream.event('close');
+    await bench.postern.child.line(/info session .* ended after .*: terminated by the client: terminate; /, 5000, lines);
   });
 });
 
@@ -124,9 +129,14 @@ describe('a server that goes', () => {
     const held = await Promise.all(pairs.map(({ session }) => session.send()));
     await bench.still_held(...held);
     const { port } = bench.server;
+    const { child } = bench.postern;
+    const lines = child.lines.length;
     await bench.server.stop();
     for (const pending of held) assert_terminated(await pending.answer, 'remote-connection-failed');
+    await until(() => child.lines.slice(lines).filter((line) =>
+      /warning session .* ended after .*: connection to the server lost: /.test(line)).length === pairs.length, 5000, 'a line for each');
     assert_terminated(await create(bench.port), 'remote-connection-failed');
+    await child.line(/warning session .* ended after .*: server unreachable: /, 5000, lines);
     await new Promise((resolve) => {
       bench.server.server.listen(port, '127.0.0.1', resolve);
     });
@@ -448,6 +458,7 @@ describe('memory runs out', () => {
     await bench.postern.child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions/, 10_000, lines);
     const first = await early[0].session.ask();
     assert.match(first.condition ?? '', /^policy-violation$/, first.xml.slice(0, 300));
+    assert.equal((await early.at(-1).session.ask()).type, undefined, 'the youngest is not ended');
     await bench.postern.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached \(policy-violation\)/, 5000, lines);
     await bench.still_held(held);
     quiet.stream.send(from_server('fine'));
@@ -458,15 +469,24 @@ describe('memory runs out', () => {
 
   it('logged-in sessions go when nothing else is left, the largest first', async () => {
     const pairs = [];
-    for (let i = 0; i < 12; i++) {
+    const small = 3;
+    for (let i = 0; i < 12 + small; i++) {
       const pair = await bench.pair();
       await log_in(pair);
       pairs.push(pair);
     }
-    for (const pair of pairs) await fill(pair, 900_000);
-    const conditions = await Promise.all(pairs.map(async ({ session }) => (await session.ask()).condition));
-    const ended = conditions.filter((condition) => condition === 'policy-violation').length;
-    assert.ok(ended >= 4 && ended < 12, `${ended} of 12`);
+    const lines = bench.postern.child.lines.length;
+    for (const [i, pair] of pairs.entries()) await fill(pair, i < small ? 100_000 : 900_000);
+    const answers = await Promise.all(pairs.map(({ session }) => session.ask()));
+    const ended = pairs.filter((pair, i) => answers[i].type === 'terminate');
+    for (const body of answers) if (body.type === 'terminate') assert_terminated(body, 'policy-violation');
+    assert.ok(ended.length >= 4 && ended.length < pairs.length - small, `${ended.length} of ${pairs.length}`);
+    assert.deepEqual(answers.slice(0, small).filter(({ type }) => type === 'terminate'), [], 'who holds little is not ended');
+    const { child } = bench.postern;
+    await child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions and 0 connections/, 5000, lines);
+    for (const { session: { sid } } of ended) {
+      await child.line(new RegExp(`warning session ${sid.slice(0, 6)}… .*: overload: max_buffered_bytes reached \\(policy-violation\\)`), 5000, lines);
+    }
   });
 
   it('requests that are never finished are no way around it', async () => {
@@ -478,8 +498,21 @@ describe('memory runs out', () => {
     for (const connection of crowd) connection.write(`POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: 250000\r\n\r\n${'<'.repeat(200_000)}`);
     await bench.postern.child.line(/warning max_buffered_bytes reached: \d+ sessions and [1-9]\d* connections/, 10_000, lines);
     await bench.still_held(held);
+    // Those that are ended hear nothing, the others are answered as soon as they are finished.
+    for (const connection of crowd) connection.write('<'.repeat(50_000));
+    const answers = await Promise.all(crowd.map((connection) => connection.read_answer().catch(() => null)));
+    const given_up = crowd.filter((connection, i) => answers[i] === null);
+    for (const connection of given_up) assert.deepEqual([connection.ended, connection.received.length], [true, 0]);
+    const counted = () => bench.postern.child.lines.slice(lines)
+      .map((line) => Number(/max_buffered_bytes reached: \d+ sessions and (\d+) connections/.exec(line)?.[1] ?? 0))
+      .reduce((sum, count) => sum + count, 0);
+    await until(() => counted() === given_up.length, 5000, () => `${given_up.length} connections ended, the log says ${counted()}`);
+    for (const answer of answers) if (answer !== null) assert_terminated(read_body(answer), 'bad-request');
+    assert.ok(given_up.length < crowd.length, 'not more than needed');
+    await bench.still_held(held);
+    quiet.stream.send(from_server('fine'));
+    assert.deepEqual(texts_in(await held.answer), ['fine']);
     for (const connection of crowd) connection.destroy();
-    held.connection.destroy();
   });
 });
 

@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
+import { afterwards, missing, numbered } from './lib/delivery.mjs';
 import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { PollClient, stream_header } from './lib/poll.mjs';
@@ -12,6 +13,7 @@ import { start_postern } from './lib/postern.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { parse } from './lib/xml.mjs';
 
 const polling = { enabled: true, hold: 0.05, inactivity: 5 };
 
@@ -66,6 +68,103 @@ for (const kind of servers) {
       assert.deepEqual(later.events.peek((event) => event.body === 'fetched'), []);
       assert.deepEqual(world.buddy.events.peek((event) => event.type === 'error'), []);
       await later.quit();
+    });
+
+    // Alice polls, bob sees her, and one message has been fetched and proven: it must never come again.
+    async function alice_online({ gateway = world.gateway, ...options } = {}) {
+      const client = new PollClient(gateway.port, options);
+      await client.log_in('postern.test', 'alice', world.server.password('alice'), 'poll');
+      client.jid = `${world.server.jid('alice')}/poll`;
+      world.buddy.events.clear();
+      await client.send('<presence/>');
+      await world.buddy.event('presence', (event) => event.from === client.jid && !event.type, 15_000);
+      await fetch_text(client, 'proven');
+      await client.send();
+      return client;
+    }
+
+    async function fetch_text(client, text) {
+      world.buddy.message(client.jid, text, { id: text });
+      await client.until(new RegExp(`<body>${text}</body>`));
+    }
+
+    // They are with the gateway, or on their way to it.
+    async function leave_waiting(client, ...texts) {
+      for (const text of texts) world.buddy.message(client.jid, text, { id: text });
+      world.buddy.message(world.buddy.jid, 'behind them');
+      await world.buddy.event('message', (event) => event.body === 'behind them');
+    }
+
+    const gone = (client) => world.buddy.event('presence',
+      (event) => event.from === client.jid && event.type === 'unavailable', 30_000);
+
+    for (const [name, options] of [['without keys', {}], ['with keys', { keys: 50 }]]) {
+      it(`${name}: vanishes with a message not proven and others waiting`, async () => {
+        const client = await alice_online(options);
+        await fetch_text(client, 'handed out');
+        await leave_waiting(client, 'waiting one', 'waiting two');
+        await gone(client);
+        assert.deepEqual(await afterwards(world.server, world.buddy),
+          { again: ['handed out', 'waiting one', 'waiting two'], returned: [] });
+      });
+
+      // The end itself proves what came before it; nothing can prove the last answer of all.
+      it(`${name}: ends politely with messages waiting`, async () => {
+        const client = await alice_online(options);
+        await fetch_text(client, 'handed out');
+        await leave_waiting(client, 'waiting one', 'waiting two');
+        assert.match((await client.ask('</stream:stream>')).text, /<\/stream:stream>$/);
+        await gone(client);
+        assert.deepEqual(await afterwards(world.server, world.buddy), { again: ['waiting one', 'waiting two'], returned: [] });
+      });
+    }
+
+    it('the gateway stops with messages queued and a message not proven', async () => {
+      const gateway = await start_gateway(world.server, { polling });
+      const client = await alice_online({ gateway });
+      await fetch_text(client, 'handed out');
+      await leave_waiting(client, 'queued one', 'queued two');
+      await Promise.all([gateway.stop(), gone(client)]);
+      assert.deepEqual(await afterwards(world.server, world.buddy),
+        { again: ['handed out', 'queued one', 'queued two'], returned: [] });
+    });
+
+    it('in a burst, of which the client fetches a part: each message arrives, comes again or goes back', async () => {
+      const client = await alice_online();
+      const sent = numbered('part', 1000);
+      for (const text of sent) world.buddy.message(client.jid, text, { id: text });
+      const heard = [...(await client.until(/<body>part 300<\/body>/)).concat(client.received).matchAll(/<body>(part \d+)<\/body>/g)]
+        .map(([, text]) => text);
+      assert.deepEqual(heard, numbered('part', heard.length), 'in their order');
+      await gone(client);
+      await leave_waiting({ jid: world.buddy.jid });
+      const { again, returned } = await afterwards(world.server, world.buddy);
+      assert.deepEqual(missing(sent, heard, again, returned), []);
+      assert.ok(!again.includes('proven'));
+    });
+
+    // The last one of this server.
+    it('the server dies: what it has not acknowledged comes back at the next poll, and so does what that poll says (U-066)', async () => {
+      const client = await alice_online({ keys: 50 });
+      const say = (id) => client.send(`<message to='${world.buddy.jid}' type='chat' id='${id}'><body>${id}</body></message>`);
+      await say('before');
+      await world.buddy.event('message', (event) => event.body === 'before');
+      world.server.child.process.kill('SIGSTOP');
+      await say('u1');
+      await say('u2');
+      assert.doesNotMatch(client.received, /error/);
+      const lines = world.gateway.child.lines.length;
+      await world.server.kill();
+      await world.gateway.child.line(/warning session .* ended .*: connection to the server lost: /, 10_000, lines);
+      client.received = '';
+      await say('u3');
+      const [words, end] = client.received.split('<stream:error');
+      assert.match(end ?? '', /remote-connection-failed.*<\/stream:stream>$/s, client.received);
+      // Those of the last two seconds before it may be among them, handled and not yet acknowledged: also the one that was heard.
+      const errors = parse(`<x xmlns='jabber:client'>${words}</x>`).children.filter((child) => child.attributes.type === 'error');
+      const told = errors.filter(({ local, attributes: { id } }) => local === 'message' && /^u\d/.test(id));
+      assert.deepEqual(told.map(({ attributes: { id, from } }) => [id, from]), ['u1', 'u2', 'u3'].map((id) => [id, world.buddy.jid]));
+      assert.equal((await client.ask('')).id, '0:0', 'P-004: gone');
     });
   });
 }

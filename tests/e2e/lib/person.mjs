@@ -17,6 +17,7 @@ export function generator(state) {
 }
 
 const text_of = (stanza) => stanza.children.find((part) => part.local === 'body')?.text;
+const serial_of = (text) => Number(/^bob (\d+)$/.exec(text)?.[1]);
 const is_stamped = (stanza) => stanza.children.some((part) => part.uri === 'urn:xmpp:delay');
 
 // The ways to be there; people take turns.
@@ -36,7 +37,11 @@ export class Person {
     this.received = new Map(); // serial of bob's -> how often
     this.kept_for_later = new Set(); // serials that the server gave out only after the end
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
-    this.sent = new Map(); // own serial -> {tab, at, answered}
+    this.live = new Set(); // serials that had not been in the server's store
+    this.proved = new Map(); // serial of bob's -> {tab, at}: an ack in a request that was answered
+    this.sent = new Map(); // own serial -> {tab, answered, owed}
+    this.cuts = []; // of the wire: {began, ended}
+    this.failed_logins = []; // {began, ended, why}
     this.expected = []; // of bob's: {serial, at}
     this.serial = 0;
     this.runs = 0;
@@ -49,18 +54,18 @@ export class Person {
     return { user: this.name, password: this.world.server.password(this.name), resource: 'web' };
   }
 
-  async live(until) {
-    while (Date.now() < until) {
+  // goes_on(): whether the chaos does.
+  async lives(goes_on) {
+    while (goes_on()) {
       const tab = await this.open_tab();
       if (tab === null) {
         await delay(100 + 400 * this.random());
         continue;
       }
-      while (tab.alive && Date.now() < until) {
+      while (tab.alive && goes_on()) {
         await delay(this.world.pace * (50 + 250 * this.random()));
         await this.something(tab);
       }
-      if (tab.alive && Date.now() < until) tab.kill();
       if (tab.alive) this.last = tab;
     }
   }
@@ -76,12 +81,15 @@ export class Person {
 
   async open_tab() {
     this.wire.mend();
+    const began = Date.now();
     try {
       const tab = await this.way.open(this.wire.port, this, this.listener());
+      Object.assign(tab, { began, logged_in: Date.now() });
       this.runs++;
       return tab;
-    } catch {
+    } catch (error) {
       this.world.count('logins that failed');
+      this.failed_logins.push({ began, ended: Date.now(), why: error.message });
       return null;
     }
   }
@@ -98,24 +106,40 @@ export class Person {
       text: (text) => this.on_text(text, false),
       error: (stanza) => this.bounced.add(Number(stanza.attributes.id)),
       unconfirmed: (id) => this.bounced.add(id),
+      proved: (stanzas, tab) => this.on_proof(stanzas, tab),
       begins_anew: () => (this.newest = 0),
       ended: (condition, tab) => {
         if (!(tab instanceof WebTab)) this.newest = 0;
         tab.killed = condition === 'killed' || condition === 'connection lost'; // cannot be told anything more
+        Object.assign(tab, { condition, ended: Date.now() });
         this.world.count(`ends: ${condition}`);
       },
     };
   }
 
+  // After two turns of the loop the record has all that had come over the links before.
+  on_proof(stanzas, tab) {
+    const proof = { tab, at: Infinity };
+    for (const stanza of stanzas) this.proved.set(serial_of(text_of(stanza)), proof);
+    setImmediate(() => setImmediate(() => (proof.at = performance.now())));
+  }
+
   on_text(text, stamped) {
-    const serial = Number(/^bob (\d+)$/.exec(text)?.[1]);
+    const serial = serial_of(text);
     if (!serial) return;
     this.received.set(serial, (this.received.get(serial) ?? 0) + 1);
     // What an earlier session did not get comes with a stamp, whenever the server is done with that session.
     if (stamped) return this.world.count("of bob's: came again, stamped");
+    if (!this.world.links.stored.has(text)) this.live.add(serial); // a page shows no stamp
     const { newest } = this;
-    if (serial <= newest) this.disorder.push({ serial, what: `run ${this.runs}: ${serial} after ${newest}` });
+    if (serial <= newest) this.disorder.push({ serial, newest, run: this.runs });
     this.newest = Math.max(newest, serial);
+  }
+
+  // What this tab has said and heard nothing of.
+  unanswered(tab) {
+    return [...this.sent].filter(([serial, said]) => said.tab === tab && !said.answered && !this.bounced.has(serial))
+      .map(([, said]) => said);
   }
 
   async something(tab) {
@@ -123,7 +147,7 @@ export class Person {
     if (dice < 0.6) {
       const serial = ++this.serial;
       if (tab.message(this.world.bob.bare, String(serial), `${this.name} ${serial}`)) {
-        this.sent.set(serial, { tab, at: Date.now(), answered: false });
+        this.sent.set(serial, { tab, answered: false, owed: false });
       }
     } else if (dice < 0.66) {
       tab.kill();
@@ -133,9 +157,12 @@ export class Person {
       if (this.random() < 0.5) tab.kill();
       this.wire.mend();
     } else if (dice < 0.76) {
+      const cut = { began: Date.now(), ended: Infinity };
+      this.cuts.push(cut);
       this.wire.cut();
       await delay(600 * this.random());
       this.wire.mend();
+      cut.ended = Date.now();
     }
   }
 }

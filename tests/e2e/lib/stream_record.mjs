@@ -6,23 +6,41 @@ const stanza_names = new Set(['message', 'presence', 'iq']);
 const attribute = (xml, name) => new RegExp(`^<[^>]*\\s${name}=['"]([^'"]*)`).exec(xml)?.[1];
 const body_of = (xml) => /<body[^>]*>([^<]*)<\/body>/.exec(xml)?.[1];
 
+let places = 0; // what passed on all links, in its order
+
 // One direction: `messages` holds what was numbered, `acknowledged` how many of them the receiver has confirmed.
 class Direction {
   counting = false;
   count = 0;
   acknowledged = 0;
   messages = [];
+  acks = []; // of the receiver: {h, at}
+  unread = []; // those that the sender may not have read: {h, behind}
+  read = 0; // the h that the sender has read
 
   stanza(xml, name) {
     if (this.counting) this.count++;
     if (name !== 'message' || attribute(xml, 'type') === 'error') return;
-    this.messages.push({ number: this.counting ? this.count : 0, body: body_of(xml), stamped: xml.includes('urn:xmpp:delay') });
+    this.messages.push({ place: ++places, number: this.counting ? this.count : 0, body: body_of(xml), stamped: xml.includes('urn:xmpp:delay') });
   }
 
   // What lies behind h is sent again.
   resume(h) {
     this.acknowledged = Math.max(this.acknowledged, h);
     this.count = h;
+    this.unread = [];
+  }
+
+  // behind: how many stanzas the receiver had sent itself.
+  acknowledge(h, behind) {
+    this.acknowledged = h;
+    this.acks.push({ h, at: performance.now() });
+    this.unread.push({ h, behind });
+  }
+
+  // The sender has worked off so many stanzas of the receiver, and whatever came before the last of them.
+  sender_has_worked_off(count) {
+    while (this.unread[0]?.behind < count) this.read = this.unread.shift().h;
   }
 
   has_acknowledged({ number }) {
@@ -82,10 +100,14 @@ class Tap {
 
   on_server({ name, xml }) {
     const { to_client, to_server } = this.stream;
+    if (name === 'message' && xml.includes('urn:xmpp:delay')) this.record.stored.add(body_of(xml));
     if (name === 'iq') this.stream.user ??= /<jid>([^@<]*)@/.exec(xml)?.[1] ?? null;
     if (stanza_names.has(name)) return to_client.stanza(xml, name);
     if (/(^|:)error$/.test(name)) this.stream.failed = true;
-    if (name === 'a') to_server.acknowledged = Number(attribute(xml, 'h'));
+    if (name === 'a') {
+      to_server.acknowledged = Number(attribute(xml, 'h'));
+      to_client.sender_has_worked_off(to_server.acknowledged);
+    }
     if (name === 'enabled') {
       to_client.counting = true;
       this.stream.resumable = /\sresume=['"](?:true|1)/.test(xml);
@@ -103,7 +125,7 @@ class Tap {
   on_client({ name, xml }) {
     const { to_client, to_server } = this.stream;
     if (stanza_names.has(name)) to_server.stanza(xml, name);
-    if (name === 'a') to_client.acknowledged = Number(attribute(xml, 'h'));
+    if (name === 'a') to_client.acknowledge(Number(attribute(xml, 'h')), to_server.count);
     if (name === 'enable') to_server.counting = true;
     if (name === 'resume') this.wanted = Number(attribute(xml, 'h'));
   }
@@ -112,6 +134,7 @@ class Tap {
 export class StreamRecord {
   streams = new Set();
   resumable = new Map();
+  stored = new Set(); // texts that the server has given to a client out of its store
 
   add(stream) {
     this.streams.add(stream);
@@ -127,7 +150,8 @@ export class StreamRecord {
     return [...this.streams].some((stream) => stream.user === user && stream.was_there(from, until));
   }
 
-  // Where a message with this text was seen: {stream, acknowledged, stamped}, for each time.
+  // Where a message with this text was seen: {stream, place, number, acknowledged, read, stamped}, for each time. read: its
+  // sender knows.
   seen(direction, body) {
     this.index ??= this.make_index();
     return this.index[direction].get(body) ?? [];
@@ -138,9 +162,11 @@ export class StreamRecord {
     for (const stream of this.streams) {
       for (const [direction, by_body] of Object.entries(index)) {
         for (const message of stream[direction].messages) {
-          const { body, stamped } = message;
+          const { body, stamped, place, number } = message;
+          const { read } = stream[direction];
           if (!by_body.has(body)) by_body.set(body, []);
-          by_body.get(body).push({ stream, stamped, acknowledged: stream[direction].has_acknowledged(message) });
+          by_body.get(body).push({ stream, stamped, place, number, acknowledged: stream[direction].has_acknowledged(message),
+            read: number > 0 && number <= read });
         }
       }
     }

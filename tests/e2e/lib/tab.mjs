@@ -8,14 +8,16 @@ import { BoshSession, body_text, log_in } from './bosh.mjs';
 import { escape_xml, parse } from './xml.mjs';
 
 export class Tab {
-  // listener: {message(stanza), error(stanza), answered(ids), ended(condition, tab)}
+  // listener: {message(stanza), error(stanza), answered(ids), proved(stanzas, tab), ended(condition, tab)}
   static async log_in(port, { user, password, resource, acks }, listener) {
     const self = new Tab();
     const session = await BoshSession.create(port, { attributes: { wait: 10, hold: 1, ...(acks ? { ack: 1 } : {}) } });
+    if (session.created.type) throw new Error(`no session: ${session.created.condition}`);
     await log_in(session, user, password, resource);
     Object.assign(self, { port, acks, listener, sid: session.sid, rid: session.rid, done: session.rid, open: 0, alive: true });
     self.outbox = [`<presence xmlns='jabber:client'/>`];
     self.answers = new Map();
+    self.unproved = []; // {rid of the answer, stanza}
     self.agent = new Agent({ keepAlive: true, maxSockets: 2 });
     self.pump();
     return self;
@@ -37,18 +39,18 @@ export class Tab {
       const rid = ++this.rid;
       const payload = this.outbox.splice(0).join('');
       this.open++;
-      const attributes = { rid, sid: this.sid, ...(this.acks ? { ack: this.done } : {}) };
-      this.insist(rid, body_text(attributes, payload), payload).catch(() => this.end('failed'));
+      const ack = this.acks ? this.done : undefined;
+      this.insist(rid, body_text({ rid, sid: this.sid, ack }, payload), { payload, ack }).catch(() => this.end('failed'));
     }
   }
 
   // The same bytes until there is an answer; a network that is gone for good ends the session at the other side.
-  async insist(rid, text, payload) {
+  async insist(rid, text, asked) {
     for (let attempt = 0; attempt < 8 && this.alive; attempt++) {
       const answer = await this.post(text).catch(() => null);
       if (!this.alive) return;
       if (answer !== null) {
-        this.answers.set(rid, { body: parse(answer), payload });
+        this.answers.set(rid, { body: parse(answer), ...asked });
         this.work_off();
         return;
       }
@@ -76,7 +78,7 @@ export class Tab {
 
   work_off() {
     while (this.alive && this.answers.has(this.done + 1)) {
-      const { body, payload } = this.answers.get(++this.done);
+      const { body, payload, ack } = this.answers.get(++this.done);
       this.answers.delete(this.done);
       this.open--;
       this.listener.answered?.([...payload.matchAll(/ id='(\d+)'/g)].map(([, id]) => Number(id)));
@@ -84,10 +86,19 @@ export class Tab {
         if (child.local !== 'message') continue;
         if (child.attributes.type === 'error') this.listener.error(child);
         else this.listener.message(child);
+        this.unproved.push({ rid: this.done, stanza: child });
       }
       if (body.attributes.type === 'terminate') return this.end(body.attributes.condition ?? 'none');
+      if (ack !== undefined) this.prove(ack);
     }
     this.pump();
+  }
+
+  // A request that is answered has been read, and so has its ack.
+  prove(ack) {
+    const proved = this.unproved.filter(({ rid }) => rid <= ack);
+    this.unproved = this.unproved.filter(({ rid }) => rid > ack);
+    this.listener.proved?.(proved.map(({ stanza }) => stanza), this);
   }
 
   end(condition) {

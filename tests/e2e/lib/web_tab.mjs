@@ -3,7 +3,7 @@
 // that is shown again on a new page is the same. What the page looks like is web_chat.test.mjs's.
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { until } from './wait.mjs';
+import { patience, until } from './wait.mjs';
 
 const field = (page, name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(page)?.[1];
 
@@ -67,7 +67,7 @@ export class WebTab {
 
   // Until the list has the buddy; false where there is no session (any more).
   async find_row(buddy) {
-    for (let attempt = 0; attempt < 50 && this.alive; attempt++) {
+    for (let attempt = 0; attempt < 50 * patience && this.alive; attempt++) {
       const { text } = await this.ask('GET', '/plain/');
       const row = new RegExp(`href="/plain/(c\\d+)"[^]*?<bdi class="name">([^<]*)</bdi>`, 'g');
       for (const [, id, name] of text.matchAll(row)) {

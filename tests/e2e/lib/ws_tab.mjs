@@ -21,6 +21,8 @@ export class WsTab {
   async connect() {
     this.online = false;
     this.socket = await WebSocketClient.open(this.port);
+    // Else it would take the resource away from the next tab.
+    if (!this.alive) throw new Error('killed while it was connecting');
     const secret = Buffer.from(`\0${this.user}\0${this.password}`).toString('base64');
     await this.open();
     this.socket.send(`<auth xmlns='${ns.sasl}' mechanism='PLAIN'>${secret}</auth>`);
@@ -35,8 +37,9 @@ export class WsTab {
   }
 
   async expect(name) {
-    const element = parse(await this.socket.message(15_000));
-    if (element.local !== name) throw new Error(`${element.local} instead of ${name}`);
+    const text = await this.socket.message(15_000);
+    const element = parse(text);
+    if (element.local !== name) throw new Error(`${text} instead of ${name}`);
     return element;
   }
 
