@@ -26,27 +26,30 @@ void AckLedger::arrived(const Arrival& arrival) {
   if (arrival.looks_new) run_ = arrival.rid;
   if (!arrival.doubt_allowed) {
     run_ = first_;
-    lost_ = 0;
+    doubts_.reset();
   }
   if (const auto ack = claimed(arrival)) {
     if (above(*ack, proven_, first_)) proven_ = *ack;
-    if (lost_ != 0 && !above(lost_, *ack, first_)) lost_ = 0;
+    if (doubts_) std::erase_if(*doubts_, [&](Rid doubt) { return !above(doubt, *ack, first_); });
   }
   const Rid in_flight = Rid{requests_} + (arrival.one_more ? 1 : 0);
   if (acks_ || arrival.rid - run_ < in_flight) return;
   Rid by_window = arrival.rid - in_flight;
   if (above(by_window, arrival.last_answered, first_)) by_window = arrival.last_answered;
-  if (lost_ != 0 && !above(lost_, by_window, first_)) by_window = lost_ - 1;
+  if (doubts_)
+    for (const Rid doubt : *doubts_)
+      if (!above(doubt, by_window, first_)) by_window = doubt - 1;
   if (above(by_window, proven_, first_)) proven_ = by_window;
 }
 
 void AckLedger::in_doubt(Rid rid) {
   if (!above(rid, proven_, first_)) return;
-  lost_ = lost_ == 0 ? rid : std::min(lost_, rid);
+  if (!doubts_) doubts_ = std::make_unique<std::vector<Rid>>();
+  if (std::find(doubts_->begin(), doubts_->end(), rid) == doubts_->end()) doubts_->push_back(rid);
 }
 
 void AckLedger::repeated(Rid rid) {
-  if (lost_ == rid) lost_ = 0;
+  if (doubts_) std::erase(*doubts_, rid);
 }
 
 bool AckLedger::received_up_to(std::uint64_t count) {

@@ -10,7 +10,9 @@
 // twice in the end, they are dropped when more than a bounded number of elements is in doubt.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "bosh/body.hpp"
 #include "xmpp/time.hpp"
@@ -70,9 +72,9 @@ class AckLedger {
   std::uint64_t handed_out_;
   std::uint64_t received_;
   Rid first_;
-  Rid run_;       // first rid of the client's present run
-  Rid proven_;    // responses up to here have been received
-  Rid lost_ = 0;  // lowest response in doubt; 0: none (a response to rid 0 cannot be singled out, and need not be)
+  Rid run_;                                   // first rid of the client's present run
+  Rid proven_;                                // responses up to here have been received
+  std::unique_ptr<std::vector<Rid>> doubts_;  // responses above proven_ that may be lost; null: none since long
   Rid reported_;
   std::uint32_t round_trip_ms_ = 0;
   std::uint16_t requests_;

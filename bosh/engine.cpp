@@ -269,9 +269,6 @@ void Engine::repeat_of_answered(xmpp::RequestId request, const Body& body, xmpp:
   exchange.request = request;
   exchange.alive = true;
   ledger_.repeated(body.rid);
-  each_answered_above(body.rid, [&](Rid later) {
-    if (!window_.at(later).alive) ledger_.in_doubt(later);
-  });
   if (idle_since_ != xmpp::never && !exchange.extended) idle_since_ = now;  // B-091
   exchange.extended = true;
   reply_again(request, exchange, out);

@@ -187,7 +187,8 @@ class Session {
   std::string queue_;                             // for the server, until the stream is usable
   std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
-  Instant due_;                                   // the end of patience: negotiating, closing
+  Instant due_;                                   // the end of patience: negotiating, emptying, closing
+  Instant emptied_by_ = never;                    // that of emptying, however much comes
   Instant last_sent_;                             // for the keepalive
   Negotiation negotiation_;
   State state_ = State::opening;

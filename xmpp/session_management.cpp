@@ -23,6 +23,7 @@ constexpr std::string_view failed =
 constexpr std::string_view too_high =
     "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
     "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
+constexpr int longest_emptying = 15;  // closing timeouts, where the server has more and more to say
 constexpr std::string_view stream_context = "<x xmlns='jabber:client'>";
 
 bool is_management(const RawElement& element) {
@@ -218,6 +219,7 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
 void Session::begin_emptying(Instant now, SessionActions& out) {
   state_ = State::emptying;
   due_ = now + policy_.closing_timeout;
+  emptied_by_ = now + longest_emptying * policy_.closing_timeout;
   if (!managed()) return;
   answers_due_ = management_->asked() ? 2 : 1;
   ask(now, out);
@@ -226,6 +228,7 @@ void Session::begin_emptying(Instant now, SessionActions& out) {
 // Nobody is there to receive it: it is counted, so that the oldest become ours in time.
 void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.counts()) {
+    due_ = std::min(now + policy_.closing_timeout, emptied_by_);  // a busy machine takes its time
     ++delivered_;
     const Stanza lost = stanza.excess.empty() ? stanza : rest_of(stanza, now, out);
     managed() ? management_->delivered(lost, out.arena) : management_->delivered_uncounted(lost, delivered_, out.arena);

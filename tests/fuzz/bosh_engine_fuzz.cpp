@@ -228,9 +228,10 @@ class World {
     });
   }
 
+  // That to rid 0 cannot be doubted (ack_ledger.hpp).
   void doubt(std::int64_t at) {
     const Rid rid = first_ + static_cast<Rid>(at);
-    if (at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
+    if (rid != 0 && at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
   }
 
   RequestId open(Rid rid) {
@@ -295,7 +296,6 @@ class World {
     if (back > brought_.size()) return;
     const auto at = brought_.end() - static_cast<std::ptrdiff_t>(back);
     const auto [id, rid] = *at;
-    if (rid == 0) return;  // cannot be doubted (ack_ledger.hpp); today it takes back the other doubts
     brought_.erase(at);
     trace("LOST", rid);
     engine_->on_gone(id, now_, out_);

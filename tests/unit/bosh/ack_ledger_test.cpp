@@ -76,6 +76,25 @@ TEST(AckLedger, StopsAtALostResponse) {
   follow(ledger, {{108, {}, 107, 105}, {109, 107, 108, 107}, {110, {}, 109, 108}});
 }
 
+// What proves one of them says nothing of those above it.
+TEST(AckLedger, DoubtsEachResponseByItself) {
+  AckLedger repeated(100, 2, false);
+  repeated.in_doubt(103);
+  repeated.in_doubt(101);
+  repeated.repeated(101);
+  follow(repeated, {{104, {}, 103, 102}, {105, {}, 104, 102}, {106, {}, 105, 102}});
+  AckLedger acknowledged(100, 2, false);
+  acknowledged.in_doubt(101);
+  acknowledged.in_doubt(102);
+  follow(acknowledged, {{103, 101, 102, 101}, {104, {}, 103, 101}, {105, {}, 104, 101}});
+  AckLedger from_zero(0, 2, false);
+  from_zero.in_doubt(1);
+  from_zero.in_doubt(0);
+  follow(from_zero, {{2, {}, 1, Rid{0} - 1}, {3, {}, 2, Rid{0} - 1}});
+  from_zero.repeated(0);
+  follow(from_zero, {{4, {}, 3, 0}, {5, {}, 4, 0}});
+}
+
 TEST(AckLedger, DropsDoubtsOnDemand) {
   AckLedger ledger(100, 2, false);
   ledger.in_doubt(100);

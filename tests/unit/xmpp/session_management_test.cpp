@@ -327,6 +327,20 @@ TEST(SessionManagement, ReadsWhatIsOnItsWayBeforeTheEnd) {
   EXPECT_THAT(asked.server(a(1) + message(3)), IsEmpty());
   EXPECT_THAT(asked.server(a(1)), ElementsAre("send </stream:stream>"));
 
+  // As long as it comes, but not for ever.
+  Managed talkative;
+  talkative.manage();
+  for (int i = 0; i < 60; ++i) talkative.server(message(i));
+  EXPECT_THAT(talkative.close(), ElementsAre("send " + r));
+  Lines said;
+  int rounds = 0;
+  for (; rounds < 50 && talkative.session->state() == Session::State::emptying; ++rounds) {
+    talkative.server(message(rounds));
+    said = talkative.after(1500ms);
+  }
+  EXPECT_EQ(rounds, 20) << "30 s";
+  EXPECT_THAT(said, testing::Contains("send </stream:stream>"));
+
   // A server that was not read has more to say than can be known.
   Managed deaf;
   deaf.manage();
