@@ -215,7 +215,8 @@ describe('a server that talks nonsense', () => {
     'a comment': ['<!-- hi -->', 'comment'],
     'an entity': ['<message><body>&x;</body></message>', 'undefined entity'],
     'a stanza that is too large': [from_server('x'.repeat(70_000)), 'stanza or stream header too large'],
-    'depth without end': ['<message>'.repeat(5000), 'elements too deep'],
+    'depth without end': ['<message>'.repeat(8000), 'stanza or stream header too large'],
+    'depth in what is no stanza': ['<x>'.repeat(5000), 'elements too deep'],
   };
   for (const [what, [bytes, why]] of Object.entries(later)) {
     it(`${what} in mid-session ends that session alone (U-018)`, async () => {
@@ -236,6 +237,22 @@ describe('a server that talks nonsense', () => {
       assert.deepEqual(texts_in(await other.answer), ['fine']);
     });
   }
+
+  it('a stanza that is too deep is left out, and nothing ends (U-018)', async () => {
+    bench.server_does(answer_header);
+    const { session, stream } = await bench.pair();
+    const held = await session.send();
+    await bench.still_held(held);
+    const deep = `<message from='romeo@example.net/x' id='d1'>${'<x>'.repeat(100)}${'</x>'.repeat(100)}</message>`;
+    stream.send(`${deep}${from_server('behind it')}`);
+    const body = await held.answer;
+    assert.equal(body.type, undefined);
+    assert.match(body.xml, /<message xmlns='jabber:client' from='romeo@example.net\/x' id='d1'\/>.*behind it/);
+    const error = await stream.element();
+    assert.match(error, /<message [^>]*to='romeo@example.net\/x' id='d1'><error type='modify'><policy-violation /);
+    await bench.postern.child.line(/info session .*: left out a stanza of the server, above \[limits\]: elements too deep/);
+    await session.ask({ attributes: { type: 'terminate' } });
+  });
 
   it('text between stanzas is ignored; a blank is a keepalive (U-018)', async () => {
     bench.server_does(answer_header);
