@@ -74,7 +74,7 @@ class AckLedger {
   Rid first_;
   Rid run_;                                   // first rid of the client's present run
   Rid proven_;                                // responses up to here have been received
-  std::unique_ptr<std::vector<Rid>> doubts_;  // responses above proven_ that may be lost; null: none since long
+  std::unique_ptr<std::vector<Rid>> doubts_;  // responses above proven_ that may be lost; null: none so far
   Rid reported_;
   std::uint32_t round_trip_ms_ = 0;
   std::uint16_t requests_;

@@ -225,6 +225,7 @@ class Engine {
   void no_such_stream(Rid rid, const Body& body, xmpp::Instant now, xmpp::Actions& out);
   void give_back(std::uint32_t number, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now,
                  xmpp::Actions& out);
+  void push_unconfirmed(Stream& stream, std::string_view said, xmpp::Instant now, xmpp::Actions& out);
   void add_stream(Rid rid, const Body& body, xmpp::Actions& out);
   void answer_with_end_of(std::string_view name, Condition condition, Rid rid);
   void imply_restarts(xmpp::Instant now, xmpp::Actions& out);

@@ -105,10 +105,13 @@ void Engine::give_back(std::uint32_t number, const std::vector<xmpp::Stanza>& pa
   Stream& stream = side == nullptr ? main_ : side->stream;
   const StreamFate& fate = streams_->fate_of(stream);
   if (!fate.over || fate.told) return;
-  for (const xmpp::Stanza& payload : payloads) {
-    if (const auto notice = xmpp::unconfirmed(payload.bytes, out.arena); !notice.empty())
-      push_local(stream, notice, payload.kind, now);
-  }
+  for (const xmpp::Stanza& payload : payloads) push_unconfirmed(stream, payload.bytes, now, out);
+}
+
+void Engine::push_unconfirmed(Stream& stream, std::string_view said, xmpp::Instant now, xmpp::Actions& out) {
+  const auto notice = xmpp::unconfirmed(said, out.arena);
+  if (notice.empty()) return;
+  push_local(stream, notice, notice.starts_with("<iq") ? xmpp::StanzaKind::iq : xmpp::StanzaKind::message, now);
 }
 
 // B-184. The last one takes the session with it.
@@ -251,13 +254,10 @@ std::string Engine::last_words_of(const Stream& stream, Rid rid) {
 
 void Engine::returned(std::uint32_t stream, std::string_view bytes, xmpp::Instant now, xmpp::Actions& out) {
   OtherStream* const side = living(stream);
-  const auto said = xmpp::read_children(out.arena.join({"<x xmlns='jabber:client'>", bytes, "</x>"}));
-  if (side == nullptr || !said) return;
-  for (const auto& element : said->list) {
-    const auto kind = element.local == "iq" ? xmpp::StanzaKind::iq : xmpp::StanzaKind::message;
-    if (const auto notice = xmpp::unconfirmed(element.bytes, out.arena); !notice.empty())
-      push_local(side->stream, notice, kind, now);
-  }
+  if (side == nullptr) return;
+  const auto said = xmpp::read_row(bytes, out.arena);
+  if (!said) return;
+  for (const auto& element : said->list) push_unconfirmed(side->stream, element.bytes, now, out);
   settle(now, out);
 }
 

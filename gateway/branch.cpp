@@ -59,8 +59,10 @@ struct Branch::Delivery {
     Branches* const branches = host->branches();
     if (is_last && in_its_place && branches->hears_of(stream)) return;
     // What is on its way to a branch that is over comes back, and in front of this.
-    if (is_last && branches->on_their_way() && attempt([this] { boost::asio::post(shard->io(), *this); }))
-      return branches->will_hear_of(stream, !in_its_place);
+    if (is_last && branches->on_their_way() && attempt([this] { boost::asio::post(shard->io(), *this); })) {
+      if (!in_its_place) branches->will_hear_of(stream);
+      return;
+    }
     host->enter<bosh::Engine>([&](bosh::Engine& engine, xmpp::Instant now, xmpp::Actions& out) {
       for (const auto& event : report->list) {
         std::visit(
@@ -206,9 +208,9 @@ bool Branches::hears_of(std::uint32_t stream) const {
   return std::any_of(list_.begin(), list_.end(), [stream](const One& one) { return one.stream == stream && one.ends; });
 }
 
-void Branches::will_hear_of(std::uint32_t stream, bool from_itself) {
+void Branches::will_hear_of(std::uint32_t stream) {
   for (One& one : list_)
-    if (one.stream == stream && from_itself) one.ends = true;
+    if (one.stream == stream) one.ends = true;
 }
 
 void Branches::order(const xmpp::ToStream& what) {

@@ -83,7 +83,7 @@ class Branches {
                                                                      xmpp::Instant now);
   // Its own report of its end is on the way.
   [[nodiscard]] bool hears_of(std::uint32_t stream) const;
-  void will_hear_of(std::uint32_t stream, bool from_itself);
+  void will_hear_of(std::uint32_t stream);
   // One that is over.
   void forget(std::uint32_t stream);
   void order(const xmpp::ToStream& what);

@@ -2,7 +2,7 @@
 // every open element and every name (Limits; PROTOCOL U-018). What it takes for the end is the end for every parser, or
 // somebody could hide stanzas of his own behind it: outside of quotes and CDATA sections '<' begins a tag, and nothing
 // else does (XML 1.0 2.4, 2.7, 3.1). Comments, processing instructions and DTD are refused (RFC 6120 11.1). It does not
-// see whether the rest is well-formed: nobody is given it.
+// see whether the rest is well-formed: nobody is given it. TagScan follows markup as well, and may be wrong about it.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -85,6 +85,10 @@ std::optional<RawChildren> read_children(std::string_view element) {
   return Walker(element).run();
 }
 
+std::optional<RawChildren> read_row(std::string_view elements, Arena& arena) {
+  return read_children(arena.join({"<x xmlns='jabber:client'>", elements, "</x>"}));
+}
+
 std::optional<std::string> attribute(const RawTag& tag, std::string_view name) {
   for (const auto& attribute : tag.attributes) {
     if (attribute.name == name) return attribute_value(attribute.value);

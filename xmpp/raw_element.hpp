@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "xmpp/arena.hpp"
 #include "xmpp/raw_tag.hpp"
 
 namespace xmpp {
@@ -25,6 +26,9 @@ struct RawChildren {
 };
 
 [[nodiscard]] std::optional<RawChildren> read_children(std::string_view element);
+// Several elements of a client's stream in a row, as a ToServer has them: the children of a root made up for them in
+// `arena`, into which the views point.
+[[nodiscard]] std::optional<RawChildren> read_row(std::string_view elements, Arena& arena);
 
 // An attribute without a namespace, references resolved.
 [[nodiscard]] std::optional<std::string> attribute(const RawTag& tag, std::string_view name);

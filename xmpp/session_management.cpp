@@ -24,7 +24,6 @@ constexpr std::string_view too_high =
     "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
     "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
 constexpr int longest_emptying = 15;  // closing timeouts, where the server has more and more to say
-constexpr std::string_view stream_context = "<x xmlns='jabber:client'>";
 
 bool is_management(const RawElement& element) {
   return element.uri == ns::management_3 || element.uri == ns::management_2;
@@ -111,7 +110,7 @@ void Session::leave_to_client(SessionActions& out) {
 // Clients that want it ask when they are bound, but not with the first thing they say: the session of RFC 3921 comes
 // before it, in some clients more.
 void Session::note_first_words(std::string_view bytes, Instant now, SessionActions& out) {
-  const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+  const auto elements = read_row(bytes, out.arena);
   if (!elements) return;
   spoke_ = spoke_ || std::any_of(elements->list.begin(), elements->list.end(), is_word_to_others);
   if (!spoke_ || !bound_) return;
@@ -159,7 +158,7 @@ void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& o
 // A client that asks within SASL2 gets what it wants, so it is the client's then.
 std::string_view Session::without_management(std::string_view bytes, SessionActions& out) {
   if (bytes.find(ns::any_management) == std::string_view::npos) return bytes;
-  const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+  const auto elements = read_row(bytes, out.arena);
   if (!elements) return bytes;
   if (request_.management == Management::late) {
     const auto& list = elements->list;
@@ -185,7 +184,7 @@ void Session::count_sent(std::string_view bytes, std::uint32_t stanzas, Instant 
   if (stanzas == 1 && (bytes.starts_with("<message") || bytes.starts_with("<iq") || bytes.starts_with("<presence"))) {
     management_->sent(bytes, now, out.arena);
   } else if (stanzas > 0) {
-    const auto elements = read_children(out.arena.join({stream_context, bytes, "</x>"}));
+    const auto elements = read_row(bytes, out.arena);
     for (const auto& element : elements ? elements->list : std::vector<RawElement>{}) {
       const bool counts = element.local == "message" || element.local == "iq" || element.local == "presence";
       if (counts && element.uri == ns::client) management_->sent(element.bytes, now, out.arena);

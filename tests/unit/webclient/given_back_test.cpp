@@ -179,11 +179,14 @@ TEST(GivenBack, AServerThatNoLongerOffersToCountIsBelieved) {
   EXPECT_EQ(play.row("romeo@example.net").messages.back().delivery, Delivery::sent);
 }
 
-// The error that somebody waits for is as much worth as a message of the reader's.
-TEST(GivenBack, AnErrorThatWasOnItsWayIsSentAgain) {
+Bounds full_bounds() {
   Bounds bounds;
   bounds.all_text = 3 * (sizeof(Message) + 1);
-  Play play(bounds);
+  return bounds;
+}
+
+// One from Romeo that is older than all else where there is no more room: he is told at once.
+void hears_one_too_old(Play& play) {
   play.logs_in();
   for (int i = 0; i < 3; ++i) {
     play.hears("<message from='p" + std::to_string(i) + "@example.net/x'><body>x</body></message>");
@@ -191,24 +194,22 @@ TEST(GivenBack, AnErrorThatWasOnItsWayIsSentAgain) {
   EXPECT_THAT(play.hears("<message from='romeo@example.net/orchard' type='chat' id='m1'><body>late</body><delay "
                          "xmlns='urn:xmpp:delay' from='example.org' stamp='2001-01-01T00:00:00Z'/></message>"),
               an_error());
+}
+
+// The error that somebody waits for is as much worth as a message of the reader's.
+TEST(GivenBack, AnErrorThatWasOnItsWayIsSentAgain) {
+  Play play(full_bounds());
+  hears_one_too_old(play);
   const auto before = static_cast<std::ptrdiff_t>(play.sent.size());
   comes_back(play);
   play.sent.erase(play.sent.begin(), play.sent.begin() + before);
   EXPECT_THAT(play.sent, testing::Contains(an_error()));
 }
 
-// Older than all else where there is no more room: it is on no page, not even for a moment.
+// It is on no page, not even for a moment.
 TEST(GivenBack, WhatTheModelCannotTake) {
-  Bounds bounds;
-  bounds.all_text = 3 * (sizeof(Message) + 1);
-  Play play(bounds);
-  play.logs_in();
-  for (int i = 0; i < 3; ++i) {
-    play.hears("<message from='p" + std::to_string(i) + "@example.net/x'><body>x</body></message>");
-  }
-  EXPECT_THAT(play.hears("<message from='romeo@example.net/orchard' type='chat' id='m1'><body>late</body><delay "
-                         "xmlns='urn:xmpp:delay' from='example.org' stamp='2001-01-01T00:00:00Z'/></message>"),
-              an_error());
+  Play play(full_bounds());
+  hears_one_too_old(play);
   EXPECT_TRUE(play.row("romeo@example.net").messages.empty());
 }
 

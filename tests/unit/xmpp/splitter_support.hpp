@@ -74,4 +74,21 @@ inline Lines split_stream(std::string_view bytes, const xmpp::Limits& limits = {
   return split_stream({bytes}, limits, pool);
 }
 
+// Whatever the partition, the events are those of the whole, up to and with the fault. Returned: a partition for which
+// they are not; empty: there is none.
+inline std::string sweep(std::string_view bytes, const xmpp::Limits& limits) {
+  const Lines whole = split_stream(bytes, limits);
+  xmpp::ParserPool pool;
+  for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+    if (split_stream({bytes.substr(0, cut), bytes.substr(cut)}, limits, pool) != whole)
+      return "cut at " + std::to_string(cut);
+  }
+  for (std::size_t size = 1; size < 8; ++size) {
+    std::vector<std::string_view> pieces;
+    for (std::size_t at = 0; at < bytes.size(); at += size) pieces.push_back(bytes.substr(at, size));
+    if (split_stream(pieces, limits, pool) != whole) return "pieces of " + std::to_string(size);
+  }
+  return {};
+}
+
 }  // namespace test
