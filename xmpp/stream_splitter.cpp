@@ -83,8 +83,10 @@ class StreamSplitter::Run final : public XmlReader::Sink {
   std::size_t next_slice(std::size_t available) {
     // expat guesses the encoding from the first two bytes if it gets them at once.
     if (parser().reader.fed() == 0) return 1;
+    const std::size_t begun = outstanding();
+    if (available <= slice_bytes && available <= max_bytes() - begun) return available;
     // What is outstanding may be one tag, which is scanned again with each slice: then the slices grow with it.
-    return std::min({available, std::max(slice_bytes, outstanding()), max_bytes() - outstanding()});
+    return std::min({available, std::max(slice_bytes, begun), max_bytes() - begun});
   }
 
   void on_root(const RootElement& root) override {

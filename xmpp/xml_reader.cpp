@@ -321,6 +321,7 @@ void XmlReader::text(const char* characters, int size) {
 }
 
 void XmlReader::exceed(std::string_view text) {
+  if (stopped_) return;
   const bool in_stanza = scope_ == Scope::child && depth_ > 1 && is_stanza(payload_.kind);
   if (!in_stanza || !limits_->leave_out) return fail(FaultKind::too_large, text);
   excess_ = Excess{payload_, event_end(), depth_ - 2, text};

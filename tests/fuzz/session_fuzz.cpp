@@ -276,6 +276,7 @@ class Play {
   }
   void act(const xmpp::Managed& managed) {
     check(answers_ != managed.is, "said twice");
+    check(!managed.is || owned_ || late_, "not the gateway's to say");
     answers_ = managed.is;
   }
   void act(const xmpp::Redirect& redirect) {

@@ -91,8 +91,7 @@ export class XmppClient {
     return this.events.take((event) => event.event === name && fits(event), within, `${name} with ${fits}`);
   }
 
-  // It computes SCRAM in JavaScript, for seconds on a busy machine, and a timer that is due then goes before what has come.
-  status(name, within = 45_000) {
+  status(name, within = 15_000) {
     return this.event('status', (event) => event.status === name, within);
   }
 
