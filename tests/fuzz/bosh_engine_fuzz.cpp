@@ -228,10 +228,9 @@ class World {
     });
   }
 
-  // That to rid 0 cannot be doubted (ack_ledger.hpp).
   void doubt(std::int64_t at) {
     const Rid rid = first_ + static_cast<Rid>(at);
-    if (rid != 0 && at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
+    if (at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
   }
 
   RequestId open(Rid rid) {

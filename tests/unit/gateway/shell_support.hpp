@@ -88,6 +88,11 @@ class Browser {
     EXPECT_NE(client_.exchange(body(" xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'")).body.find("<bind"),
               std::string::npos);
   }
+  void bind() {
+    const std::string iq =
+        "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
+    EXPECT_NE(client_.exchange(body("", iq)).body.find("<jid>"), std::string::npos);
+  }
   HttpClient& client() { return client_; }
   void new_connection() { client_ = HttpClient(port_); }
 

@@ -281,9 +281,7 @@ TEST(Shell, AnAnswerThatWasOnItsWayWhenItsConnectionDiedIsNotProven) {
     Gateway gateway(server.port());
     Browser browser(gateway.port());
     browser.log_in();
-    (void)browser.client().exchange(browser.body("",
-                                                 "<iq xmlns='jabber:client' type='set' id='b'><bind "
-                                                 "xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"));
+    browser.bind();
     support::Tcp line = connect_narrow(gateway.port());
     const std::string poll = browser.body();
     line.send("POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(poll.size()) +
@@ -345,9 +343,7 @@ TEST(Shell, AClientThatClosesBehindItsAnswerHasHadIt) {
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> tls(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   Browser browser(gateway.port());
   browser.log_in();
-  (void)browser.client().exchange(browser.body("",
-                                               "<iq xmlns='jabber:client' type='set' id='b'><bind "
-                                               "xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"));
+  browser.bind();
   for (int i = 0; i < 20; ++i) exchange_and_close(port, tls.get(), browser.body("", echo("x")));
   (void)browser.client().exchange(browser.body(" type='terminate'"));
   EXPECT_TRUE(gateway.drain());
