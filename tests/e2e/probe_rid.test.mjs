@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { empty_body } from './lib/bosh.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { assert_empty, assert_terminated, Bench, from_server, message, restart, texts_in } from './lib/probe.mjs';
 import { post } from './lib/raw_http.mjs';
 
 describe('repeats', () => {
@@ -76,7 +76,6 @@ describe('repeats', () => {
 
   it('E-21 a repeated restart is answered from the cache: one stream header (X-020)', async () => {
     const { session, stream } = await bench.pair();
-    const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': 'urn:xmpp:xbosh', to: 'postern.test' } };
     const first = await session.ask(restart);
     assert.equal(first.children[0].local, 'features', first.xml);
     const again = await session.ask({ ...restart, rid: session.rid });

@@ -4,19 +4,15 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
+import { BoshSession, log_in } from './lib/bosh.mjs';
 import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { start_postern } from './lib/postern.mjs';
-import { assert_empty, assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
-import { post } from './lib/raw_http.mjs';
+import { assert_empty, assert_terminated, auth, Bench, create, from_server, message, restart, texts_in } from './lib/probe.mjs';
 import { find, ns } from './lib/xml.mjs';
 
 const stream_error = (condition) => `<stream:error><${condition} xmlns='${ns.stream_errors}'/></stream:error>`;
-
-const create = async (bench, options = {}) =>
-  read_body(await bench.exchange(post('/http-bind', BoshSession.creation(options)), { within: 15_000 }));
 
 // The line in the log about the end of a session: of the one with this sid, or of the next one behind line `since`.
 const end_in_log = async (bench, why, { sid = '', since = 0 } = {}) => {
@@ -28,7 +24,7 @@ const end_in_log = async (bench, why, { sid = '', since = 0 } = {}) => {
 // A session that a fault of the server ends before it has begun: what the browser is told, and what the operator is.
 async function fails(bench, why, condition = 'remote-connection-failed') {
   const since = bench.postern.child.lines.length;
-  const body = await create(bench);
+  const body = await create(bench.port);
   assert_terminated(body, condition);
   await end_in_log(bench, why, { since });
   return body;
@@ -93,7 +89,7 @@ describe('a server that falls silent', () => {
   it('after <auth/>: policy-violation when the time for a login is over', async () => {
     script.silent_from = 'auth';
     const { session } = await bench.pair();
-    const body = await session.ask({ payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` });
+    const body = await session.ask(auth);
     assert_terminated(body, 'policy-violation');
     await end_in_log(bench, /info .*: policy: not logged in within unauthenticated_timeout \(policy-violation\); .*to server 1,/, session);
   });
@@ -155,8 +151,8 @@ describe('a server that does not read', () => {
   it('before its features: what the client sends too much of ends the session as its own doing', async () => {
     script.on_header = (stream) => !stream.authenticated && answer_header(stream);
     const { session, stream } = await bench.pair();
-    await session.ask({ payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` });
-    const held = await session.send({ attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } });
+    await session.ask(auth);
+    const held = await session.send(restart);
     const more = [await session.send({ payload: both[1] }), await session.send({ payload: both[1] })];
     const bodies = await Promise.all([held, ...more].map(({ answer }) => answer));
     assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
@@ -307,7 +303,7 @@ describe('stream errors', () => {
     const other = await FakeServer.start();
     bench.server_does((stream) => stream.send(
       `${header()}<stream:error><see-other-host xmlns='${ns.stream_errors}'>127.0.0.1:${other.port}</see-other-host></stream:error></stream:stream>`));
-    const body = await create(bench);
+    const body = await create(bench.port);
     // To another port of the same machine may be followed or refused by policy; what it must not do is hang or loop.
     if (body.type === undefined) assert.equal(find(body.root, 'mechanism').text, 'PLAIN');
     else assert.match(body.condition, /^remote-(stream-error|connection-failed)$/);
@@ -320,7 +316,7 @@ describe('stream errors', () => {
       visits++;
       stream.send(`${header()}<stream:error><see-other-host xmlns='${ns.stream_errors}'>127.0.0.1:${bench.server.port}</see-other-host></stream:error></stream:stream>`);
     });
-    const body = await create(bench);
+    const body = await create(bench.port);
     assert.match(body.condition, /^remote-(stream-error|connection-failed)$/);
     assert.ok(visits <= 3, `${visits} visits`);
   });
@@ -335,7 +331,7 @@ describe('features', () => {
       await delay(1000);
       stream.send(features(mechanisms));
     });
-    const body = await create(bench);
+    const body = await create(bench.port);
     assert.equal(find(body.root, 'mechanism').text, 'PLAIN');
   });
 
@@ -361,7 +357,7 @@ describe('features', () => {
       + "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
     bench.server_does((stream) => stream.send(header() + features(
       `<starttls xmlns='${ns.tls}'/>${rest}<compression xmlns='http://jabber.org/features/compress'><method>zlib</method></compression>`)));
-    const body = await create(bench);
+    const body = await create(bench.port);
     assert.ok(body.xml.includes(rest), body.xml);
     assert.doesNotMatch(body.xml, /starttls|compress/);
   });
@@ -397,8 +393,6 @@ describe('features', () => {
 
 describe('SASL and restart', () => {
   const bench = scripted();
-  const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } };
-  const auth = { payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` };
 
   it('E-20 success, then restart: features come with the restart answer, never with success (X-024)', async () => {
     const { session, stream } = await bench.pair();
@@ -508,8 +502,7 @@ describe('time and flow', () => {
     await new Promise((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const postern = await start_postern({ threads: 1, domains: [{ name: 'postern.test', server: `127.0.0.1:${silent.address().port}`,
       tls: 'direct', connect_timeout: 1, negotiation_timeout: 1 }] });
-    const own = { exchange: bench.exchange.bind({ port: postern.port }), port: postern.port };
-    const bodies = await Promise.all(Array.from({ length: 100 }, () => create(own)));
+    const bodies = await Promise.all(Array.from({ length: 100 }, () => create(postern.port)));
     for (const body of bodies) assert_terminated(body, 'remote-connection-failed');
     await end_in_log({ postern }, /warning .*: server unreachable: no usable stream in time /);
     await postern.stop();

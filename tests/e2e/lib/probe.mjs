@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before } from 'node:test';
-import { BoshSession } from './bosh.mjs';
+import { BoshSession, read_body } from './bosh.mjs';
 import { stop_all } from './cleanup.mjs';
 import { answer_sasl, FakeServer } from './fake_server.mjs';
 import { start_postern } from './postern.mjs';
-import { exchange, HttpConnection, request } from './raw_http.mjs';
+import { exchange, HttpConnection, post, request } from './raw_http.mjs';
+import { ns } from './xml.mjs';
 
 export class Bench {
   // Registers start and stop with the runner; the properties are there when the tests run.
@@ -66,6 +67,19 @@ export class Bench {
     return Number(/^FDSize:\s+(\d+)/m.exec(readFileSync(`/proc/${this.postern.pid}/status`, 'utf8'))[1]);
   }
 }
+
+// What a client asks on its way in, for servers of script that let anybody in.
+export const auth = { payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` };
+export const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } };
+
+export async function authenticate({ session }) {
+  assert.equal((await session.ask(auth)).children[0].local, 'success');
+  assert.equal((await session.ask(restart)).children[0].local, 'features');
+}
+
+// The answer to a creation that may fail.
+export const create = async (port, options = {}) =>
+  read_body(await exchange(port, post('/http-bind', BoshSession.creation(options)), { within: 20_000 }));
 
 export const message = (text, attributes = '') =>
   `<message xmlns='jabber:client' to='bob@postern.test'${attributes}><body>${text}</body></message>`;

@@ -1,9 +1,10 @@
 // WebSocket on the bench of probe.mjs: a stream up to its features, a login, and the ways in which either ends.
 import assert from 'node:assert/strict';
+import { auth as auth_request } from './probe.mjs';
 import { close_element, open_element, WebSocketClient } from './websocket.mjs';
 import { ns, parse } from './xml.mjs';
 
-export const auth = `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>`;
+export const auth = auth_request.payload;
 
 export const error_of = (xml) => {
   const error = parse(xml);
