@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the texts of the tree may not do: name a path of somebody's machine or a package registry's host, keep unfinished-work
 marks, link to what does not exist, cite a rule that does not exist; and docs/PROTOCOLS.md must have every rule of what is built
-and name only tests that are there. Rules: rules.txt beside this file."""
+and name only tests that are there; and what fuzzing found must have its row. Rules: rules.txt beside this file."""
 import os
 import re
 import sys
@@ -83,8 +83,17 @@ def check_protocols(root, known):
                 yield f"{path}:{number}: there is no {file}"
 
 
+def check_issues(root):
+    """Each input that fuzzing found, and that was kept, has a row that says what was wrong."""
+    inputs = [path for path in tree.files(root, under=("tests/issues/",)) if not path.endswith("README.md")]
+    said = tree.read(root, "tests/issues/README.md") if inputs else ""
+    for path in inputs:
+        if f"| `{path.removeprefix('tests/issues/')}` |" not in said:
+            yield f"{path}:1: has no row in tests/issues/README.md"
+
+
 def check(root, protocols=True):
-    problems, known = [], rules()
+    problems, known = list(check_issues(root)), rules()
     for path in tree.files(root):
         if path.endswith(BINARY) or path.startswith("tests/fuzz/corpus"):
             continue

@@ -16,6 +16,7 @@ import includes
 import proxies
 import pure_rooms
 import sizes
+import suppressions
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -199,6 +200,29 @@ class Docs(Sample):
                    "`RidWindow.Ga` `Edge.Gap` `RidWindow.Lost` `Edge.O*` `tests/unit/b_test.cpp`\n")
         self.expect(docs.check_protocols(self.root, docs.rules()), "no row for H-001, V-001", "no test RidWindow.Ga", "no test Edge.Gap",
                     "no test RidWindow.Lost", "no test Edge.O", "no tests/unit/b_test.cpp")
+
+
+    def test_what_fuzzing_found(self):
+        self.write("tests/issues/a_fuzz/one", "<")
+        self.write("tests/issues/README.md", "| `a_fuzz/two` | lost |\n")
+        self.expect(docs.check(self.root, protocols=False), "a_fuzz/one:1: has no row")
+        self.write("tests/issues/README.md", "| `a_fuzz/one` | lost |\n")
+        self.assertEqual(docs.check(self.root, protocols=False), [])
+
+
+class Suppressions(Sample):
+    def test_each_kind(self):
+        for line in ("int a;  // NOLINT", "int a;  // NOLINT(google-build)", "__attribute__((no_sanitize(\"address\"))) void f();",
+                     "#pragma GCC diagnostic ignored \"-Wall\""):
+            with self.subTest(line):
+                self.write("gateway/a.cpp", "// of something else\n\n" + line + "\n")
+                self.expect(suppressions.check(self.root), "gateway/a.cpp:3")
+
+    def test_with_a_reason(self):
+        self.write("gateway/a.cpp", "int a;  // NOLINT(google-build): all of it is shown\n")
+        self.write("gateway/CMakeLists.txt", "# It is loaded before their runtime.\nadd_library(a)\n"
+                   "target_compile_options(a PRIVATE -fno-sanitize=all)\n")
+        self.assertEqual(suppressions.check(self.root), [])
 
 
 class Proxies(Sample):
