@@ -121,11 +121,10 @@ void Bookmarks::take(std::string_view address, xmpp::ElementView conference, std
     if (password.size() <= bounds.label) known.password = password;
   }
   const auto extensions = conference.child("extensions", in);
-  auto bytes = extensions ? xmpp::NewElement::copy_of(extensions).bytes() : std::string();
-  if (bytes.empty() || bytes.size() > max_extensions) {
+  if (!extensions || extensions.size() > max_extensions) {
     extensions_.erase(room->address);
   } else {
-    extensions_[room->address] = std::move(bytes);
+    extensions_[room->address] = xmpp::NewElement::copy_of(extensions).bytes();
   }
   model_.note(EventKind::rows_changed, room->id);
 }

@@ -204,7 +204,7 @@ void Chats::tell_author(std::string_view author, std::string_view wire_id, Turn&
   if (author.empty()) return;
   auto error = xmpp::NewElement("message").set("type", "error").set("to", author);
   if (!wire_id.empty()) error.set("id", wire_id);
-  wire_.send_error(std::move(error).add(recipient_unavailable()), turn);
+  wire_.send_error(std::move(error).add(recipient_unavailable()).bytes(), turn);
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
@@ -253,12 +253,12 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
 // A receipt tells that we are there: only to who may know that anyway (XEP-0184 8).
 void Chats::send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn) {
   if (read.id.empty() || !sees_us(row)) return;
-  wire_.send(xmpp::NewElement("message")
-                 .set("to", message.attribute("from"))
-                 .set("type", message.attribute("type") == "chat" ? "chat" : "normal")
-                 .set("id", wire_.new_id())
-                 .add(xmpp::NewElement("received", ns::receipts).set("id", read.id)),
-             turn);
+  wire_.answer(xmpp::NewElement("message")
+                   .set("to", message.attribute("from"))
+                   .set("type", message.attribute("type") == "chat" ? "chat" : "normal")
+                   .set("id", wire_.new_id())
+                   .add(xmpp::NewElement("received", ns::receipts).set("id", read.id)),
+               turn);
 }
 
 void Chats::set_typing(Conversation& of, Typing typing, Turn& turn) {
@@ -346,7 +346,7 @@ Chats::Sent Chats::submit(Conversation& to, std::string_view text, std::string_v
   if (clean.text.empty()) return {Problem::empty_text, {}};
   if (clean.cut || characters(clean.text) > model_.bounds().sending) return {Problem::text_too_long, {}};
   if (to.kind == RowKind::room && to.room->state != RoomState::joined) return {Problem::not_joined, {}};
-  if (wire_.full()) return {Problem::offline, {}};
+  if (!wire_.takes_messages()) return {Problem::offline, {}};
 
   const auto id = wire_.new_id();
   auto stanza = xmpp::NewElement("message").set("to", to.address).set("id", id);
@@ -366,7 +366,7 @@ Chats::Sent Chats::submit(Conversation& to, std::string_view text, std::string_v
   Message message;
   message.direction = Direction::outgoing;
   // Without XEP-0198 nobody will ever tell, but for a room.
-  const bool known_later = wire_.managed() || !wire_.online() || to.kind == RowKind::room;
+  const bool known_later = wire_.managed() || !wire_.online() || wire_.has_put_off() || to.kind == RowKind::room;
   message.delivery = known_later ? Delivery::waiting : Delivery::sent;
   message.when = turn.wall;
   message.text = std::move(clean.text);

@@ -5,9 +5,16 @@
 #include "webclient/features.hpp"
 #include "webclient/names.hpp"
 #include "webclient/text.hpp"
+#include "xmpp/bounce.hpp"
 #include "xmpp/names.hpp"
 
 namespace webclient {
+
+namespace {
+
+constexpr std::size_t max_id = 1024;  // of a question; it goes back with the answer
+
+}  // namespace
 
 Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Instant now, WallTime wall)
     : settings_(std::move(settings)),
@@ -51,6 +58,12 @@ void Client::seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant no
 
 void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
   if (stanza.counts() && !wire_.received()) return;
+  if (!stanza.excess.empty()) {
+    // Beyond the limits: who wrote it is told, as the session tells for clients that leave the counting to it.
+    if (const auto refused = xmpp::refusal(stanza, turn.out.arena); !refused.empty())
+      return wire_.send_error(refused, turn);
+    if (stanza.kind != xmpp::StanzaKind::iq) return;  // that is the answer to a question of ours
+  }
   const auto parsed = xmpp::ParsedElement::parse(stanza.bytes);
   if (!parsed) return;
   const auto root = parsed->root();
@@ -98,7 +111,7 @@ void Client::on_iq(xmpp::ElementView iq, Turn& turn) {
   if (type != "get" && type != "set") return;
   if (type == "set" && iq.child("query", ns::roster)) return roster_.on_push(iq, turn);
   // Who asks more than the server takes from us gets no answer.
-  wire_.send(answer_question(iq, settings_, turn.wall), turn);
+  if (iq.attribute("id").size() <= max_id) wire_.answer(answer_question(iq, settings_, turn.wall), turn);
 }
 
 void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
@@ -108,7 +121,7 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
     case Question::archive:
     case Question::catch_up:
       archive_.on_answer(asked, iq, turn);
-      if (!unsent_.empty() && !archive_.catching_up()) resend(turn);
+      if (wire_.has_put_off() && !archive_.catching_up()) resend(turn);
       return;
     case Question::bookmarks:
     case Question::private_bookmarks:

@@ -63,9 +63,7 @@ class Client {
   void set_clock(xmpp::Instant now, WallTime wall);
   // For max_buffered_bytes: what there is to show, who is there, and what no server has acknowledged yet.
   [[nodiscard]] std::size_t held_bytes() const {
-    std::size_t bytes = model_.held_bytes() + wire_.kept_bytes() + chats_.held_bytes() + roster_.held_bytes();
-    for (const auto& unsent : unsent_) bytes += unsent.bytes.size();
-    return bytes;
+    return model_.held_bytes() + wire_.held_bytes() + chats_.held_bytes() + roster_.held_bytes();
   }
   // After the end: only why is kept.
   void forget() {
@@ -178,7 +176,6 @@ class Client {
   std::unique_ptr<xmpp::Login> login_;
   std::optional<xmpp::SaslMechanism> floor_;
   std::string bind_id_;
-  std::vector<Wire::Unsent> unsent_;  // of a stream that was not resumed; sent again once the archive has been read
   xmpp::Instant clock_read_, due_ = xmpp::never, lost_at_ = xmpp::never, probed_at_ = xmpp::never;
   WallTime clock_said_;
   Problem stream_problem_ = Problem::none;  // what the server said before it closed

@@ -219,7 +219,7 @@ void Client::go_online(bool resumed, Turn& turn) {
 }
 
 void Client::begin_session(Turn& turn) {
-  for (auto& unsent : wire_.take_unsent()) unsent_.push_back(std::move(unsent));
+  wire_.put_off();
   for (const auto& asked : wire_.forget_questions()) on_no_answer(asked);
   archive_.forget();
   chats_.forget_what_the_server_has();
@@ -240,7 +240,7 @@ void Client::begin_session(Turn& turn) {
 
 // What was on its way when the old stream broke. What the archive has shown to have arrived is left out.
 void Client::resend(Turn& turn) {
-  for (const auto& unsent : std::exchange(unsent_, {})) {
+  for (const auto& unsent : wire_.take_put_off()) {
     const auto& ref = unsent.message;
     if (ref.message == MessageId{}) {
       wire_.send_again(unsent, turn);
@@ -248,8 +248,7 @@ void Client::resend(Turn& turn) {
     }
     const auto* row = model_.find(ref.conversation);
     const auto* message = row == nullptr ? nullptr : model_.find(*row, ref.message);
-    if (message == nullptr) continue;
-    if (!message->archive_id.empty()) {
+    if (message != nullptr && !message->archive_id.empty()) {
       chats_.on_sent({ref});
       continue;
     }
@@ -348,7 +347,11 @@ void Client::end(xmpp::EndReason reason, Problem why, std::string_view text, Tur
   // Nothing will be sent again: what is kept for that must not stand in the way of the last words.
   wire_.forget_resume();
   (void)wire_.take_unsent();
-  if (listens) chats_.give_back(turn);
+  if (listens) {
+    // The archive has not shown whether it had arrived: rather twice than not at all.
+    resend(turn);
+    chats_.give_back(turn);
+  }
   state_ = State::ended;
   due_ = lost_at_ = probed_at_ = xmpp::never;
   wire_.link_down();
@@ -383,11 +386,11 @@ void Client::on_time(xmpp::Instant now, xmpp::Actions& out) {
   rooms_.on_time(step);
   for (const auto& asked : wire_.expired(now)) on_no_answer(asked);
   if (state_ == State::online) {
-    if (wire_.stuck()) {
+    if (now >= wire_.stuck_at(settings_.probe_after)) {
       wire_.forget_resume();  // it would go on where it stands
       return lose_link(Problem::timed_out, step);
     }
-    if (!unsent_.empty() && !archive_.catching_up()) resend(step);
+    if (wire_.has_put_off() && !archive_.catching_up()) resend(step);
     return probe(step);
   }
   if (now < due_) return;
@@ -400,10 +403,9 @@ xmpp::Instant Client::deadline() const {
   if (state_ == State::ended) return xmpp::never;
   auto first = std::min({due_, chats_.deadline(), rooms_.deadline(), wire_.deadline()});
   if (state_ != State::online) return first;
-  if (wire_.stuck()) return wire_.last_heard();  // at once
   const auto liveness =
       probed_at_ == xmpp::never ? wire_.last_heard() + settings_.probe_after : probed_at_ + settings_.probe_timeout;
-  return std::min(first, liveness);
+  return std::min({first, liveness, wire_.stuck_at(settings_.probe_after)});
 }
 
 }  // namespace webclient

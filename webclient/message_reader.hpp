@@ -7,7 +7,7 @@
 
 #include "webclient/chat_model.hpp"
 #include "webclient/text.hpp"
-#include "xmpp/strophe_stanza.hpp"
+#include "xmpp/parsed_element.hpp"
 
 namespace webclient {
 

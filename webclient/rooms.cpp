@@ -381,7 +381,7 @@ Problem Rooms::invite(Conversation& room, std::string_view address, std::string_
   const auto jid = xmpp::parse_jid(address);
   if (!jid || jid->local.empty() || !jid->resource.empty()) return Problem::bad_address;
   if (jid->bare() == self_.bare) return Problem::own_address;
-  if (wire_.full()) return Problem::offline;
+  if (!wire_.takes_messages()) return Problem::offline;
   settle(model_, room);
   auto invite = xmpp::NewElement("invite", ns::muc_user).set("to", jid->bare());
   auto why = clean_label(reason, model_.bounds().status);

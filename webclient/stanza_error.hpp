@@ -1,7 +1,7 @@
 // The condition of an error stanza (RFC 6120 8.3.3) as a Problem. Pure.
 #pragma once
 #include "webclient/problem.hpp"
-#include "xmpp/strophe_stanza.hpp"
+#include "xmpp/parsed_element.hpp"
 
 namespace webclient {
 

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t max_questions = 256;
 constexpr std::size_t max_kept = 1000, max_kept_bytes = 1024 * 1024;
+// So long before it is full the server is asked what it has: others bring most of it about.
+constexpr std::size_t kept_unasked = max_kept / 8, kept_bytes_unasked = max_kept_bytes / 8;
 // Without a reader the server keeps what comes, but servers give up on a client that acknowledges too little.
 constexpr std::uint32_t max_unconfirmed = 400;
 
@@ -51,6 +53,7 @@ void Wire::write(std::string_view bytes, SentMessage message, bool owed, Turn& t
   if (online_ ? !managed_ : !(outlives || resumable())) return;
   kept_bytes_ += bytes.size();
   kept_.push_back({std::string(bytes), message, owed});
+  if (kept_.size() >= kept_unasked || kept_bytes_ >= kept_bytes_unasked) request(turn);
 }
 
 bool Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
@@ -59,15 +62,24 @@ bool Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
   return true;
 }
 
-void Wire::send_error(const xmpp::NewElement& stanza, Turn& turn) {
+void Wire::answer(const xmpp::NewElement& stanza, Turn& turn) {
+  if (kept_.size() < max_kept / 2 && kept_bytes_ < max_kept_bytes / 2) send(stanza, turn);
+}
+
+void Wire::send_error(std::string_view bytes, Turn& turn) {
   if (full()) {
     stuck_ = true;
   } else {
-    write(stanza.bytes(), {}, true, turn);
+    write(bytes, {}, true, turn);
   }
 }
 
 void Wire::send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn) {
+  if (has_put_off()) {
+    put_off_.push_back({stanza.bytes(), message});
+    put_off_bytes_ += put_off_.back().bytes.size();
+    return;
+  }
   write(stanza.bytes(), message, false, turn);
   request(turn);
 }
@@ -90,6 +102,15 @@ bool Wire::ask(xmpp::NewElement iq, Asked asked, Turn& turn) {
 
 bool Wire::full() const {
   return kept_.size() >= max_kept || kept_bytes_ >= max_kept_bytes;
+}
+
+bool Wire::takes_messages() const {
+  return !full() && put_off_.size() < max_kept && put_off_bytes_ < max_kept_bytes;
+}
+
+xmpp::Instant Wire::stuck_at(xmpp::Duration patience) const {
+  if (stuck_) return last_heard_;
+  return requested_ && full() ? requested_at_ + patience : xmpp::never;
 }
 
 // ---- questions -----------------------------------------------------------------------------------------------------
@@ -213,6 +234,18 @@ std::vector<Wire::Unsent> Wire::take_unsent() {
   return unsent;
 }
 
+void Wire::put_off() {
+  for (auto& unsent : take_unsent()) {
+    put_off_bytes_ += unsent.bytes.size();
+    put_off_.push_back(std::move(unsent));
+  }
+}
+
+std::vector<Wire::Unsent> Wire::take_put_off() {
+  put_off_bytes_ = 0;
+  return std::exchange(put_off_, {});
+}
+
 bool Wire::received() {
   if (skip_ > 0) {
     --skip_;
@@ -238,7 +271,9 @@ void Wire::acknowledge(Turn& turn) const {
 }
 
 void Wire::request(Turn& turn) {
-  if (online_ && managed_ && !requested_) probe(turn);
+  if (!online_ || !managed_ || requested_) return;
+  requested_at_ = turn.now;
+  probe(turn);
 }
 
 void Wire::probe(Turn& turn) {

@@ -72,21 +72,26 @@ class Wire {
   // ---- sending. Without a link it is kept, if it can be resumed. False: it would have to be kept, and too much is;
   // then nothing has been sent.
   bool send(const xmpp::NewElement& stanza, Turn& turn);
+  // What somebody else has brought about. Where half of the room is taken there is no answer: the rest is for what the
+  // reader says.
+  void answer(const xmpp::NewElement& stanza, Turn& turn);
   // Somebody waits for this one: where it cannot be sent the stream is stuck().
-  void send_error(const xmpp::NewElement& stanza, Turn& turn);
+  void send_error(std::string_view bytes, Turn& turn);
+  // Behind what is put off.
   void send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn);
-  // What an earlier stream did not take.
   void send_again(const Unsent& unsent, Turn& turn);
   void send_now(std::string_view bytes, Turn& turn);  // login; not a stanza that counts
   // Sets id and `to`. False: too many are open, or full().
   bool ask(xmpp::NewElement iq, Asked asked, Turn& turn);
   // Too much is kept: nothing may be sent that is to be kept as well.
   [[nodiscard]] bool full() const;
-  // The server has acknowledged nothing for so long that this stream is of no use any more.
-  [[nodiscard]] bool stuck() const { return stuck_; }
+  [[nodiscard]] bool takes_messages() const;
+  // From when on this stream is of no use any more: an error did not find room, or it has been full for `patience`
+  // since the server was asked what it has.
+  [[nodiscard]] xmpp::Instant stuck_at(xmpp::Duration patience) const;
   // Not acknowledged, or never written: in both cases sent again.
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
-  [[nodiscard]] std::size_t kept_bytes() const { return kept_bytes_; }
+  [[nodiscard]] std::size_t held_bytes() const { return kept_bytes_ + put_off_bytes_; }
 
   // ---- questions
   // What an iq of type result or error answers; nothing if nobody asked, or another one.
@@ -110,9 +115,12 @@ class Wire {
   // <resumed h/>: drops what has arrived, sends the rest. Nothing: h is impossible.
   [[nodiscard]] std::optional<std::vector<SentMessage>> resumed(std::uint32_t h, Turn& turn);
   [[nodiscard]] std::optional<std::vector<SentMessage>> acknowledged(std::uint32_t h);
-  // A new stream instead of a resumed one: presence and questions mean nothing any more; messages, and errors that are
-  // owed to somebody, are handed out.
+  // A new stream instead of a resumed one: presence and questions mean nothing any more. Messages, and errors that are
+  // owed to somebody, are handed out, or wait behind those that wait already until they are taken.
   [[nodiscard]] std::vector<Unsent> take_unsent();
+  void put_off();
+  [[nodiscard]] bool has_put_off() const { return !put_off_.empty(); }
+  [[nodiscard]] std::vector<Unsent> take_put_off();
 
   // A stanza has come. False: it is one that was handled before the resume.
   [[nodiscard]] bool received();
@@ -157,14 +165,15 @@ class Wire {
   std::map<std::string, Asked, std::less<>> asked_;
 
   std::deque<Kept> kept_;
-  std::size_t kept_bytes_ = 0;
+  std::vector<Unsent> put_off_;
+  std::size_t kept_bytes_ = 0, put_off_bytes_ = 0;
   std::string resume_id_;
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
   std::uint32_t stream_ = 0;                   // which one they count; new with <enabled/>, as the server's count is
   std::uint32_t resumes_at_ = 0;               // what the server has been told in <resume/>
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
-  xmpp::Instant last_heard_{};
+  xmpp::Instant last_heard_{}, requested_at_{};
   bool online_ = false, managed_ = false, requested_ = false, stuck_ = false;
   bool counted_ = false;  // the server counts what it sends: it keeps that, and what is acknowledged too early is ours
 };

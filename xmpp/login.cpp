@@ -4,6 +4,7 @@
 
 #include "xmpp/jid.hpp"
 #include "xmpp/names.hpp"
+#include "xmpp/strophe_stanza.hpp"
 
 namespace xmpp {
 

@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 
+#include "xmpp/parsed_element.hpp"
 #include "xmpp/sasl.hpp"
 #include "xmpp/stanza.hpp"
-#include "xmpp/strophe_stanza.hpp"
 
 namespace xmpp {
 

@@ -96,18 +96,23 @@ std::optional<std::string> attribute(const RawTag& tag, std::string_view name) {
   return std::nullopt;
 }
 
+bool append_text(std::string& out, std::string_view between) {
+  while (!between.empty()) {
+    const auto markup = between.find('<');
+    append_character_data(out, between.substr(0, markup), References::resolved);
+    if (markup == std::string_view::npos) break;
+    between.remove_prefix(markup);
+    const auto end = between.find(cdata_end);
+    if (!between.starts_with(cdata_begin) || end == std::string_view::npos) return false;
+    append_character_data(out, between.substr(cdata_begin.size(), end - cdata_begin.size()), References::none);
+    between.remove_prefix(end + cdata_end.size());
+  }
+  return true;
+}
+
 std::optional<std::string> text_of(std::string_view content) {
   std::string text;
-  while (!content.empty()) {
-    const auto markup = content.find('<');
-    text += attribute_value(content.substr(0, markup));
-    if (markup == std::string_view::npos) break;
-    content.remove_prefix(markup);
-    const auto end = content.find(cdata_end);
-    if (!content.starts_with(cdata_begin) || end == std::string_view::npos) return std::nullopt;
-    text += content.substr(cdata_begin.size(), end - cdata_begin.size());
-    content.remove_prefix(end + cdata_end.size());
-  }
+  if (!append_text(text, content)) return std::nullopt;
   return text;
 }
 

@@ -33,6 +33,8 @@ struct RawChildren {
 // An attribute without a namespace, references resolved.
 [[nodiscard]] std::optional<std::string> attribute(const RawTag& tag, std::string_view name);
 
+// What stands between two tags, character data and CDATA sections. False where there is a tag.
+bool append_text(std::string& out, std::string_view between);
 // The character data of content that has no child elements; nothing if it has.
 [[nodiscard]] std::optional<std::string> text_of(std::string_view content);
 

@@ -120,6 +120,22 @@ std::string attribute_value(std::string_view raw) {
   return value;
 }
 
+void append_character_data(std::string& out, std::string_view raw, References references) {
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const char c = raw[i];
+    if (c == '&' && references == References::resolved) {
+      const auto end = raw.find(';', i);
+      if (end == std::string_view::npos) return;
+      append_reference(out, raw.substr(i + 1, end - i - 1));
+      i = end;
+    } else if (c == '\r') {
+      if (i + 1 == raw.size() || raw[i + 1] != '\n') out += '\n';
+    } else {
+      out += c;
+    }
+  }
+}
+
 void append_escaped(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {

@@ -36,6 +36,11 @@ struct SplitName {
 // The value of an attribute: references resolved, white space normalised (XML 1.0 3.3.3).
 [[nodiscard]] std::string attribute_value(std::string_view raw);
 
+// Character data without markup: references resolved, each line end one line feed (XML 1.0 2.11). A CDATA section has
+// no references.
+enum class References : bool { none, resolved };
+void append_character_data(std::string& out, std::string_view raw, References references);
+
 // For a value in apostrophes, such that attribute_value() gives the text back; fit for character data as well.
 void append_escaped(std::string& out, std::string_view text);
 

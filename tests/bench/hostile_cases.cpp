@@ -16,6 +16,7 @@
 #include "gateway/ws_frames.hpp"
 #include "webclient/form.hpp"
 #include "webclient/multipart.hpp"
+#include "xmpp/parsed_element.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/stream_splitter.hpp"
 
@@ -310,6 +311,39 @@ Sent multipart(const std::string& body, std::size_t piece) {
   return sent;
 }
 
+// ---- what the gateway reads as the client of a session
+
+Sent tree(const std::string& stanza) {
+  const auto parsed = xmpp::ParsedElement::parse(stanza);
+  Sent sent{stanza.size(), 0};
+  if (!parsed) std::abort();
+  // What is asked of a message: some children that are not there, and its text.
+  for (const char* const name : {"body", "delay", "x"}) {
+    if (parsed->root().child(name, "urn:x")) std::abort();
+  }
+  sent.out = parsed->root().text().size();
+  return sent;
+}
+
+std::vector<Case> tree_cases() {
+  const auto message = [](const std::string& content) {
+    return "<message xmlns='jabber:client'>" + content + "</message>";
+  };
+  const auto usual = message(repeated(usual_message, 1000)), small = message(repeated("<a/>", body_size)),
+             mixed = message(repeated("<a/>x", body_size)), text = message(repeated("&amp;", body_size)),
+             sections = message(repeated("<![CDATA[]]>", body_size)), bound = message(many_bindings()),
+             deep = message(repeated(repeated("<a>", 180) + repeated("</a>", 240), body_size));
+  return {
+      {"tree: usual message", [=] { return tree(usual); }},
+      {"tree: smallest elements", [=] { return tree(small); }},
+      {"tree: smallest elements and texts in turn", [=] { return tree(mixed); }},
+      {"tree: nesting", [=] { return tree(deep); }},
+      {"tree: references", [=] { return tree(text); }},
+      {"tree: CDATA sections", [=] { return tree(sections); }},
+      {"tree: names looked for in many declarations", [=] { return tree(bound); }},
+  };
+}
+
 std::vector<Case> form_cases() {
   const std::string file =
       "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n" + std::string(65536, '\r');
@@ -375,8 +409,8 @@ std::vector<Case> stream_cases() {
 
 std::vector<Case> all_cases() {
   std::vector<Case> all;
-  for (const auto& group :
-       {request_cases(), http_cases(), coding_cases(), frame_cases(), poll_cases(), form_cases(), stream_cases()})
+  for (const auto& group : {request_cases(), http_cases(), coding_cases(), frame_cases(), poll_cases(), form_cases(),
+                            tree_cases(), stream_cases()})
     all.insert(all.end(), group.begin(), group.end());
   return all;
 }

@@ -1,12 +1,17 @@
-// The few elements whose content we look at without a parser: features, stream errors, what is bounced. What the
-// splitter has proven must be taken apart without a loss, and what we make of it must be accepted by the splitter
-// again, as one stanza that no longer offers TLS.
+// The elements whose content we look at without a parser: features, stream errors, what is bounced, and those of
+// sessions whose client the gateway is. What the splitter has proven must be taken apart without a loss: the tree that
+// is made of it says what expat says. And what we make of it must be accepted by the splitter again, as one stanza that
+// no longer offers TLS.
+#include <expat.h>
+
+#include <memory>
 #include <string>
 
 #include "tests/fuzz/complain.hpp"
 #include "xmpp/arena.hpp"
 #include "xmpp/bounce.hpp"
 #include "xmpp/features.hpp"
+#include "xmpp/parsed_element.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/raw_element.hpp"
 #include "xmpp/stream_error.hpp"
@@ -30,7 +35,54 @@ bool is_one_stanza(std::string_view bytes) {
   return events.list.size() == 2 && std::holds_alternative<xmpp::Stanza>(events.list[1]);
 }
 
+// A tree as text, one way to write it: elements without their white space, attributes without a prefix, text.
+std::string written(xmpp::ElementView element) {
+  std::string out = "<" + std::string(element.ns()) + "|" + std::string(element.name());
+  element.each_attribute([&out](std::string_view name, std::string_view value) {
+    out.append(" ").append(name).append("=").append(value).append("\x01");
+  });
+  out += ">";
+  element.each_part([&out](const std::string& text) { out += text; },
+                    [&out](xmpp::ElementView child) { out += written(child); });
+  return out + "</>";
+}
+
+std::string written_by_expat(std::string_view bytes) {
+  struct FreeParser {
+    void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
+  };
+  const std::unique_ptr<XML_ParserStruct, FreeParser> parser(XML_ParserCreateNS(nullptr, '|'));
+  std::string out;
+  XML_SetUserData(parser.get(), &out);
+  XML_SetElementHandler(
+      parser.get(),
+      [](void* to, const char* name, const char** attributes) {
+        auto& text = *static_cast<std::string*>(to);
+        const std::string whole(name);
+        text += whole.find('|') == std::string::npos ? "<|" + whole : "<" + whole;
+        for (; *attributes != nullptr; attributes += 2) {
+          if (std::string_view(attributes[0]).find('|') != std::string_view::npos) continue;
+          text.append(" ").append(attributes[0]).append("=").append(attributes[1]).append("\x01");
+        }
+        text += ">";
+      },
+      [](void* to, const char*) { *static_cast<std::string*>(to) += "</>"; });
+  XML_SetCharacterDataHandler(parser.get(), [](void* to, const char* text, int size) {
+    static_cast<std::string*>(to)->append(text, static_cast<std::size_t>(size));
+  });
+  if (XML_Parse(parser.get(), bytes.data(), static_cast<int>(bytes.size()), 1) != XML_STATUS_OK) return "not read";
+  return out;
+}
+
+void check_tree(std::string_view bytes) {
+  const auto parsed = xmpp::ParsedElement::parse(bytes);
+  if (!parsed) fuzz::complain("a proven element is no tree", bytes);
+  if (const auto expected = written_by_expat(bytes); written(parsed->root()) != expected)
+    fuzz::complain("the tree is another", expected);
+}
+
 void check(const xmpp::Stanza& stanza) {
+  check_tree(stanza.bytes);
   const auto children = xmpp::read_children(stanza.bytes);
   if (!children) fuzz::complain("a proven element is not read", stanza.bytes);
   for (const auto& child : children->list) {

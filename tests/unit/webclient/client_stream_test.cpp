@@ -267,8 +267,8 @@ TEST(ClientStream, TheSecondLoginIsNoWeakerThanTheFirst) {
   EXPECT_EQ(play.model().account().problem, Problem::encryption_required);
 }
 
-TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
-  Play play;
+// The server has an archive: what was on its way waits until that has shown what has arrived.
+void has_an_archive(Play& play) {
   play.logs_in();
   play.answers("disco#info", "<query xmlns='http://jabber.org/protocol/disco#info'/>", "example.org");
   play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
@@ -276,16 +276,30 @@ TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
   play.hears(
       "<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body>"
       "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='arch-1'/></message>");
-  const auto arrived = send(play, "romeo@example.net", "arrived");
-  const auto arrived_id = play.id_of("arrived");
-  const auto lost = send(play, "romeo@example.net", "lost");
+}
+
+// To the question to the archive.
+std::string does_not_resume(Play& play) {
   EXPECT_THAT(play.reconnects(), HasSubstr("<resume"));
   EXPECT_THAT(play.hears("<failed xmlns='urn:xmpp:sm:3'><item-not-found "
                          "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"),
               HasSubstr("xmpp-bind"));
-  const auto begun = play.answers("xmpp-bind",
-                                  "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-                                  "<jid>julia@example.org/web2</jid></bind>");
+  return play.answers("xmpp-bind",
+                      "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web2</jid></bind>");
+}
+
+std::string archive_ends(Play& play) {
+  return play.hears("<iq type='result' id='" + play.id_of("<after>arch-1") +
+                    "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
+}
+
+TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
+  Play play;
+  has_an_archive(play);
+  const auto arrived = send(play, "romeo@example.net", "arrived");
+  const auto arrived_id = play.id_of("arrived");
+  const auto lost = send(play, "romeo@example.net", "lost");
+  const auto begun = does_not_resume(play);
   EXPECT_THAT(begun, HasSubstr("<after>arch-1</after>"));
   EXPECT_THAT(begun, Not(HasSubstr("lost")));  // first the archive tells what has arrived
   const auto query = begun.substr(begun.find("queryid=\"") + 9);
@@ -302,8 +316,7 @@ TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
   play.hears(result("arch-3",
                     "<message xmlns='jabber:client' from='romeo@example.net/o' to='julia@example.org' "
                     "type='chat' id='m9'><body>missed</body></message>"));
-  const auto after = play.hears("<iq type='result' id='" + play.id_of("<after>arch-1") +
-                                "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
+  const auto after = archive_ends(play);
   EXPECT_THAT(after, HasSubstr("lost"));
   EXPECT_THAT(after, Not(HasSubstr("arrived")));
   EXPECT_EQ(delivery(play, "romeo@example.net", arrived), Delivery::sent);
@@ -311,6 +324,32 @@ TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
   EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[missed]"));
   EXPECT_EQ(play.row("romeo@example.net").messages.size(), 4U);
   EXPECT_EQ(play.row("romeo@example.net").unread, 1U);
+}
+
+// What is written meanwhile does not overtake it.
+TEST(ClientStream, WhatWaitsForTheArchiveGoesOutInItsOrder) {
+  Play play;
+  has_an_archive(play);
+  send(play, "romeo@example.net", "first");
+  does_not_resume(play);
+  std::string said;
+  const auto second = send(play, "romeo@example.net", "second", &said);
+  EXPECT_THAT(said, Not(HasSubstr("second")));
+  EXPECT_EQ(delivery(play, "romeo@example.net", second), Delivery::waiting);
+  const auto after = archive_ends(play);
+  const auto at = after.find("first");
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_NE(after.find("second", at), std::string::npos);
+}
+
+// Nobody will ask the archive again: rather twice than not at all.
+TEST(ClientStream, WhatWaitsForTheArchiveGoesOutAtTheEnd) {
+  Play play;
+  has_an_archive(play);
+  send(play, "romeo@example.net", "on its way");
+  does_not_resume(play);
+  EXPECT_THAT(play.does([](Client& client, auto now, auto& out) { client.log_out(now, out); }),
+              HasSubstr("on its way"));
 }
 
 TEST(ClientStream, AnImpossibleCountEndsTheStream) {

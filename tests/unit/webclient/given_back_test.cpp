@@ -206,6 +206,21 @@ TEST(GivenBack, AnErrorThatWasOnItsWayIsSentAgain) {
   EXPECT_THAT(play.sent, testing::Contains(an_error()));
 }
 
+// Beyond the limits, so that nothing of it is left but who wrote it.
+TEST(GivenBack, WhatIsLeftOut) {
+  Play play;
+  play.logs_in();
+  std::string many;
+  for (int i = 0; i < 80; ++i) many += " a" + std::to_string(i) + "='x'";
+  const auto told = play.hears("<message from='romeo@example.net/orchard' type='chat' id='m1'><body" + many +
+                               ">hello</body></message>");
+  EXPECT_THAT(
+      told, AllOf(HasSubstr("to='romeo@example.net/orchard'"), HasSubstr("id='m1'"), HasSubstr("<policy-violation ")));
+  EXPECT_THAT(play.hears("<iq from='romeo@example.net/orchard' type='get' id='m2'><query" + many + "/></iq>"),
+              AllOf(HasSubstr("id='m2'"), HasSubstr("<policy-violation ")));
+  EXPECT_EQ(play.hears("<presence from='romeo@example.net/orchard'><x" + many + "/></presence>"), "");
+}
+
 // It is on no page, not even for a moment.
 TEST(GivenBack, WhatTheModelCannotTake) {
   Play play(full_bounds());

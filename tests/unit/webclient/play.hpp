@@ -53,7 +53,7 @@ class Play {
  private:
   std::string collect();
 
-  xmpp::Limits limits_;
+  xmpp::Limits limits_{.leave_out = true};
   xmpp::ParserPool pool_;
   std::unique_ptr<xmpp::StreamSplitter> splitter_;
   xmpp::Actions actions_;

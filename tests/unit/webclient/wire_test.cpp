@@ -53,6 +53,66 @@ TEST(Wire, AServerThatNeverAcknowledgesIsNotAnsweredForEver) {
   EXPECT_THAT(play.hears(push("p")), HasSubstr("type=\"result\""));
 }
 
+std::string ping(std::string_view id) {
+  return "<iq type='get' id='" + std::string(id) + "' from='romeo@example.net/o'><ping xmlns='urn:xmpp:ping'/></iq>";
+}
+
+Problem says(Play& play, std::string_view text) {
+  Problem problem{};
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto chat = client.start_chat("nurse@example.org", now, out);
+    problem = client.send(chat.conversation, text, now, out).problem;
+  });
+  return problem;
+}
+
+constexpr std::string_view ask = "<r xmlns='urn:xmpp:sm:3'/>";
+
+// Whoever makes us answer does not bring it about that nothing more is sent: the server is asked in time what it has.
+TEST(Wire, TheServerIsAskedLongBeforeItIsFull) {
+  Play play;
+  play.logs_in();
+  const auto before = play.sent.size();
+  unsigned asked = 0;
+  for (int i = 0; i < 1100; ++i) {
+    if (play.hears(ping(std::to_string(i))).find(ask) == std::string::npos) continue;
+    ++asked;
+    EXPECT_LT(play.sent.size() - before, 200U * asked);
+    play.hears(acknowledgement(play));
+  }
+  EXPECT_GE(asked, 5U);
+  EXPECT_EQ(says(play, "still here"), Problem::none);
+}
+
+TEST(Wire, AnswersLeaveRoomForTheReader) {
+  Play play;
+  play.logs_in();
+  for (int i = 0; i < 1100; ++i) play.hears(ping(std::to_string(i)));
+  EXPECT_EQ(play.hears(ping("p")), "");
+  EXPECT_EQ(says(play, "still here"), Problem::none);
+}
+
+TEST(Wire, WhoAsksWithAHugeIdGetsNoAnswer) {
+  Play play;
+  play.logs_in();
+  EXPECT_THAT(play.hears(ping(std::string(1024, 'i'))), HasSubstr("type=\"result\""));
+  EXPECT_EQ(play.hears(ping(std::string(1025, 'i'))), "");
+}
+
+// It says this and that, but never what it has of ours: as good as gone.
+TEST(Wire, AServerThatDoesNotSayWhatItHasIsLeft) {
+  Play play;
+  play.logs_in();
+  fill(play);
+  play.waits(25s);
+  play.hears(stranger(1));
+  play.waits(25s);
+  play.hears(stranger(2));
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+  play.waits(25s);
+  EXPECT_EQ(play.model().account().link, LinkState::reconnecting);
+}
+
 class WireInRoom : public tests::InRoom {};
 
 // What the reader asks for is not done in part: it is refused.
