@@ -39,7 +39,7 @@ export class Person {
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
     this.live = new Set(); // serials that had not been in the server's store
     this.proved = new Map(); // serial of bob's -> {tab, at}: an ack in a request that was answered
-    this.sent = new Map(); // own serial -> {tab, answered, owed}
+    this.sent = new Map(); // own serial -> {tab, at, answered, owed}; answered: when, or null
     this.cuts = []; // of the wire: {began, ended}
     this.failed_logins = []; // {began, ended, why}
     this.expected = []; // of bob's: {serial, at}
@@ -98,7 +98,7 @@ export class Person {
   listener() {
     const was_answered = (id) => {
       const said = this.sent.get(id);
-      if (said) said.answered = true;
+      if (said) said.answered ??= Date.now();
     };
     return {
       answered: (ids) => ids.forEach(was_answered),
@@ -147,7 +147,7 @@ export class Person {
     if (dice < 0.6) {
       const serial = ++this.serial;
       if (tab.message(this.world.bob.bare, String(serial), `${this.name} ${serial}`)) {
-        this.sent.set(serial, { tab, answered: false, owed: false });
+        this.sent.set(serial, { tab, at: Date.now(), answered: null, owed: false });
       }
     } else if (dice < 0.66) {
       tab.kill();
