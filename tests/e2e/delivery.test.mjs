@@ -11,6 +11,7 @@ import { afterwards, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { Wire } from './lib/wire.mjs';
 
 const inactivity = 5;
 const burst = 5000;
@@ -257,6 +258,32 @@ function delivery_with(Kind) {
       await next.ask({ attributes: { type: 'terminate' } });
       await gone(next);
       await afterwards(server, bob);
+    });
+
+    // As behind a firewall that has forgotten the connection: no byte passes, and nobody is told.
+    it('the link falls silent: both sides are told, and what was not proven is still the server\'s (U-066)', async () => {
+      const wire = await Wire.to(server.c2s_port);
+      const other = await start_gateway(server, { domain: { server: `127.0.0.1:${wire.port}`, answer_timeout: 2 } });
+      try {
+        const session = await alice_online({ gateway: other });
+        bob.message(session.jid, 'handed out', { id: 'h1' });
+        await hear(session, 'handed out');
+        wire.deafen();
+        bob.message(session.jid, 'into the silence', { id: 'h2' });
+        const answers = [await session.ask({
+          payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat' id='u1'><body>nobody hears</body></message>` })];
+        while (answers.at(-1).type !== 'terminate') answers.push(await session.ask());
+        assert.equal(answers.at(-1).condition, 'remote-connection-failed');
+        await other.child.line(/warning session .*: connection to the server lost: the server does not answer /);
+        const errors = answers.flatMap((body) => body.children).filter((child) => child.attributes.type === 'error' && child.attributes.id);
+        assert.deepEqual(errors.map((child) => [child.local, child.attributes.id, child.attributes.from]), [['message', 'u1', bob.jid]]);
+        wire.cut();
+        await gone(session);
+        assert.deepEqual(await afterwards(server, bob), { again: ['handed out', 'into the silence'], returned: [] });
+      } finally {
+        await other.stop();
+        wire.stop();
+      }
     });
 
     it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {

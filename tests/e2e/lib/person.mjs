@@ -117,11 +117,12 @@ export class Person {
     };
   }
 
-  // After two turns of the loop the record has all that had come over the links before.
-  on_proof(stanzas, tab) {
+  // Only what passes over the links when the record has seen all before it was written behind the proof.
+  async on_proof(stanzas, tab) {
     const proof = { tab, at: Infinity };
     for (const stanza of stanzas) this.proved.set(serial_of(text_of(stanza)), proof);
-    setImmediate(() => setImmediate(() => (proof.at = performance.now())));
+    await this.world.upstream.all_seen();
+    proof.at = performance.now();
   }
 
   on_text(text, stamped) {
