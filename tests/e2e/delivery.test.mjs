@@ -3,11 +3,10 @@
 // sender, and what it has received does not come again.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BoshSession, log_in } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { afterwards, missing, numbered } from './lib/delivery.mjs';
+import { afterwards, ask, come_online, go_on, hear, leaves, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
@@ -16,9 +15,6 @@ import { Wire } from './lib/wire.mjs';
 const inactivity = 5;
 const burst = 5000;
 const ack_timeout = 6; // ejabberd's, 60 s by default: then it ends the session
-
-const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
-  .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
 
 function delivery_with(Kind) {
   describe(`delivery with ${Kind.server_name}`, { concurrency: 1 }, () => {
@@ -37,46 +33,8 @@ function delivery_with(Kind) {
     after(() => stop_all(bob, postern, server));
     afterEach(() => postern.assert_running());
 
-    // Alice in a browser, seen by bob; nothing is held and nothing waits.
-    async function alice_online({ attributes = {}, gateway = postern } = {}) {
-      const session = await BoshSession.create(gateway.port, { attributes: { hold: 1, ...attributes } });
-      session.acks = attributes.ack !== undefined;
-      await log_in(session, 'alice', server.password('alice'), 'web');
-      session.jid = `${server.jid('alice')}/web`;
-      bob.events.clear();
-      session.heard = [];
-      await ask(session, `<presence xmlns='jabber:client'/>`);
-      await bob.event('presence', (event) => event.from === session.jid && !event.type);
-      return session;
-    }
-
-    // One request and its answer; a client with acks says what it has.
-    async function ask(session, payload = '') {
-      const attributes = session.acks ? { ack: session.rid } : {};
-      const body = await session.ask({ attributes, payload });
-      session.heard.push(...bodies(body));
-      return body;
-    }
-
-    async function hear(session, text) {
-      while (!session.heard.includes(text)) assert.equal((await ask(session)).type, undefined);
-    }
-
-    // Any client proves an answer by a request that its window allows only afterwards: two empty polls that bring nothing would
-    // be held, so each has something for bob.
-    async function go_on(session, times = 2) {
-      for (let i = 0; i < times; i++) {
-        const text = `alice goes on ${i}`;
-        const held = await session.send({ attributes: session.acks ? { ack: session.rid } : {},
-          payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>${text}</body></message>` });
-        await bob.event('message', (event) => event.body === text);
-        bob.message(session.jid, `bob answers ${i}`);
-        session.heard.push(...bodies(await held.answer));
-      }
-    }
-
-    const gone = (session) => bob.event('presence',
-      (event) => event.from === session.jid && event.type === 'unavailable', (inactivity + 20) * 1000);
+    const alice_online = (options = {}) => come_online({ server, bob, gateway: postern, ...options });
+    const gone = (session) => leaves(session, inactivity);
 
     const clients = [['without acks', {}], ['with acks', { ack: 1 }]];
 
