@@ -1,16 +1,19 @@
-// No message is lost between server and browser either where a server is not as it comes: one that remembers little for a session
-// (OPERATIONS, What is not lost).
+// No message is lost between server and browser either where a server is not as it comes: one that remembers little for a session,
+// and one without stream management (OPERATIONS, What is not lost).
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { afterwards, ask, come_online, leaves, numbered } from './lib/delivery.mjs';
+import { afterwards, ask, come_online, hear, leaves, numbered } from './lib/delivery.mjs';
 import { Ejabberd } from './lib/ejabberd.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { exchange, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { until } from './lib/wait.mjs';
+import { Wire } from './lib/wire.mjs';
 
 const inactivity = 5;
 
@@ -33,6 +36,15 @@ function world_with(Kind, options) {
     await world.bob.event('message', (event) => event.body === 'behind it', 20_000);
   };
   return world;
+}
+
+// What the server has said on a wire in the clear.
+class PassedDown {
+  text = '';
+
+  tap() {
+    return { near: () => {}, far: (chunk) => (this.text += chunk), closed: () => {} };
+  }
 }
 
 const gone = (session) => leaves(session, inactivity);
@@ -84,8 +96,41 @@ function limited() {
   });
 }
 
+function unmanaged(Kind) {
+  describe(`${Kind.server_name} without stream management: who wrote what is still in the gateway is told`, { concurrency: 1 }, () => {
+    const world = world_with(Kind, { management: false, plaintext: true });
+
+    it('gone between two polls', async () => {
+      const session = await world.alice_online();
+      world.bob.message(session.jid, 'between two polls', { id: 'b1' });
+      await gone(session);
+      assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['b1'] });
+    });
+
+    // What is on its way to it then is lost, as for any client of such a server: this one has arrived.
+    it('the gateway stops with messages queued', async () => {
+      const link = await Wire.to(world.server.c2s_port, { record: new PassedDown() });
+      const gateway = await start_gateway(world.server, { threads: 1, domain: { server: `127.0.0.1:${link.port}`, tls: 'none' } });
+      try {
+        const session = await world.alice_online(gateway);
+        world.bob.message(session.jid, 'handed out', { id: 's1' });
+        await hear(session, 'handed out');
+        world.bob.message(session.jid, 'queued', { id: 's2' });
+        await until(() => link.record.text.includes('<body>queued</body>'), 10_000, 'the server gives out the message');
+        await exchange(gateway.port, request('GET', '/http-bind'));
+        await Promise.all([gateway.stop(), gone(session)]);
+        assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['s2'] });
+      } finally {
+        await gateway.stop();
+        link.stop();
+      }
+    });
+  });
+}
+
 describe('delivery by servers that are set up otherwise', { concurrency: true }, () => {
   limited();
+  servers.forEach(unmanaged);
 });
 
 leave_nothing_behind();
