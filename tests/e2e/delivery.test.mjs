@@ -6,10 +6,12 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { afterwards, ask, come_online, go_on, hear, leaves, missing, numbered } from './lib/delivery.mjs';
+import { afterwards, ask, bodies, come_online, go_on, hear, leaves, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { exchange, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { until } from './lib/wait.mjs';
 import { Wire } from './lib/wire.mjs';
 
 const inactivity = 5;
@@ -35,6 +37,37 @@ function delivery_with(Kind) {
 
     const alice_online = (options = {}) => come_online({ server, bob, gateway: postern, ...options });
     const gone = (session) => leaves(session, inactivity);
+
+    // One request that has something for bob, so that it is not held; gives what it brings.
+    async function ask_with(session, rid, ack) {
+      const { answer } = await session.send({ rid, attributes: { ack },
+        payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>in ${rid}</body></message>` });
+      await bob.event('message', (event) => event.body === `in ${rid}`);
+      bob.message(session.jid, `answer to ${rid}`);
+      return bodies(await answer);
+    }
+
+    // An answer comes to the machine of an old page that never reads it and is closed. The new one goes on with the next rids, or
+    // leaves one out and waits for it until the end (E-08); then it is gone as well. A client with acks says what it has in order.
+    async function reload(gateway, { attributes, text, leaves_out = false }) {
+      const session = await alice_online({ attributes, gateway });
+      bob.message(session.jid, 'to the page');
+      await hear(session, 'to the page');
+      const ack = attributes.ack ? session.rid : undefined;
+      const { rid, connection: old_page } = await session.send({ attributes: { ack } });
+      old_page.socket.pause();
+      bob.message(session.jid, text, { id: 'o1' });
+      await until(() => old_page.socket.readableLength > 0, 10_000, 'the answer arrives');
+      old_page.reset();
+      await exchange(gateway.port, request('GET', '/http-bind')); // the gateway has seen it go
+      const left = gone(session);
+      const heard = [];
+      if (leaves_out) session.send({ rid: rid + 2, attributes: { ack } }).then(async ({ answer }) => heard.push(...bodies(await answer)));
+      else for (const next of [rid + 1, rid + 2, rid + 3]) heard.push(...await ask_with(session, next, ack));
+      await left;
+      const { again, returned } = await afterwards(server, bob);
+      assert.deepEqual(missing([text], heard, again, returned.includes('o1') ? [text] : []), []);
+    }
 
     const clients = [['without acks', {}], ['with acks', { ack: 1 }]];
 
@@ -90,6 +123,21 @@ function delivery_with(Kind) {
         await gone(session);
         // Nothing can prove the last answer of all: both may have been in it, and come again.
         assert.deepEqual(await afterwards(server, bob), { again: ['queued one', 'queued two'], returned: [] });
+      });
+    }
+
+    // Without acks the window proves nothing of an answer of which something had not arrived.
+    const reloads = [['without acks: reloaded when half an answer', { attributes: {}, text: `into the old page ${'x'.repeat(200_000)}` }],
+      ['with acks: reloaded when an answer', { attributes: { ack: 1 }, text: 'into the old page' }],
+      ['with acks: reloaded, with a rid left out, when an answer', { attributes: { ack: 1 }, text: 'into the old page', leaves_out: true }]];
+    for (const [what, options] of reloads) {
+      it(`${what} had come to the old page`, async () => {
+        const gateway = await start_gateway(server, { threads: 1, bosh: { inactivity } });
+        try {
+          await reload(gateway, options);
+        } finally {
+          await gateway.stop();
+        }
       });
     }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { BoshSession, log_in } from './bosh.mjs';
 import { Buddy } from './buddy.mjs';
 
-const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
+export const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
   .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
 
 // Alice in a browser, seen by bob; nothing is held and nothing waits. What she gets is in `heard`.
