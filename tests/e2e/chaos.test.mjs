@@ -1,6 +1,6 @@
-// Many browsers at random, over BOSH, WebSocket and the chat without scripts: killed, frozen, cut off and mended, logged in again;
-// the link to the server cut and silenced, the server restarted. Everything said carries a serial number, and at the end every number is
-// accounted for: received, received again, or sent back. Nothing is out of order within a session.
+// Many browsers at random, over BOSH, WebSocket, push streams, polling and the chat without scripts: killed, frozen, cut off and
+// mended, logged in again; the link to the server cut and silenced, the server restarted. Everything said carries a serial number,
+// and at the end every number is accounted for: received, received again, or sent back. Nothing is out of order within a session.
 //
 // The links to the server are in the clear and recorded, with what each side has acknowledged (XEP-0198), so that whose a lost
 // message is does not have to be guessed: what postern has acknowledged must be with the browser, and what the server has
@@ -60,7 +60,8 @@ class World {
     self.bobs_links = new StreamRecord();
     self.upstream = await Wire.to(self.server.c2s_port, { record: self.links });
     self.bobs_wire = await Wire.to(self.server.c2s_port, { record: self.bobs_links });
-    self.postern = await start_postern({ server: { log_level: 'info' }, bosh: { inactivity },
+    self.postern = await start_postern({ server: { log_level: 'info' }, bosh: { inactivity, push_streams: true },
+      polling: { enabled: true, inactivity },
       limits: { session_starts_per_minute_per_address: 0, max_sessions_per_address: 0, max_connections_per_address: 0,
         sid_misses_per_minute_per_address: 0 },
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 },

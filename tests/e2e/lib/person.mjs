@@ -1,6 +1,8 @@
 // One person of the chaos, with one browser after the other: opens a tab, says things, and has it killed, frozen or cut off at
 // random. What they said and what reached them is noted, to be compared at the end (chaos.test.mjs).
 import { setTimeout as delay } from 'node:timers/promises';
+import { PollTab } from './poll_tab.mjs';
+import { PushTab } from './push_tab.mjs';
 import { Tab } from './tab.mjs';
 import { deadline } from './wait.mjs';
 import { WebTab } from './web_tab.mjs';
@@ -26,6 +28,8 @@ export const ways = [
   { name: 'BOSH without acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: false }, listener) },
   { name: 'WebSocket with XEP-0198 of its own', open: (port, person, listener) => WsTab.log_in(port, person.login, listener) },
   { name: 'WebSocket', open: (port, person, listener) => PlainWsTab.log_in(port, person.login, listener) },
+  { name: 'push stream', open: (port, person, listener) => PushTab.log_in(port, person.login, listener) },
+  { name: 'polling', open: (port, person, listener) => PollTab.log_in(port, person.login, listener) },
   { name: 'chat without scripts', open: (port, person, listener) => WebTab.log_in(port, { ...person.login, buddy: 'bob' }, listener,
     person.kept) },
 ];
