@@ -3,21 +3,20 @@
 // sender, and what it has received does not come again.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { BoshSession, log_in } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { afterwards, missing, numbered } from './lib/delivery.mjs';
+import { afterwards, ask, bodies, come_online, go_on, hear, leaves, missing, numbered } from './lib/delivery.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { exchange, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { until } from './lib/wait.mjs';
+import { Wire } from './lib/wire.mjs';
 
 const inactivity = 5;
 const burst = 5000;
 const ack_timeout = 6; // ejabberd's, 60 s by default: then it ends the session
-
-const bodies = (body) => body.children.filter((child) => child.local === 'message' && child.attributes.type !== 'error')
-  .map((child) => child.children.find((part) => part.local === 'body')?.text).filter((text) => text !== undefined);
 
 function delivery_with(Kind) {
   describe(`delivery with ${Kind.server_name}`, { concurrency: 1 }, () => {
@@ -36,46 +35,39 @@ function delivery_with(Kind) {
     after(() => stop_all(bob, postern, server));
     afterEach(() => postern.assert_running());
 
-    // Alice in a browser, seen by bob; nothing is held and nothing waits.
-    async function alice_online({ attributes = {}, gateway = postern } = {}) {
-      const session = await BoshSession.create(gateway.port, { attributes: { hold: 1, ...attributes } });
-      session.acks = attributes.ack !== undefined;
-      await log_in(session, 'alice', server.password('alice'), 'web');
-      session.jid = `${server.jid('alice')}/web`;
-      bob.events.clear();
-      session.heard = [];
-      await ask(session, `<presence xmlns='jabber:client'/>`);
-      await bob.event('presence', (event) => event.from === session.jid && !event.type);
-      return session;
+    const alice_online = (options = {}) => come_online({ server, bob, gateway: postern, ...options });
+    const gone = (session) => leaves(session, inactivity);
+
+    // One request that has something for bob, so that it is not held; gives what it brings.
+    async function ask_with(session, rid, ack) {
+      const { answer } = await session.send({ rid, attributes: { ack },
+        payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>in ${rid}</body></message>` });
+      await bob.event('message', (event) => event.body === `in ${rid}`);
+      bob.message(session.jid, `answer to ${rid}`);
+      return bodies(await answer);
     }
 
-    // One request and its answer; a client with acks says what it has.
-    async function ask(session, payload = '') {
-      const attributes = session.acks ? { ack: session.rid } : {};
-      const body = await session.ask({ attributes, payload });
-      session.heard.push(...bodies(body));
-      return body;
+    // An answer comes to the machine of an old page that never reads it and is closed. The new one goes on with the next rids, or
+    // leaves one out and waits for it until the end (E-08); then it is gone as well. A client with acks says what it has in order.
+    async function reload(gateway, { attributes, text, leaves_out = false }) {
+      const session = await alice_online({ attributes, gateway });
+      bob.message(session.jid, 'to the page');
+      await hear(session, 'to the page');
+      const ack = attributes.ack ? session.rid : undefined;
+      const { rid, connection: old_page } = await session.send({ attributes: { ack } });
+      old_page.socket.pause();
+      bob.message(session.jid, text, { id: 'o1' });
+      await until(() => old_page.socket.readableLength > 0, 10_000, 'the answer arrives');
+      old_page.reset();
+      await exchange(gateway.port, request('GET', '/http-bind')); // the gateway has seen it go
+      const left = gone(session);
+      const heard = [];
+      if (leaves_out) session.send({ rid: rid + 2, attributes: { ack } }).then(async ({ answer }) => heard.push(...bodies(await answer)));
+      else for (const next of [rid + 1, rid + 2, rid + 3]) heard.push(...await ask_with(session, next, ack));
+      await left;
+      const { again, returned } = await afterwards(server, bob);
+      assert.deepEqual(missing([text], heard, again, returned.includes('o1') ? [text] : []), []);
     }
-
-    async function hear(session, text) {
-      while (!session.heard.includes(text)) assert.equal((await ask(session)).type, undefined);
-    }
-
-    // Any client proves an answer by a request that its window allows only afterwards: two empty polls that bring nothing would
-    // be held, so each has something for bob.
-    async function go_on(session, times = 2) {
-      for (let i = 0; i < times; i++) {
-        const text = `alice goes on ${i}`;
-        const held = await session.send({ attributes: session.acks ? { ack: session.rid } : {},
-          payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>${text}</body></message>` });
-        await bob.event('message', (event) => event.body === text);
-        bob.message(session.jid, `bob answers ${i}`);
-        session.heard.push(...bodies(await held.answer));
-      }
-    }
-
-    const gone = (session) => bob.event('presence',
-      (event) => event.from === session.jid && event.type === 'unavailable', (inactivity + 20) * 1000);
 
     const clients = [['without acks', {}], ['with acks', { ack: 1 }]];
 
@@ -131,6 +123,21 @@ function delivery_with(Kind) {
         await gone(session);
         // Nothing can prove the last answer of all: both may have been in it, and come again.
         assert.deepEqual(await afterwards(server, bob), { again: ['queued one', 'queued two'], returned: [] });
+      });
+    }
+
+    // Without acks the window proves nothing of an answer of which something had not arrived.
+    const reloads = [['without acks: reloaded when half an answer', { attributes: {}, text: `into the old page ${'x'.repeat(200_000)}` }],
+      ['with acks: reloaded when an answer', { attributes: { ack: 1 }, text: 'into the old page' }],
+      ['with acks: reloaded, with a rid left out, when an answer', { attributes: { ack: 1 }, text: 'into the old page', leaves_out: true }]];
+    for (const [what, options] of reloads) {
+      it(`${what} had come to the old page`, async () => {
+        const gateway = await start_gateway(server, { threads: 1, bosh: { inactivity } });
+        try {
+          await reload(gateway, options);
+        } finally {
+          await gateway.stop();
+        }
       });
     }
 
@@ -257,6 +264,32 @@ function delivery_with(Kind) {
       await next.ask({ attributes: { type: 'terminate' } });
       await gone(next);
       await afterwards(server, bob);
+    });
+
+    // As behind a firewall that has forgotten the connection: no byte passes, and nobody is told.
+    it('the link falls silent: both sides are told, and what was not proven is still the server\'s (U-066)', async () => {
+      const wire = await Wire.to(server.c2s_port);
+      const other = await start_gateway(server, { domain: { server: `127.0.0.1:${wire.port}`, answer_timeout: 2 } });
+      try {
+        const session = await alice_online({ gateway: other });
+        bob.message(session.jid, 'handed out', { id: 'h1' });
+        await hear(session, 'handed out');
+        wire.deafen();
+        bob.message(session.jid, 'into the silence', { id: 'h2' });
+        const answers = [await session.ask({
+          payload: `<message xmlns='jabber:client' to='${bob.jid}' type='chat' id='u1'><body>nobody hears</body></message>` })];
+        while (answers.at(-1).type !== 'terminate') answers.push(await session.ask());
+        assert.equal(answers.at(-1).condition, 'remote-connection-failed');
+        await other.child.line(/warning session .*: connection to the server lost: the server does not answer /);
+        const errors = answers.flatMap((body) => body.children).filter((child) => child.attributes.type === 'error' && child.attributes.id);
+        assert.deepEqual(errors.map((child) => [child.local, child.attributes.id, child.attributes.from]), [['message', 'u1', bob.jid]]);
+        wire.cut();
+        await gone(session);
+        assert.deepEqual(await afterwards(server, bob), { again: ['handed out', 'into the silence'], returned: [] });
+      } finally {
+        await other.stop();
+        wire.stop();
+      }
     });
 
     it('the server dies: what it has not acknowledged is reported to the browser (U-066 and the other direction)', async () => {

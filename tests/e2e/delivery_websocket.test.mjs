@@ -123,6 +123,33 @@ function delivery_with(Kind) {
       session.socket.destroy();
     });
 
+    // Fewer than max_unacknowledged, and more than the kernel takes for a socket that nobody reads.
+    it('what an overloaded gateway has no room for comes again', async () => {
+      const tight = await start_gateway(server, { threads: 1, limits: { max_buffered_bytes: 1 << 20 }, websocket: { queue_high: 3 << 20 } });
+      try {
+        const session = await alice_online({ gateway: tight });
+        bob.message(session.jid, 'much heard', { id: 'much heard' });
+        await session.hear('much heard');
+        session.socket.http.socket.pause();
+        const sent = numbered('much', 150);
+        for (const text of sent) bob.message(session.jid, `${text} ${'x'.repeat(40_000)}`, { id: text });
+        await tight.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached/, 30_000);
+        await gone(session);
+        session.take_rest();
+        bob.message(bob.jid, 'behind them');
+        await bob.event('message', (event) => event.body === 'behind them', 20_000);
+        const { again, returned } = await afterwards(server, bob);
+        const names = (texts) => texts.map((text) => text.split(' x')[0]);
+        const lost = missing([...sent, 'much heard'], names(session.heard), names(again), returned);
+        assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
+        assert.deepEqual(returned, []);
+        assert.ok(again.length > 0);
+        session.socket.destroy();
+      } finally {
+        await tight.stop();
+      }
+    });
+
     it('the server dies: what it has not acknowledged is reported to the browser', async () => {
       const session = await alice_online();
       session.socket.send(`<message xmlns='jabber:client' to='${bob.jid}' type='chat'><body>before</body></message>`);

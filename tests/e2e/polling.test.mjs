@@ -143,6 +143,26 @@ for (const kind of servers) {
       assert.ok(!again.includes('proven'));
     });
 
+    it('what an overloaded gateway has no room for comes again', async () => {
+      const tight = await start_gateway(world.server, { threads: 1, polling: { ...polling, inactivity: 60 },
+        limits: { max_buffered_bytes: 1 << 20 }, bosh: { queue_high: 3 << 20 } });
+      try {
+        const client = await alice_online({ gateway: tight });
+        const sent = numbered('much', 190);
+        for (const text of sent) world.buddy.message(client.jid, `${text} ${'x'.repeat(10_000)}`, { id: text });
+        await tight.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached/, 20_000);
+        await gone(client);
+        await leave_waiting({ jid: world.buddy.jid });
+        const { again, returned } = await afterwards(world.server, world.buddy);
+        const lost = missing(sent, again.map((text) => text.split(' x')[0]), returned);
+        assert.equal(lost.length, 0, `${lost.length}: ${lost.slice(0, 10)} …`);
+        assert.deepEqual(returned, []);
+        assert.ok(!again.includes('proven'));
+      } finally {
+        await tight.stop();
+      }
+    });
+
     // The last one of this server.
     it('the server dies: what it has not acknowledged comes back at the next poll, and so does what that poll says (U-066)', async () => {
       const client = await alice_online({ keys: 50 });

@@ -4,22 +4,15 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BoshSession, log_in } from './lib/bosh.mjs';
-import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
+import { BoshSession } from './lib/bosh.mjs';
+import { answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { start_postern } from './lib/postern.mjs';
-import { assert_empty, assert_terminated, auth, Bench, create, from_server, message, restart, texts_in } from './lib/probe.mjs';
+import { assert_empty, assert_terminated, auth, Bench, create, end_in_log, from_server, message, restart, texts_in } from './lib/probe.mjs';
 import { find, ns } from './lib/xml.mjs';
 
 const stream_error = (condition) => `<stream:error><${condition} xmlns='${ns.stream_errors}'/></stream:error>`;
-
-// The line in the log about the end of a session: of the one with this sid, or of the next one behind line `since`.
-const end_in_log = async (bench, why, { sid = '', since = 0 } = {}) => {
-  const of = new RegExp(` session ${sid.slice(0, 6)}\\S* of 127\\.0\\.0\\.1 for postern\\.test ended after `);
-  const { input } = await bench.postern.child.line(of, 5000, since);
-  assert.match(input, why);
-};
 
 // A session that a fault of the server ends before it has begun: what the browser is told, and what the operator is.
 async function fails(bench, why, condition = 'remote-connection-failed') {
@@ -74,91 +67,6 @@ describe('a server that hangs', () => {
       await stream.closed;
     });
   }
-});
-
-// Later than that nothing is due from it at any moment: what ends such a session is a limit of its own.
-const managed = `<sm xmlns='${ns.sm}'/>`;
-
-describe('a server that falls silent', () => {
-  const script = {
-    on_header: (stream) => stream.send(header() + features(stream.authenticated ? bind_feature + managed : mechanisms)),
-    on_element: (stream, event) => event.name !== script.silent_from && answer_client(stream, event),
-  };
-  const bench = Bench.around({ script, limits: { unauthenticated_timeout: 3 }, domain: { closing_timeout: 1, answer_timeout: 1 } });
-
-  it('after <auth/>: policy-violation when the time for a login is over', async () => {
-    script.silent_from = 'auth';
-    const { session } = await bench.pair();
-    const body = await session.ask(auth);
-    assert_terminated(body, 'policy-violation');
-    await end_in_log(bench, /info .*: policy: not logged in within unauthenticated_timeout \(policy-violation\); .*to server 1,/, session);
-  });
-
-  it('after <enable/>: the session goes on without it, and its end does not hang', async () => {
-    script.silent_from = 'enable';
-    script.on_close = null;
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    const held = await session.send({ payload: message('to the server') });
-    await stream.element((xml) => xml.includes('to the server'));
-    stream.send(from_server('to the client'));
-    assert.deepEqual(texts_in(await held.answer), ['to the client']);
-    assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
-    await stream.event('end');
-    await end_in_log(bench, /info .*: terminated by the client: terminate; /, session);
-    stream.end();
-    delete script.on_close;
-  });
-
-  it('after <enabled/>: remote-connection-failed when it does not answer a question (U-066)', async () => {
-    script.silent_from = '';
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    stream.send(`<enabled xmlns='${ns.sm}'/>`);
-    const lost = await session.ask({ payload: message('nobody confirms it') });
-    assert.ok(find(lost.root, 'remote-server-timeout'), lost.xml);
-    assert_terminated(await session.ask(), 'remote-connection-failed');
-    await end_in_log(bench, /warning .*: connection to the server lost: the server does not answer /, session);
-  });
-});
-
-describe('a server that does not read', () => {
-  const large = 16 << 20;
-  const script = {
-    on_header: (stream) => stream.send(header() + features(stream.authenticated ? bind_feature + managed : mechanisms)),
-    on_element: (stream, event) => answer_client(stream, event),
-  };
-  const bench = Bench.around({ script, domain: { max_queued_bytes: large }, limits: { max_body_bytes: large } });
-  // The second is more than a link may have unsent, whatever the kernel takes of it.
-  const both = [message('first', " id='m1'"), message('x'.repeat(12 << 20), " id='m2'")];
-
-  it('over BOSH: the client learns what nobody has confirmed (U-066)', async () => {
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    stream.send(`<enabled xmlns='${ns.sm}'/>`);
-    await bench.round_trip();
-    stream.socket.pause();
-    const lost = await session.ask({ payload: both.join('') });
-    assert.deepEqual(lost.children.filter(({ attributes }) => attributes.type === 'error').map(({ attributes }) => attributes.id), ['m1', 'm2'], lost.xml);
-    assert_terminated(lost.type ? lost : await session.ask(), 'remote-connection-failed');
-    await end_in_log(bench, /warning .*: connection to the server lost: the server does not read what is sent to it /, session);
-    stream.reset();
-  });
-
-  it('before its features: what the client sends too much of ends the session as its own doing', async () => {
-    script.on_header = (stream) => !stream.authenticated && answer_header(stream);
-    const { session, stream } = await bench.pair();
-    await session.ask(auth);
-    const held = await session.send(restart);
-    const more = [await session.send({ payload: both[1] }), await session.send({ payload: both[1] })];
-    const bodies = await Promise.all([held, ...more].map(({ answer }) => answer));
-    assert.ok(bodies.some(({ condition }) => condition === 'policy-violation'), bodies.map(({ xml }) => xml).join());
-    await end_in_log(bench, /info .*: policy: too much for a server that is not ready \(policy-violation\)/, session);
-    stream.end();
-  });
 });
 
 describe('a server that cuts', () => {

@@ -79,8 +79,11 @@ ${s.files ? `  mod_http_upload:
   mod_private: {}
   mod_pubsub: { plugins: ["flat", "pep"] }
   mod_roster: { versioning: true }
-  mod_stream_mgmt: { resend_on_timeout: if_offline${s.ack_timeout ? `, ack_timeout: ${s.ack_timeout}` : ''} }
-  mod_vcard: { search: false }
+${s.management ? `  mod_stream_mgmt:
+    resend_on_timeout: if_offline
+    ${s.ack_timeout ? `ack_timeout: ${s.ack_timeout}` : ''}
+    ${s.max_ack_queue ? `max_ack_queue: ${s.max_ack_queue}` : ''}
+` : ''}  mod_vcard: { search: false }
   mod_vcard_xupdate: {}
   mod_version: {}
 `;

@@ -1,6 +1,8 @@
 // One person of the chaos, with one browser after the other: opens a tab, says things, and has it killed, frozen or cut off at
 // random. What they said and what reached them is noted, to be compared at the end (chaos.test.mjs).
 import { setTimeout as delay } from 'node:timers/promises';
+import { PollTab } from './poll_tab.mjs';
+import { PushTab } from './push_tab.mjs';
 import { Tab } from './tab.mjs';
 import { deadline } from './wait.mjs';
 import { WebTab } from './web_tab.mjs';
@@ -26,6 +28,8 @@ export const ways = [
   { name: 'BOSH without acks', open: (port, person, listener) => Tab.log_in(port, { ...person.login, acks: false }, listener) },
   { name: 'WebSocket with XEP-0198 of its own', open: (port, person, listener) => WsTab.log_in(port, person.login, listener) },
   { name: 'WebSocket', open: (port, person, listener) => PlainWsTab.log_in(port, person.login, listener) },
+  { name: 'push stream', open: (port, person, listener) => PushTab.log_in(port, person.login, listener) },
+  { name: 'polling', open: (port, person, listener) => PollTab.log_in(port, person.login, listener) },
   { name: 'chat without scripts', open: (port, person, listener) => WebTab.log_in(port, { ...person.login, buddy: 'bob' }, listener,
     person.kept) },
 ];
@@ -39,7 +43,7 @@ export class Person {
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
     this.live = new Set(); // serials that had not been in the server's store
     this.proved = new Map(); // serial of bob's -> {tab, at}: an ack in a request that was answered
-    this.sent = new Map(); // own serial -> {tab, answered, owed}
+    this.sent = new Map(); // own serial -> {tab, at, answered, owed}; answered: when, or null
     this.cuts = []; // of the wire: {began, ended}
     this.failed_logins = []; // {began, ended, why}
     this.expected = []; // of bob's: {serial, at}
@@ -98,7 +102,7 @@ export class Person {
   listener() {
     const was_answered = (id) => {
       const said = this.sent.get(id);
-      if (said) said.answered = true;
+      if (said) said.answered ??= Date.now();
     };
     return {
       answered: (ids) => ids.forEach(was_answered),
@@ -117,11 +121,12 @@ export class Person {
     };
   }
 
-  // After two turns of the loop the record has all that had come over the links before.
-  on_proof(stanzas, tab) {
+  // Only what passes over the links when the record has seen all before it was written behind the proof.
+  async on_proof(stanzas, tab) {
     const proof = { tab, at: Infinity };
     for (const stanza of stanzas) this.proved.set(serial_of(text_of(stanza)), proof);
-    setImmediate(() => setImmediate(() => (proof.at = performance.now())));
+    await this.world.upstream.all_seen();
+    proof.at = performance.now();
   }
 
   on_text(text, stamped) {
@@ -147,7 +152,7 @@ export class Person {
     if (dice < 0.6) {
       const serial = ++this.serial;
       if (tab.message(this.world.bob.bare, String(serial), `${this.name} ${serial}`)) {
-        this.sent.set(serial, { tab, answered: false, owed: false });
+        this.sent.set(serial, { tab, at: Date.now(), answered: null, owed: false });
       }
     } else if (dice < 0.66) {
       tab.kill();

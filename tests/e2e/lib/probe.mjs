@@ -99,3 +99,10 @@ export function assert_empty(body) {
   assert.equal(body.children.length, 0, body.xml);
   assert.equal(body.type, undefined, body.xml);
 }
+
+// The line in the log about the end of a session: of the one with this sid, or of the next one behind line `since`.
+export const end_in_log = async (bench, why, { sid = '', since = 0 } = {}) => {
+  const of = new RegExp(` session ${sid.slice(0, 6)}\\S* of 127\\.0\\.0\\.1 for postern\\.test ended after `);
+  const { input } = await bench.postern.child.line(of, 5000, since);
+  assert.match(input, why);
+};

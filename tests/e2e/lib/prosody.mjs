@@ -41,9 +41,9 @@ c2s_require_encryption = ${s.plaintext ? 'false' : 'true'}
 allow_unencrypted_plain_auth = ${s.plaintext ? 'true' : 'false'}
 authentication = "internal_hashed"
 modules_enabled = {
-  "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "pep", "private", "smacks", "vcard4",
+  "disco", "roster", "saslauth", "tls", "blocklist", "bookmarks", "carbons", "pep", "private", "vcard4",
   "vcard_legacy", "csi_simple", "ping", "register", "time", "uptime", "version", "admin_adhoc", "admin_shell", "posix",
-  "bosh", "websocket"${s.archive ? ', "mam"' : ''}
+  "bosh", "websocket"${s.management ? ', "smacks"' : ''}${s.archive ? ', "mam"' : ''}
 }
 modules_disabled = { "s2s" }
 VirtualHost "${s.domain}"

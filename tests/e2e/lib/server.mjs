@@ -15,10 +15,10 @@ export class Server {
   // host, guests.<domain>, where anybody logs in anonymously. archive: it keeps messages (XEP-0313). more: for the end of Prosody's
   // configuration. verify_clients: ejabberd asks for certificates of clients and lets them in by those (SASL EXTERNAL). files: the
   // size up to which files can be uploaded (XEP-0363), at upload_origin, through upload_wire (wire.mjs); nothing: not at all. ack_timeout: how long ejabberd waits for
-  // an <a/>, in seconds.
-  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, guests = false, ...options }) {
+  // an <a/>, in seconds. max_ack_queue: how many stanzas it keeps without one. management: false: it has no XEP-0198.
+  static async start({ tls, plaintext = false, domain: name = domain, users = default_users, guests = false, management = true, ...options }) {
     const self = new this();
-    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, guests: guests ? `guests.${name}` : null, ...options });
+    Object.assign(self, { tls, plaintext, domain: name, muc: `rooms.${name}`, users, guests: guests ? `guests.${name}` : null, management, ...options });
     await self.prepare();
     await self.launch();
     return self;

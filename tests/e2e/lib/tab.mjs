@@ -8,10 +8,12 @@ import { BoshSession, body_text, log_in } from './bosh.mjs';
 import { escape_xml, parse } from './xml.mjs';
 
 export class Tab {
+  static asks = {}; // more attributes of the creation
+
   // listener: {message(stanza), error(stanza), answered(ids), proved(stanzas, tab), ended(condition, tab)}
   static async log_in(port, { user, password, resource, acks }, listener) {
-    const self = new Tab();
-    const session = await BoshSession.create(port, { attributes: { wait: 10, hold: 1, ...(acks ? { ack: 1 } : {}) } });
+    const self = new this();
+    const session = await BoshSession.create(port, { attributes: { wait: 10, hold: 1, ...(acks ? { ack: 1 } : {}), ...this.asks } });
     if (session.created.type) throw new Error(`no session: ${session.created.condition}`);
     await log_in(session, user, password, resource);
     Object.assign(self, { port, acks, listener, sid: session.sid, rid: session.rid, done: session.rid, open: 0, alive: true });
@@ -19,9 +21,12 @@ export class Tab {
     self.answers = new Map();
     self.unproved = []; // {rid of the answer, stanza}
     self.agent = new Agent({ keepAlive: true, maxSockets: 2 });
+    self.begin(session);
     self.pump();
     return self;
   }
+
+  begin() {}
 
   say(stanza) {
     if (!this.alive) return false;

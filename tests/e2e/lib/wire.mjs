@@ -63,6 +63,7 @@ export class Wire {
   }
 
   deafen() {
+    if (!this.is_deaf) this.mended = new Promise((resolve) => (this.on_mended = resolve));
     this.is_deaf = true;
     for (const { near, far } of this.pairs) {
       near.pause();
@@ -77,6 +78,13 @@ export class Wire {
       near.resume();
       far.resume();
     }
+    this.on_mended?.();
+  }
+
+  // The record has been shown all that was on its way by now: two turns of the loop, behind a silence if there is one.
+  async all_seen() {
+    await this.mended;
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
   stop() {
