@@ -204,6 +204,10 @@ class World {
     if (this.server.name === 'ejabberd' && this.restart && at < ended && this.links.had_session(person.name, began, ended)) {
       return this.count("of bob's: unacknowledged in a session when ejabberd was stopped, and forgotten by it");
     }
+    // What lies in the mailbox of a session of ejabberd's whose connection breaks in that moment is gone, before any link has carried it.
+    if (this.server.name === 'ejabberd' && seen.length === 0 && this.links.broke(person.name, at, at + 100)) {
+      return this.count("of bob's: never given out by ejabberd, whose session broke at that moment");
+    }
     missing.push(`${what}: ${seen.length > 0 ? 'unacknowledged, and not kept by the server' : 'never given out by the server'}`);
   }
 

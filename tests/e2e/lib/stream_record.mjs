@@ -150,6 +150,11 @@ export class StreamRecord {
     return [...this.streams].some((stream) => stream.user === user && stream.was_there(from, until));
   }
 
+  // A link of this user broke without its end having been said.
+  broke(user, from, until) {
+    return [...this.streams].some((stream) => stream.user === user && !stream.ended_well && stream.closed >= from && stream.closed < until);
+  }
+
   // Where a message with this text was seen: {stream, place, number, acknowledged, read, stamped}, for each time. read: its
   // sender knows.
   seen(direction, body) {
