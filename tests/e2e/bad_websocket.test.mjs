@@ -206,27 +206,58 @@ describe('memory and WebSocket', () => {
     domain: { max_queued_bytes: 1 << 20 }, websocket: { queue_high: 4 << 20, queue_cap: 8 << 20 } });
   const is_well = neighbour(bench);
 
+  // Sessions that the log says were ended for it, since then.
+  const ended_since = (since) => bench.postern.child.lines.slice(since)
+    .filter((line) => /warning session .* ended .*: overload: max_buffered_bytes reached \(resource-constraint\)/.test(line)).length;
+  const has_ended = (client) => client.events.events.at(-1)?.event === 'end';
+
   it('what clients do not read counts, and the greatest goes first', async () => {
+    const since = bench.postern.child.lines.length;
     const greedy = [];
     for (let i = 0; i < 8; i++) greedy.push(await log_in(bench));
+    const before_it = bench.memory();
+    bench.forget_peak();
     for (const { client } of greedy) client.http.socket.pause();
     const block = from_server('x'.repeat(200_000));
     // Each alone is within its own limit; together they are not.
     for (let round = 0; round < 40; round++) for (const { stream } of greedy) stream.send(block);
     await bench.postern.child.line(/max_buffered_bytes reached: .* ended/, 20_000);
     await is_well();
+    // To whom nothing more can be written, that one's connection ends in the middle of something. The others have lost nothing.
+    for (const { client } of greedy) client.http.socket.resume();
+    const heard = (client) => client.events.peek(({ event }) => event === 'message').length;
+    await until(() => greedy.every(({ client }) => has_ended(client) || heard(client) === 40), 10_000,
+      () => greedy.map(({ client }) => `${has_ended(client)} ${heard(client)}`).join());
+    const ended = greedy.filter(({ client }) => has_ended(client));
+    assert.ok(ended.length > 0 && ended.length < greedy.length, `${ended.length}`);
+    assert.equal(ended_since(since), ended.length);
+    for (const { client } of ended) assert.match(client.events.events.at(-1).error, /^connection ended before/);
     for (const { client } of greedy) client.destroy();
+    await is_well();
+    if (before_it === null) return;
+    assert.ok(bench.peak() < before_it + (32 << 20), `${bench.peak() - before_it} bytes more at the worst`);
+    await until(() => bench.memory() < before_it + (8 << 20), 5000, () => `${bench.memory() - before_it} bytes more`);
   });
 
-  it('messages that never end count as well', async () => {
-    const since = bench.postern.child.lines.length;
-    const greedy = [];
-    for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
-    for (const client of greedy) client.write(frame(opcode.text, 'x'.repeat(1_000_000), { fin: false }));
-    await bench.postern.child.line(/max_buffered_bytes reached: .* ended/, 20_000, since);
-    await bench.postern.child.line(/warning session .* ended .*: overload: max_buffered_bytes reached/, 5000, since);
-    await is_well();
-    for (const client of greedy) client.destroy();
+  it('messages that never end count as well, and who sends the most of them hears why it is ended', async () => {
+    const figures = [];
+    for (let round = 0; round < 3; round++) { // what is allocated once stays
+      const since = bench.postern.child.lines.length;
+      const greedy = [];
+      for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
+      for (const client of greedy) client.write(frame(opcode.text, 'x'.repeat(1_000_000), { fin: false }));
+      await bench.postern.child.line(/max_buffered_bytes reached: .* ended/, 20_000, since);
+      await until(() => greedy.every(({ http }) => http.socket.writableLength === 0), 5000, 'all is sent');
+      await is_well();
+      const ended = greedy.filter((client) => client.events.events.length > 0);
+      assert.ok(ended.length > 0 && ended.length < greedy.length, `${ended.length}`);
+      for (const client of ended) await assert_refused(client, 'resource-constraint', 1013);
+      assert.equal(ended_since(since), ended.length);
+      for (const client of greedy) client.destroy();
+      await is_well();
+      figures.push(bench.memory());
+    }
+    if (figures[0] !== null) assert.ok(figures[2] < figures[0] + (4 << 20), figures.join());
   });
 
   it('a bomb in fragments is stopped at the limit', async () => {

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { connect as tls_connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BackEnd } from './lib/back_end.mjs';
 import { body_text, BoshSession, log_in } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
@@ -17,13 +18,14 @@ import { PollClient } from './lib/poll.mjs';
 import { Bench, message } from './lib/probe.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { asking, leaving, PushReader, token_of } from './lib/push_reader.mjs';
-import { exchange, post } from './lib/raw_http.mjs';
+import { exchange, post, request } from './lib/raw_http.mjs';
 import { deadline, until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
 import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
+import { WebSocketSession } from './lib/websocket_session.mjs';
 import { ns } from './lib/xml.mjs';
 
-const total = Number(process.env.POSTERN_LEAK_SESSIONS ?? 880);
+const total = Number(process.env.POSTERN_LEAK_SESSIONS ?? 1280);
 const long = total >= 10_000;
 const batches = long ? 20 : 4;
 const epilogue = 130_000; // pages say for two minutes why their session has ended, and keep it so long
@@ -31,8 +33,12 @@ const at_once = 24;
 
 describe(`${total} sessions`, () => {
   const bench = new Bench();
+  // Limits that would be in everybody's way: few strangers for a short time; little memory for all. And what cannot be beside push streams.
+  const strict = new Bench();
+  const poor = new Bench();
+  const other = new Bench();
   const site = new BackEnd();
-  let server, sockets, tls, ports;
+  let server, tls, ports;
 
   // It speaks XEP-0198, and does what a message asks for.
   const ends = {
@@ -40,6 +46,11 @@ describe(`${total} sessions`, () => {
     'be off': (stream) => stream.send('</stream:stream>').end(),
     'be angry': (stream) => stream.send(`<stream:error><conflict xmlns='${ns.stream_errors}'/></stream:error></stream:stream>`).end(),
     'be mad': (stream) => stream.send('<message></presence>'),
+    'be long': (stream) => {
+      stream.send('<message><body>soon</body></message>');
+      setTimeout(() => stream.send(`<message><body>${'x'.repeat(300_000)}</body></message>`), 100);
+    },
+    'be endless': (stream) => stream.send(`<message><body>${'x'.repeat(3_000_000)}`),
   };
   const managed = {
     enable: () => `<enabled xmlns='${ns.sm}' id='kept' resume='true'/>`,
@@ -68,18 +79,30 @@ describe(`${total} sessions`, () => {
     const plenty = { session_starts_per_minute_per_address: 0, max_sessions_per_address: 0, max_connections_per_address: 0,
       sid_misses_per_minute_per_address: 0 };
     bench.postern = await start_postern({
-      threads: 2, server: { log_level: 'info' }, bosh: { inactivity: 5, push_streams: true }, limits: plenty,
+      threads: 2, server: { log_level: 'info' }, limits: plenty,
+      bosh: { inactivity: 5, push_streams: true, queue_high: 65_536, queue_low: 16_384, queue_cap: 262_144 },
       polling: { enabled: true, inactivity: 5 },
       prebind: { ...site.settings({ lifetime: 2, requests_per_minute: 0, logins_per_minute_per_account: 0 }).prebind },
       listen: [...site.settings().listen, { address: '127.0.0.1:0', certificate, key }],
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 },
       domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }],
     });
-    bench.port = bench.postern.port;
+    const like_it = { threads: 2, server: { log_level: 'info' },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] };
+    strict.postern = await start_postern({ ...like_it, limits: { ...plenty, unauthenticated_timeout: 1, max_unauthenticated_sessions: 6 } });
+    poor.postern = await start_postern({ ...like_it, bosh: { inactivity: 5 }, limits: { ...plenty, max_buffered_bytes: 4 << 20 } });
+    other.postern = await start_postern({ ...like_it, bosh: { inactivity: 5, max_streams: 2, script_syntax: true },
+      websocket: { ping_interval: 0.5, max_missed_pings: 1 }, limits: plenty });
+    for (const one of [bench, strict, poor, other]) {
+      one.port = one.postern.port;
+      one.sockets = sockets_of(one);
+      one.figures = [];
+    }
     ports = { site: bench.postern.listeners[1].port, tls: bench.postern.listeners[2].port };
-    sockets = readdirSync(`/proc/${bench.postern.pid}/fd`).length;
   });
-  after(() => stop_all(bench.postern, server));
+  after(() => stop_all(bench.postern, strict.postern, poor.postern, other.postern, server));
+
+  const sockets_of = ({ postern }) => readdirSync(`/proc/${postern.pid}/fd`).length;
 
   const agent = new Agent({ keepAlive: true, maxSockets: at_once });
   after(() => agent.destroy());
@@ -94,8 +117,8 @@ describe(`${total} sessions`, () => {
     await log_in(session, 'alice', 'secret', 'web');
     return session;
   };
-  const socket = async (password) => {
-    const client = await WebSocketClient.open(bench.port);
+  const socket = async (password, port = bench.port, options = {}) => {
+    const client = await WebSocketClient.open(port, options);
     const secret = Buffer.from(`\0alice\0${password}`).toString('base64');
     client.send(open_element());
     for (let i = 0; i < 2; i++) await client.message(20_000);
@@ -125,8 +148,8 @@ describe(`${total} sessions`, () => {
     await client.closed(20_000);
   };
   // The server does that, and the browser is told.
-  const ended_by_server = (what, condition) => async () => {
-    const session = await logged_in();
+  const ended_by_server = (what, condition, where = bench) => async () => {
+    const session = await logged_in({}, { port: where.port });
     let body = await session.ask({ payload: message(what) });
     if (body.type === undefined) body = await session.ask();
     assert.equal(body.condition, condition, body.xml);
@@ -148,6 +171,27 @@ describe(`${total} sessions`, () => {
     return body;
   };
   const page = (password) => log_in_by_form(ask, 'alice', password);
+  const leave_pages = async (cookie, text) => {
+    const token = /action="\/logout"[^]*?name="token" value="([^"]*)"/.exec(text)[1];
+    const answer = await ask('POST', '/logout', { form: { token }, cookie });
+    assert.equal(answer.status, 303, answer.text);
+  };
+  // Others may have come, so that one is not there any more when it has been answered.
+  const stranger = () => bosh({}, { port: strict.port });
+  const is_sent_away = async (session) => {
+    const { condition, xml } = session.created.type ? session.created : await session.ask();
+    assert.equal(condition, 'policy-violation', xml);
+  };
+  const two_streams = async () => {
+    const session = await logged_in({}, { port: other.port });
+    const more = await session.ask({ attributes: { to: 'postern.test', 'xml:lang': 'en', 'xmpp:version': '1.0', 'xmlns:xmpp': ns.xbosh } });
+    assert.equal(more.attributes.stream, '2', more.xml);
+    return session;
+  };
+  const by_script = async (attributes) => {
+    const body = encodeURIComponent(body_text(attributes));
+    return (await exchange(other.port, request('GET', `/http-bind?${body}`), { within: 30_000 })).text;
+  };
 
   const ways = {
     'terminated': async () => {
@@ -179,9 +223,7 @@ describe(`${total} sessions`, () => {
     'a WebSocket whose login fails': async () => (await socket('wrong')).reset(),
     'pages, logged out': async () => {
       const { cookie, text } = await page('secret');
-      const token = /action="\/logout"[^]*?name="token" value="([^"]*)"/.exec(text)[1];
-      const answer = await ask('POST', '/logout', { form: { token }, cookie });
-      assert.equal(answer.status, 303, answer.text);
+      await leave_pages(cookie, text);
     },
     'pages, with a wrong password': async () => assert.match((await page('wrong')).text, /name="password"/),
     'the server resets': ended_by_server('be gone', 'remote-connection-failed'),
@@ -213,6 +255,60 @@ describe(`${total} sessions`, () => {
       assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
     },
     'begun by a back end, left to its time': () => prebound('bosh'),
+    'begun by a back end for WebSocket, taken': async () => {
+      const { password } = await prebound('websocket');
+      const { socket: client } = await WebSocketSession.log_in(bench.port, { user: 'alice', password }, { path: '/xmpp-websocket/ticket' });
+      client.send(close_element);
+      await client.closed(20_000);
+    },
+    'begun by a back end for WebSocket, left to its time': () => prebound('websocket'),
+    'begun by a back end for pages, taken': async () => {
+      const { path } = await prebound('webchat');
+      const { status, headers } = await ask('GET', path);
+      assert.equal(status, 303);
+      const cookie = headers['set-cookie'][0].split(';')[0];
+      await leave_pages(cookie, await until(async () => {
+        const { text } = await ask('GET', '/plain/', { cookie });
+        return text.includes('action="/logout"') ? text : null;
+      }, 20_000, 'the session is there'));
+    },
+    'begun by a back end for pages, left to its time': () => prebound('webchat'),
+    'too much for its queue': async () => {
+      const session = await logged_in();
+      let body;
+      do { // until no request is there that would take it
+        await session.ask({ payload: message('be long') });
+        await delay(300);
+        body = await session.ask();
+      } while (body.type === undefined);
+      assert.equal(body.condition, 'policy-violation', body.xml.slice(0, 300));
+    },
+    'no login in time': async () => is_sent_away(await stranger()),
+    'a stranger too many': async () => {
+      const crowd = [];
+      for (let i = 0; i < 7; i++) crowd.push(await stranger());
+      await is_sent_away(crowd[0]);
+      for (const session of crowd.slice(1)) {
+        if (!session.created.type) assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+      }
+    },
+    'more than there is for all': ended_by_server('be endless', 'policy-violation', poor),
+    'a WebSocket that does not answer pings': async () => {
+      const client = await socket('secret', other.port, { answer_pings: false });
+      await client.event('end', 20_000);
+      client.destroy();
+    },
+    'several streams, terminated': async () => {
+      const session = await two_streams();
+      assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+    },
+    'several streams, left to their inactivity': async () => void (await two_streams()),
+    'by scripts': async () => {
+      const sid = /sid='([^']*)'/.exec(await by_script({ rid: 1, to: 'postern.test', ver: '1.6', wait: 5, hold: 1 }))[1];
+      const last = await by_script({ rid: 2, sid, type: 'terminate' });
+      assert.match(last, /^_BOSH_\(.*terminate/);
+      assert.doesNotMatch(last, /condition/);
+    },
     'over TLS, terminated': async () => {
       const session = await logged_in({}, { port: ports.tls, tls });
       assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
@@ -240,23 +336,32 @@ describe(`${total} sessions`, () => {
   }
 
   it(`in ${Object.keys(ways).length} ways, and all that they took is given back`, async (t) => {
-    const figures = [];
+    const all = Object.entries({ bench, strict, poor, other });
     const begun = Date.now();
     let half = 0;
     for (let n = 0; n < batches; n++) {
       await batch(total / batches);
-      bench.postern.assert_running();
-      figures.push(bench.memory());
+      for (const [, one] of all) {
+        one.postern.assert_running();
+        one.figures.push(one.memory());
+      }
       if (n === batches / 2) half = Date.now() - begun;
     }
-    await until(() => readdirSync(`/proc/${bench.postern.pid}/fd`).length <= sockets + at_once + 8, 20_000,
-      'descriptors are given back');
-    if (figures[0] === null) return t.diagnostic('a sanitizer counts for itself');
-    t.diagnostic(`resident after each batch, kB: ${figures.map((bytes) => Math.round(bytes / 1024)).join(' ')}`);
+    for (const [name, one] of all) {
+      await until(() => sockets_of(one) <= one.sockets + at_once + 8, 20_000, `descriptors of ${name} are given back`);
+    }
+    for (const [one, reason] of [[bench, 'policy: too much unread'], [strict, 'policy: not logged in within unauthenticated_timeout'],
+      [strict, 'policy: max_unauthenticated_sessions reached'], [poor, 'overload: max_buffered_bytes reached'], [other, 'no answer to pings']]) {
+      assert.ok(one.postern.log.includes(reason), `${reason}\n${one.postern.child.tail()}`);
+    }
+    if (bench.figures[0] === null) return t.diagnostic('a sanitizer counts for itself');
     if (long) assert.ok(half > epilogue, 'it was too quick to say anything: more sessions');
-    const before = figures[long ? batches / 2 : 0];
-    const after = figures.at(-1);
-    assert.ok(after < before * 1.1 + 2e6, `grew from ${before} to ${after}`);
+    for (const [name, { figures }] of all) {
+      t.diagnostic(`${name}: resident after each batch, kB: ${figures.map((bytes) => Math.round(bytes / 1024)).join(' ')}`);
+      const before = figures[long ? batches / 2 : 0];
+      const after = figures.at(-1);
+      assert.ok(after < before * 1.1 + 2e6, `${name} grew from ${before} to ${after}`);
+    }
   });
 });
 

@@ -1,19 +1,21 @@
 // The edge cases once more while 1 000 other sessions live on the same gateway, on two shards: nobody loses anything, nobody
 // waits, and all memory and descriptors come back.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { Bench, assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
+import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { answer_client, FakeServer } from './lib/fake_server.mjs';
+import { PollClient } from './lib/poll.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { Child } from './lib/process.mjs';
 import { asking, PushReader, seen, token_of } from './lib/push_reader.mjs';
-import { HttpConnection, post } from './lib/raw_http.mjs';
+import { HttpConnection, post, request } from './lib/raw_http.mjs';
 import { Mailbox, patience, until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
 import { close_element, open_element, WebSocketClient } from './lib/websocket.mjs';
@@ -24,6 +26,7 @@ const script = fileURLToPath(new URL('../support/background_load.mjs', import.me
 
 describe('with 1 000 sessions in the background', () => {
   const bench = new Bench();
+  let settings, tls;
   const load = { events: new Mailbox('background load') };
 
   const said = (event, within) => load.events.take((entry) => entry.event === event, within, event);
@@ -33,11 +36,14 @@ describe('with 1 000 sessions in the background', () => {
     load.child.watchers.add({ line: (line) => load.events.push(JSON.parse(line)), gone: () => {} });
     const { port } = await said('upstream', 10_000);
     bench.server = await FakeServer.start({ on_element: answer_client });
-    bench.postern = await start_postern({ threads: 2, bosh: { push_streams: true },
+    const { certificate, key, trust } = await (await Authority.create('load')).good('localhost');
+    tls = { ca: readFileSync(trust), servername: 'localhost' };
+    settings = { server: { threads: 2, log_level: 'debug' }, bosh: { push_streams: true }, polling: { enabled: true, hold: 0.05 },
       webchat: { enabled: true, logins_per_minute_per_address: 0, logins_per_minute_per_account: 0 }, domains: [
-      { name: 'postern.test', server: `127.0.0.1:${bench.server.port}`, tls: 'none' },
-      { name: 'load.test', server: `127.0.0.1:${port}`, tls: 'none' },
-    ] });
+        { name: 'postern.test', server: `127.0.0.1:${bench.server.port}`, tls: 'none' },
+        { name: 'load.test', server: `127.0.0.1:${port}`, tls: 'none' },
+      ], listen: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', certificate, key }] };
+    bench.postern = await start_postern(settings);
     bench.port = bench.postern.port;
     bench.before = { descriptors: descriptors() };
     load.child.process.stdin.write(`${JSON.stringify({ port: bench.port, sessions })}\n`);
@@ -130,6 +136,51 @@ describe('with 1 000 sessions in the background', () => {
       assert.deepEqual(heard, all.slice(0, heard.length));
     };
     await Promise.all(Array.from({ length: 12 }, (_, n) => over_push(n)));
+  });
+
+  // New connections and handshakes, and requests of sessions that live on either shard, while both get another configuration (the same)
+  // and another certificate (the same) five times.
+  it('over TLS and by polling, while the configuration is loaded anew', async () => {
+    let over = false;
+    const over_tls = async (n) => {
+      const port = bench.postern.listeners[1].port;
+      for (let round = 0; !over || round < 2; round++) {
+        const session = await BoshSession.create(port, { tls, from: `127.0.5.${n + 1}`, attributes: { to: 'load.test' } });
+        assert.equal(session.created.type, undefined, session.created.xml);
+        for (let i = 0; i < 5; i++) {
+          let body = await session.ask({ payload: message(`${n} ${i}`) });
+          if (body.children.length === 0) body = await session.ask();
+          assert.deepEqual(texts_in(body), [`${n} ${i}`]);
+        }
+        assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+      }
+    };
+    const by_polling = async (n) => {
+      const client = new PollClient(bench.port, { keys: n % 2 === 0 ? 20 : 0, connection: { from: `127.0.4.${n + 1}` } });
+      await client.log_in('postern.test', 'alice', 'secret', `poll${n}`);
+      for (let i = 0; !over || i < 10; i++) {
+        await client.send(`<iq type='get' id='${n} ${i}'/>`);
+        await client.until(new RegExp(`<iq[^>]* id='${n} ${i}'`));
+      }
+      assert.match((await client.ask('</stream:stream>')).text, /<\/stream:stream>$/);
+    };
+    // A connection that was there before is served by the new configuration as it was by the old one.
+    const kept = await Promise.all(Array.from({ length: 4 }, (_, i) => HttpConnection.open(bench.port, { from: `127.0.3.${i + 1}` })));
+    const all = Promise.all(Array.from({ length: 6 }, (_, n) => (n % 2 === 0 ? over_tls(n) : by_polling(n))));
+    const loads = async () => {
+      for (let i = 0; i < 5; i++) {
+        const since = bench.postern.child.lines.length;
+        await bench.postern.reload(settings);
+        await bench.postern.child.line(/configuration loaded anew/, 20_000, since);
+        for (const connection of kept) {
+          connection.write(request('GET', '/http-bind'));
+          assert.equal((await connection.read_answer()).status, 200);
+        }
+      }
+      over = true;
+    };
+    await Promise.all([all, loads().finally(() => (over = true))]);
+    for (const connection of kept) connection.destroy();
   });
 
   it('a storm of nonsense', async () => {

@@ -160,7 +160,12 @@ describe('memory runs out in the chat without scripts', () => {
     }
     await bench.postern.child.line(/warning max_buffered_bytes reached: 1 sessions and 0 connections/, 20_000, lines);
     const pages = await Promise.all(readers.map(({ cookie }) => ask('GET', '/plain/', { cookie })));
-    assert.deepEqual(pages.map(({ text }) => /action="\/logout"/.test(text)).filter(Boolean).length, 1, 'one is still logged in');
+    const [living, ended] = [true, false].map((is) => pages.filter(({ text }) => /action="\/logout"/.test(text) === is));
+    assert.deepEqual([living.length, ended.length], [1, 1], 'one is still logged in');
+    assert.match(living[0].text, /<bdi class="name">romeo8</);
+    assert.match(ended[0].text, /<p class="error" role="alert">You are not logged in any more\.</);
+    assert.match(ended[0].text, /name="password"/, 'and may log in again');
+    assert.doesNotMatch(ended[0].text, /romeo/);
   });
 });
 

@@ -307,12 +307,28 @@ describe('frames', () => {
   });
 
   it('a flood of pings from somebody who reads nothing costs no memory', async () => {
-    const { client } = await log_in(bench);
+    const { client, stream } = await log_in(bench);
+    const other = await log_in(bench);
     client.http.socket.pause();
     const flood = Buffer.concat(Array.from({ length: 1000 }, () => frame(opcode.ping, 'x'.repeat(125))));
-    for (let i = 0; i < 100; i++) client.write(flood);
-    const other = await log_in(bench);
+    const before_it = bench.memory();
+    bench.forget_peak();
+    for (let i = 0; i < 200; i++) client.write(flood);
+    client.send(message('behind them'));
+    await stream.element((xml) => xml.includes('behind them'), 20_000);
+    if (before_it !== null) assert.ok(bench.peak() < before_it + (2 << 20), `${bench.peak() - before_it} bytes more at the worst`);
+    other.client.send(message('and beside them'));
+    assert.match(await other.stream.element(), /and beside them/);
     other.client.destroy();
+    // Those that were answered, and not all of them: what could not leave was not kept.
+    client.http.socket.resume();
+    stream.send(from_server('behind the pongs'));
+    assert.match((await client.event('message')).text, /behind the pongs/);
+    const pongs = client.events.peek(({ event }) => event === 'pong').length;
+    assert.ok(pongs > 0 && pongs < 200_000, `${pongs}`);
+    client.events.clear();
+    client.write(frame(opcode.ping, 'and now'));
+    assert.equal((await client.event('pong')).payload.toString(), 'and now');
     client.destroy();
   });
 

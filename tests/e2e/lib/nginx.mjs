@@ -18,7 +18,9 @@ error_log stderr warn;
 ${process.getuid() === 0 ? 'user root;' : ''}
 events { worker_connections 4096; }
 http {
-  access_log ${dir}/access.log;
+  log_format e2e '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" '
+    'upstream $upstream_status';
+  access_log ${dir}/access.log e2e;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join('\n  ')}
   types { text/html html; text/javascript js; }
   ${http}

@@ -1,7 +1,7 @@
 // The bench of the probe files: postern with one shard in front of a scripted server, so that a test holds both ends and every
 // order of events is its own choice.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before } from 'node:test';
 import { BoshSession, read_body } from './bosh.mjs';
 import { stop_all } from './cleanup.mjs';
@@ -61,6 +61,15 @@ export class Bench {
   memory() {
     if (/lib[at]san/.test(readFileSync(`/proc/${this.postern.pid}/maps`, 'utf8'))) return null;
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.postern.pid}/status`, 'utf8'))[1]) * 1024;
+  }
+
+  // The most that was resident since then, in bytes; means something where memory() does.
+  peak() {
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.postern.pid}/status`, 'utf8'))[1]) * 1024;
+  }
+
+  forget_peak() {
+    writeFileSync(`/proc/${this.postern.pid}/clear_refs`, '5');
   }
 
   descriptors() {
