@@ -227,17 +227,36 @@ TEST(Shell, AStreamMoreThanThereMayBeStrangersIsRefused) {
   EXPECT_TRUE(gateway.drain());
 }
 
-support::Tcp connect_narrow(std::uint16_t port) {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  constexpr int narrow = 2304;  // the window of a line on which a round trip takes long
-  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
-  support::Tcp line(descriptor);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  EXPECT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  return line;
+// U-008: however many sessions somebody begins on one connection, and so in one thread, the oldest of all ends for a
+// newcomer on whatever connection.
+TEST(Shell, WhoNeverLogsInMakesRoomForNewcomersOfEveryShard) {
+  constexpr int most = 8;
+  ScriptedServer server;
+  Gateway gateway(server.port(), 2, "[limits]\nmax_unauthenticated_sessions = " + std::to_string(most) + "\n");
+  HttpClient flood(gateway.port());
+  std::vector<std::string> flooding;
+  for (std::uint64_t i = 0; i < most; ++i)
+    flooding.push_back(attribute(flood.exchange(creation(1000 + i)).body, "sid"));
+  const unsigned there = read_sid(flooding.front()).value_or(Sid{}).shard;
+  std::vector<std::unique_ptr<Browser>> newcomers;
+  for (int elsewhere = 0; elsewhere < 10;) {  // the kernel chooses the shard
+    newcomers.push_back(std::make_unique<Browser>(gateway.port()));
+    const auto sid = read_sid(newcomers.back()->sid);
+    ASSERT_TRUE(sid) << "newcomer " << newcomers.size() << ": " << newcomers.back()->created;
+    if (sid->shard != there) ++elsewhere;
+    ASSERT_LT(newcomers.size(), 200U);
+  }
+  for (std::uint64_t i = 0; i < most; ++i) {
+    const std::string answer =
+        flood
+            .exchange("<body rid='" + std::to_string(1001 + i) + "' sid='" + flooding[i] + "'" + std::string(ns) + "/>")
+            .body;
+    EXPECT_EQ(attribute(answer, "condition"), "policy-violation") << i << ": " << answer;
+  }
+  for (auto youngest = newcomers.end() - most; youngest != newcomers.end(); ++youngest) (*youngest)->log_in();
+  newcomers.clear();
+  EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
 // What is said to a stream that is over without its session knowing comes back, and its end is told.
