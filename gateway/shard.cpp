@@ -107,7 +107,7 @@ void Shard::recover(const char* trouble) {
     const auto connection = std::exchange(connection_step_, {});
     forget_step();
     if (session) end_broken(*session, trouble);
-    if (connection) end_broken(*connection);
+    if (connection) end_broken(*connection, trouble);
     forget_step();
   } while (session_step_ || connection_step_);  // that of somebody who was to hear of it, and failed as well
   timers_.resume();
@@ -131,18 +131,30 @@ void Shard::end_broken(SessionId id, const char* trouble) {
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
     with_connection(connections_[slot].connection, [&](auto& any) {
       if constexpr (requires { any.session_failed(id); }) {
-        if (!attempt([&] { any.session_failed(id); })) end_broken(ConnectionId{slot, connections_[slot].generation});
+        if (!attempt([&] { any.session_failed(id); })) {
+          end_broken(ConnectionId{slot, connections_[slot].generation}, trouble);
+        }
       }
     });
   }
 }
 
-void Shard::end_broken(ConnectionId id) {
-  const auto* const slot = find_slot(id);
-  if (slot == nullptr) return;
-  with_connection(*slot, [](auto& any) {
-    if constexpr (requires { any.close(); }) attempt([&] { any.close(); });
-  });
+void Shard::end_broken(ConnectionId id, const char* trouble) {
+  // Of those who are to hear of it one may fail. That one ends, and the next time the others are told.
+  for (;;) {
+    const auto* const slot = find_slot(id);
+    if (slot == nullptr) return;
+    bool told = true;
+    with_connection(*slot, [&](auto& any) {
+      told = attempt([&] {
+        if constexpr (requires { any.close(); }) any.close();
+        if constexpr (requires { any.report_gone(); }) any.report_gone();
+      });
+    });
+    if (told) break;
+    forget_step();
+    if (const auto failed = std::exchange(session_step_, {})) end_broken(*failed, trouble);
+  }
   attempt([&] { erase_connection(id); });
 }
 
@@ -223,6 +235,10 @@ void Shard::end_stranger(const Stranger& stranger) {
     Shard& home = set_.shard(stranger.shard);
     return boost::asio::post(home.io_, [&home, stranger] { home.end_stranger(stranger); });
   }
+  SessionHost* const host = sessions_.find(stranger.session);
+  // Meanwhile it may have logged in.
+  if (host == nullptr || host->worth() != SessionHost::Worth::early) return;
+  host->end(xmpp::EndReason::policy, Admission::too_many_strangers);
 }
 
 Sid Shard::mint_sid() const {
@@ -235,10 +251,6 @@ Sid Shard::mint_sid() const {
 
 SessionHost& Shard::create_session(const SidSecret& secret, SessionStart start) {
   return sessions_.insert(secret, std::make_unique<SessionHost>(*this, setup_, std::move(start)));
-  SessionHost* const host = sessions_.find(stranger.session);
-  // Meanwhile it may have logged in.
-  if (host == nullptr || host->worth() != SessionHost::Worth::early) return;
-  host->end(xmpp::EndReason::policy, Admission::too_many_strangers);
 }
 
 void Shard::reply(const xmpp::Reply& reply) {
@@ -293,7 +305,7 @@ bool Shard::accepted(AnyStream stream, Peer peer) {
     add_connection<HttpConnection>(std::move(stream), std::move(peer), [](auto& connection) { connection.start(); });
     return true;
   } catch (const std::exception& error) {
-    if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun);
+    if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun, error.what());
     attempt([&] { spdlog::error("connection of {} refused: {}", address.to_string(), error.what()); });
     attempt([&] { timers_.resume(); });
     return false;
