@@ -313,11 +313,11 @@ void Engine::doubt_unproven() {
   each_answered_above(ledger_.proven(), [&](Rid answered) { ledger_.in_doubt(answered); });
 }
 
-// Those with stanzas that are still known.
+// Those with stanzas that are still known: `rid` may lie far behind for ever.
 template <typename Visit>
 void Engine::each_answered_above(Rid rid, Visit visit) {
-  for (Rid next = rid + 1; next != window_.first_held(); ++next)
-    if (window_.place(next, false) == RidWindow::Place::answered && carries_elements(next)) visit(next);
+  for (Rid next = std::max(rid + 1, window_.base()); next != window_.first_held(); ++next)
+    if (carries_elements(next)) visit(next);
 }
 
 // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.

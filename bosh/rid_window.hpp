@@ -72,6 +72,7 @@ class RidWindow {
       : base_(first), trimmed_delivered_(before), requests_(requests) {}
 
   [[nodiscard]] std::uint32_t requests() const { return requests_; }
+  [[nodiscard]] Rid base() const { return base_; }
   [[nodiscard]] Rid expected() const { return base_ + exchanges_.size(); }
   [[nodiscard]] Rid first_held() const { return base_ + answered_; }
   // `extra`: pause and terminate may lie one above the window (B-112, B-123).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace gateway {
@@ -9,6 +10,8 @@ namespace gateway {
 namespace {
 
 constexpr xmpp::Duration window = std::chrono::minutes(1);
+// So many more than max_unauthenticated_sessions may be there until the threads of the oldest get round to ending them.
+constexpr std::size_t most_leaving = 256;
 constexpr std::string_view per_address = "max_connections_per_address reached";
 
 }  // namespace
@@ -92,21 +95,37 @@ Admission::Started Admission::session_started(AddressKey address, const Domain& 
   if (!counts.starts.take(limits.session_starts_per_minute_per_address, now)) {
     return no("session_starts_per_minute_per_address reached");
   }
-  if (unauthenticated_ >= limits.max_unauthenticated_sessions) {
+  if (strangers_.size() >= limits.max_unauthenticated_sessions) {
     counts.starts.put_back();  // it may try again as soon as there is room
     return no(too_many_strangers);
   }
+  strangers_.emplace_back();
   ++sessions_;
-  ++unauthenticated_;
   ++of_domain.sessions;
   ++of_domain.connecting;
   ++counts.sessions;
-  return {SessionPlace(*this, address, of_domain), {}};
+  return {SessionPlace(*this, address, of_domain, std::prev(strangers_.end())), {}};
+}
+
+std::optional<Stranger> Admission::oldest_leaves() {
+  const std::lock_guard lock(mutex_);
+  if (leaving_.size() >= most_leaving) return {};
+  const auto oldest = std::find_if(strangers_.begin(), strangers_.end(),
+                                   [](const Stranger& stranger) { return stranger.session != no_session; });
+  if (oldest == strangers_.end()) return {};
+  oldest->leaving = true;
+  leaving_.splice(leaving_.end(), strangers_, oldest);
+  return *oldest;
+}
+
+void Admission::forget(SessionPlace::Strangers::iterator stranger) noexcept {
+  (stranger->leaving ? leaving_ : strangers_).erase(stranger);
 }
 
 SessionPlace::SessionPlace(SessionPlace&& other) noexcept
     : admission_(std::exchange(other.admission_, nullptr)),
       domain_(other.domain_),
+      stranger_(other.stranger_),
       address_(other.address_),
       stage_(other.stage_) {}
 
@@ -114,6 +133,7 @@ SessionPlace& SessionPlace::operator=(SessionPlace&& other) noexcept {
   give_back();
   admission_ = std::exchange(other.admission_, nullptr);
   domain_ = other.domain_;
+  stranger_ = other.stranger_;
   address_ = other.address_;
   stage_ = other.stage_;
   return *this;
@@ -124,7 +144,14 @@ void SessionPlace::advance(Stage to) {
   if (admission_ == nullptr) return;
   const std::lock_guard lock(admission_->mutex_);
   if (from == Stage::connecting && to != Stage::connecting) --domain_->connecting;
-  if (from != Stage::logged_in && to == Stage::logged_in) --admission_->unauthenticated_;
+  if (from != Stage::logged_in && to == Stage::logged_in) admission_->forget(stranger_);
+}
+
+void SessionPlace::belongs_to(unsigned shard, SessionId session) {
+  if (admission_ == nullptr) return;
+  const std::lock_guard lock(admission_->mutex_);
+  stranger_->shard = shard;
+  stranger_->session = session;
 }
 
 void SessionPlace::give_back() noexcept {
@@ -132,7 +159,7 @@ void SessionPlace::give_back() noexcept {
   if (admission == nullptr) return;
   const std::lock_guard lock(admission->mutex_);
   --admission->sessions_;
-  if (stage_ != Stage::logged_in) --admission->unauthenticated_;
+  if (stage_ != Stage::logged_in) admission->forget(stranger_);
   --domain_->sessions;
   if (stage_ == Stage::connecting) --domain_->connecting;
   --admission->by_address_.find(address_)->second.sessions;  // known as long as it counts something

@@ -3,6 +3,7 @@
 // accept, at the creation and at the end of a session, never per request. Told the time; decides, does not act.
 #pragma once
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "gateway/address.hpp"
 #include "gateway/config.hpp"
+#include "gateway/ids.hpp"
 #include "xmpp/time.hpp"
 
 namespace gateway {
@@ -43,6 +45,13 @@ struct DomainCounts {
   std::uint32_t sessions = 0, connecting = 0;
 };
 
+// A session that has not logged in, and where it is.
+struct Stranger {
+  unsigned shard = 0;
+  SessionId session;     // no_session while it is about to be created
+  bool leaving = false;  // makes room for another: its end is on the way to it
+};
+
 // The place of one session, from before its creation, so that one whose creation fails is not counted for ever.
 class SessionPlace {
  public:
@@ -55,16 +64,20 @@ class SessionPlace {
   // in, or a server that is slow, does not take the room of those who chat (U-008).
   enum class Stage : std::uint8_t { connecting, unauthenticated, logged_in };
   void advance(Stage to);
+  // The session is there: from now on it may have to make room.
+  void belongs_to(unsigned shard, SessionId session);
   [[nodiscard]] Stage stage() const { return stage_; }
   void give_back() noexcept;
 
  private:
   friend class Admission;
-  SessionPlace(Admission& admission, AddressKey address, DomainCounts& domain)
-      : admission_(&admission), domain_(&domain), address_(address) {}
+  using Strangers = std::list<Stranger>;
+  SessionPlace(Admission& admission, AddressKey address, DomainCounts& domain, Strangers::iterator stranger)
+      : admission_(&admission), domain_(&domain), stranger_(stranger), address_(address) {}
 
   Admission* admission_ = nullptr;
   DomainCounts* domain_ = nullptr;
+  Strangers::iterator stranger_;  // until it has logged in
   AddressKey address_{};
   Stage stage_ = Stage::connecting;
 };
@@ -86,6 +99,10 @@ class Admission {
   };
   [[nodiscard]] Started session_started(AddressKey address, const Domain& domain, const LimitsConfig& limits,
                                         xmpp::Instant now);
+
+  // The session that has not logged in for the longest time, wherever it is: its place is free from now on, and the
+  // caller has it ended. None where none is there, or too many are about to end already.
+  [[nodiscard]] std::optional<Stranger> oldest_leaves();
 
   // A request for a session that does not exist. False: this address guesses too much, answer it no more (B-201).
   [[nodiscard]] bool sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
@@ -113,12 +130,15 @@ class Admission {
   friend class SessionPlace;
   [[nodiscard]] bool count_connection(AddressKey address, const LimitsConfig& limits);
   void connection_closed(std::optional<AddressKey> address);
+  void forget(SessionPlace::Strangers::iterator stranger) noexcept;
   void sweep(xmpp::Instant now);
 
   mutable std::mutex mutex_;
   std::unordered_map<AddressKey, Counts> by_address_;
-  std::unordered_map<std::string, DomainCounts> by_domain_;             // none is ever forgotten: places point to them
-  std::uint32_t connections_ = 0, sessions_ = 0, unauthenticated_ = 0;  // the last: connecting ones too
+  std::unordered_map<std::string, DomainCounts> by_domain_;  // none is ever forgotten: places point to them
+  SessionPlace::Strangers strangers_;                        // who has not logged in, the oldest first
+  SessionPlace::Strangers leaving_;                          // counts as a session, but not among those any more
+  std::uint32_t connections_ = 0, sessions_ = 0;
   std::size_t sweep_at_ = 1024;  // addresses known; doubled or halved with what the sweep left
 };
 

@@ -15,7 +15,8 @@ namespace gateway {
 namespace {
 
 constexpr int tries = 3;
-constexpr int datagram_size = 1232;  // what passes everywhere unfragmented
+constexpr int datagram_size = 1232;           // what passes everywhere unfragmented
+constexpr std::size_t most_of_a_family = 32;  // far more than anybody tries; an answer over TCP holds thousands
 
 DnsStatus status_of(int code) {
   switch (code) {
@@ -55,6 +56,7 @@ void on_message(void* argument, int code, int, unsigned char* bytes, int size) {
 
 std::vector<boost::asio::ip::address> addresses_of(const ares_addrinfo& info, std::uint32_t& ttl) {
   std::vector<boost::asio::ip::address> addresses;
+  std::size_t fours = 0, sixes = 0;
   for (const ares_addrinfo_node* node = info.nodes; node != nullptr; node = node->ai_next) {
     boost::asio::ip::address address;
     if (node->ai_family == AF_INET) {
@@ -71,7 +73,11 @@ std::vector<boost::asio::ip::address> addresses_of(const ares_addrinfo& info, st
       continue;
     }
     ttl = std::min(ttl, static_cast<std::uint32_t>(std::max(node->ai_ttl, 0)));
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    std::size_t& of_its_family = address.is_v4() ? fours : sixes;
+    if (of_its_family == most_of_a_family) continue;
+    if (std::find(addresses.begin(), addresses.end(), address) != addresses.end()) continue;
+    addresses.push_back(address);
+    ++of_its_family;
   }
   return addresses;
 }

@@ -1,4 +1,5 @@
 // The writing half of HttpConnection: answers, their order, and how they leave.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -21,6 +22,9 @@ constexpr std::string_view http_version = "HTTP/1.1 ";  // every answer begins w
 // What is read of a file at a time, and how often before the shard turns to its other connections.
 constexpr std::size_t file_piece = 64 * 1024;
 constexpr int pieces_in_one_go = 4;
+// Of its answers with stanzas a session knows four times its window (bosh::RidWindow::trim), and the largest window
+// that can be configured is 255: there is nothing to say about older ones, however many a connection has carried.
+constexpr std::uint32_t most_known = 4 * 255;
 
 }  // namespace
 
@@ -111,6 +115,7 @@ void HttpConnection::on_round_end() {
 }
 
 void HttpConnection::session_failed(SessionId session) {
+  if (closed_) return;
   for (std::size_t i = 0; i < waiting_.size();) {
     // Marked as answered and without bytes: that was being done when it failed.
     if (!waiting_[i].bytes.empty() || waiting_[i].session != session) {
@@ -137,7 +142,7 @@ void HttpConnection::note_buffered() {
 void HttpConnection::pop_front() {
   if (waiting_.front().close) last_answered_ = true;
   const SessionId session = waiting_.front().session;
-  unproven_ = session == unproven_for_ ? unproven_ + 1 : 1;
+  unproven_ = session == unproven_for_ ? std::min(unproven_ + 1, most_known) : 1;
   unproven_for_ = session;
   waiting_.erase(waiting_.begin());
   first_ = (first_ + 1) & sequence_mask;

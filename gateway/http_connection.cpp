@@ -203,7 +203,8 @@ void HttpConnection::request_complete() {
 }
 
 void HttpConnection::accept_request(const RequestHead& head, std::string_view body) {
-  if (outbox_.pending() == 0) unproven_ = 0;  // what is proven by this one is for the session to say
+  // What is proven by this one is for the session to say. One of a pipeline may have come before the answer went.
+  if (unproven_ > 0 && outbox_.pending() == 0 && stream_.all_arrived()) unproven_ = 0;
   Waiting& entry = waiting_.emplace_back();
   entry.http10 = head.http10;
   entry.keep_alive = head.keep_alive && !head.streamed;
@@ -254,24 +255,33 @@ void HttpConnection::close() {
   disarm();
   // Where we have ended our half, the end itself may be what has not arrived.
   const bool arrived = !write_failed_ && outbox_.pending() == 0 && (draining_ || half_closed_ || stream_.all_arrived());
+  if (arrived) unproven_ = 0;
   if (!draining_) stream_.shutdown_write();
   stream_.close();
   peer_.place = {};
   parser_.reset();
-  // An answer that is not out completely, or was still on its way, has not arrived as far as anybody knows.
-  for (std::uint32_t i = arrived ? 0 : unproven_; i > 0; --i) {
-    shard_.request_gone(unproven_for_, make_request_id(id_, (first_ - i) & sequence_mask));
-  }
   outbox_.clear();
   unparsed_ = {};
   file_.reset();
-  const auto lost = std::exchange(waiting_, {});
+  report_gone();
   note_buffered();
-  for (std::size_t i = 0; i < lost.size(); ++i) {
-    const auto sequence = static_cast<std::uint32_t>(first_ + i) & sequence_mask;
-    shard_.request_gone(lost[i].session, make_request_id(id_, sequence));
-  }
   shard_.erase_connection_later(id_);
+}
+
+// An answer that is not out completely, or was still on its way, has not arrived as far as anybody knows. Who is told
+// is crossed out before: it may throw.
+void HttpConnection::report_gone() {
+  const auto step = shard_.step_of(id_);
+  while (unproven_ > 0) {
+    const auto sequence = (first_ - unproven_--) & sequence_mask;
+    shard_.request_gone(unproven_for_, make_request_id(id_, sequence));
+  }
+  while (!waiting_.empty()) {
+    const auto sequence = std::exchange(first_, (first_ + 1) & sequence_mask);
+    const SessionId session = waiting_.front().session;
+    waiting_.erase(waiting_.begin());
+    shard_.request_gone(session, make_request_id(id_, sequence));
+  }
 }
 
 // ---- another shard, another kind ------------------------------------------------------------------------------------
@@ -302,6 +312,7 @@ void HttpConnection::try_leave() {
   handover->left.emplace(Left{stream_.release(), std::move(peer_), std::move(unparsed_)});
   closed_ = true;  // as what it was
   disarm();
+  unproven_ = 0;
   waiting_.clear();
 }
 

@@ -98,8 +98,12 @@ class HttpConnection final : public Timed, private Watcher {
   // Bytes kept: of unfinished requests, of answers that are not out.
   [[nodiscard]] std::uint32_t buffered() const { return buffered_; }
 
+  // Of the last answers so many may not have arrived, as far as is remembered; all to one session.
+  [[nodiscard]] std::uint32_t unproven() const { return unproven_; }
   // Closes at once, reporting requests that wait as gone.
   void close();
+  // Of one that is closed, where telling one of its sessions has thrown: tells those that have not been told yet.
+  void report_gone();
   // An answer is on its way.
   [[nodiscard]] bool writing() const { return !closed_ && outbox_.pending() > 0; }
   [[nodiscard]] bool closed() const { return closed_; }
@@ -157,7 +161,7 @@ class HttpConnection final : public Timed, private Watcher {
   Outbox outbox_;
   std::unique_ptr<FileBody> file_;                    // being sent; everything else waits for its end
   SessionId unproven_for_;                            // whose answers were the last since a request came ...
-  std::uint32_t unproven_ = 0;                        // ... and how many they are
+  std::uint32_t unproven_ = 0;                        // ... and how many they are, at most most_known
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
   std::uint32_t buffered_ = 0;  // as it was told to the shard

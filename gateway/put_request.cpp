@@ -9,6 +9,7 @@
 #include "gateway/clock.hpp"
 #include "gateway/config.hpp"
 #include "gateway/config_rules.hpp"
+#include "gateway/log.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/sockets.hpp"
 #include "webclient/text.hpp"
@@ -52,6 +53,10 @@ std::optional<PutTarget> put_target(std::string_view url, const Domain& domain) 
   // They stand in the head of a request: nothing but what RFC 3986 allows.
   if (!is_plain(out.authority) || !is_plain(out.path)) return std::nullopt;
   return out;
+}
+
+std::string origin_for_log(std::string_view url) {
+  return safe_text(webclient::origin_of(url), 300);
 }
 
 PutRequest::PutRequest(Shard& shard, ConnectionId on_behalf, PutOwner& owner, SetupPtr setup, const Domain& domain)

@@ -36,6 +36,8 @@ struct PutTarget {
 
 // Nothing: not a place that files of this domain may be sent to, or no URL that could stand in a request.
 [[nodiscard]] std::optional<PutTarget> put_target(std::string_view url, const Domain& domain);
+// Where that would have been, as a log line may show it: its server has chosen every character.
+[[nodiscard]] std::string origin_for_log(std::string_view url);
 
 // What becomes of it. Never within a call of the owner; none may destroy the request.
 class PutOwner {

@@ -30,7 +30,7 @@ constexpr std::uint16_t first_free_port = 1024;
 // What a zone may make us do; more would be its owner's tool against others.
 constexpr std::size_t max_targets = 16;
 constexpr std::size_t max_addresses = 8;  // of one target
-constexpr std::size_t max_cached = 10000;
+constexpr std::size_t max_cached = 500;   // each may take 15 kB, and a server can name hosts as it likes (U-016)
 
 // Bounds of what DNS may say about keeping an answer. None at all would ask anew for each session; /etc/hosts says 0.
 constexpr std::uint32_t least_ttl = 1;
@@ -337,10 +337,11 @@ void Resolver::State::deliver(Query& done) {
 }
 
 void Resolver::State::forget_old() {
-  if (cache.size() < max_cached) return;
   const xmpp::Instant now = steady_now();
   std::erase_if(cache, [&](const auto& entry) { return entry.second.good_until <= now; });
-  if (cache.size() >= max_cached) cache.clear();
+  if (cache.size() < max_cached) return;
+  cache.erase(std::min_element(cache.begin(), cache.end(),
+                               [](const auto& a, const auto& b) { return a.second.good_until < b.second.good_until; }));
 }
 
 Resolution Resolver::State::resolution(const Answer& answer, const Wanted& wanted) {

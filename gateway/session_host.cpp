@@ -52,6 +52,11 @@ SessionHost::~SessionHost() {
   shard_.note_buffered(buffered_, 0);
 }
 
+void SessionHost::set_id(SessionId id) {
+  id_ = id;
+  place_.belongs_to(shard_.index(), id);
+}
+
 // ---- from the browser ----------------------------------------------------------------------------------------------
 
 xmpp::Actions& SessionHost::actions() {

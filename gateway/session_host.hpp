@@ -110,7 +110,7 @@ class SessionHost final : public Timed, private LinkOwner {
   [[nodiscard]] SessionId id() const { return id_; }
   [[nodiscard]] const SetupPtr& setup() const { return setup_; }
   [[nodiscard]] const Domain& domain() const { return domain_; }
-  void set_id(SessionId id) { id_ = id; }
+  void set_id(SessionId id);
 
  private:
   void on_timer(xmpp::Instant now) override;

@@ -28,8 +28,8 @@ constexpr auto drain_step = std::chrono::milliseconds(20);
 // What an honest login may hold: to end it would help nobody, and max_unauthenticated_sessions bounds the sum.
 constexpr std::uint32_t of_a_login = 4096;
 
-// Which part of those that have not logged in ends where there are too many: one of so many.
-constexpr std::size_t strangers_ended_at_once = 64;
+// How many may end for one newcomer: more than one only where the limit has become smaller.
+constexpr int strangers_ended_at_once = 64;
 
 constexpr std::string_view xml_fields = "Content-Security-Policy: default-src 'none'; sandbox\r\n";  // H-019
 
@@ -107,7 +107,7 @@ void Shard::recover(const char* trouble) {
     const auto connection = std::exchange(connection_step_, {});
     forget_step();
     if (session) end_broken(*session, trouble);
-    if (connection) end_broken(*connection);
+    if (connection) end_broken(*connection, trouble);
     forget_step();
   } while (session_step_ || connection_step_);  // that of somebody who was to hear of it, and failed as well
   timers_.resume();
@@ -131,18 +131,30 @@ void Shard::end_broken(SessionId id, const char* trouble) {
   for (std::uint32_t slot = 0; slot < connections_.size(); ++slot) {
     with_connection(connections_[slot].connection, [&](auto& any) {
       if constexpr (requires { any.session_failed(id); }) {
-        if (!attempt([&] { any.session_failed(id); })) end_broken(ConnectionId{slot, connections_[slot].generation});
+        if (!attempt([&] { any.session_failed(id); })) {
+          end_broken(ConnectionId{slot, connections_[slot].generation}, trouble);
+        }
       }
     });
   }
 }
 
-void Shard::end_broken(ConnectionId id) {
-  const auto* const slot = find_slot(id);
-  if (slot == nullptr) return;
-  with_connection(*slot, [](auto& any) {
-    if constexpr (requires { any.close(); }) attempt([&] { any.close(); });
-  });
+void Shard::end_broken(ConnectionId id, const char* trouble) {
+  // Of those who are to hear of it one may fail. That one ends, and the next time the others are told.
+  for (;;) {
+    const auto* const slot = find_slot(id);
+    if (slot == nullptr) return;
+    bool told = true;
+    with_connection(*slot, [&](auto& any) {
+      told = attempt([&] {
+        if constexpr (requires { any.close(); }) any.close();
+        if constexpr (requires { any.report_gone(); }) any.report_gone();
+      });
+    });
+    if (told) break;
+    forget_step();
+    if (const auto failed = std::exchange(session_step_, {})) end_broken(*failed, trouble);
+  }
   attempt([&] { erase_connection(id); });
 }
 
@@ -207,26 +219,26 @@ Admission::Started Shard::session_started(const Address& client, const Domain& d
   const auto& limits = config().limits;
   auto started = admission().session_started(address_key(client), domain, limits, now);
   // In the middle of a session's step, which wants another stream, nobody can be ended: it itself might be the one.
-  if (started.why_not != Admission::too_many_strangers || session_step_) return started;
-  end_oldest_strangers();
-  return admission().session_started(address_key(client), domain, limits, now);
+  if (session_step_) return started;
+  for (int i = 0; i < strangers_ended_at_once && started.why_not == Admission::too_many_strangers; ++i) {
+    const auto oldest = admission().oldest_leaves();
+    if (!oldest) break;
+    end_stranger(*oldest);
+    started = admission().session_started(address_key(client), domain, limits, now);
+  }
+  return started;
 }
 
-// Of this shard, which has its share of them. To find them all sessions are looked at: so not for each newcomer of a
-// flood, but for many at once.
-void Shard::end_oldest_strangers() {
-  std::vector<SessionHost*> strangers;
-  sessions_.for_each([&](SessionHost& host) {
-    if (host.worth() == SessionHost::Worth::early) strangers.push_back(&host);
-  });
-  if (strangers.empty()) return;
-  const std::size_t count = std::max<std::size_t>(1, strangers.size() / strangers_ended_at_once);
-  const auto end = strangers.begin() + static_cast<std::ptrdiff_t>(count);
-  std::nth_element(strangers.begin(), end - 1, strangers.end(),
-                   [](const auto* a, const auto* b) { return a->created() < b->created(); });
-  for (auto host = strangers.begin(); host != end; ++host) {
-    if (!(*host)->ended()) (*host)->end(xmpp::EndReason::policy, Admission::too_many_strangers);
+// In its own shard. Should there be no memory for the way there, it has the time of any other.
+void Shard::end_stranger(const Stranger& stranger) {
+  if (stranger.shard != index_) {
+    Shard& home = set_.shard(stranger.shard);
+    return boost::asio::post(home.io_, [&home, stranger] { home.end_stranger(stranger); });
   }
+  SessionHost* const host = sessions_.find(stranger.session);
+  // Meanwhile it may have logged in.
+  if (host == nullptr || host->worth() != SessionHost::Worth::early) return;
+  host->end(xmpp::EndReason::policy, Admission::too_many_strangers);
 }
 
 Sid Shard::mint_sid() const {
@@ -293,7 +305,7 @@ bool Shard::accepted(AnyStream stream, Peer peer) {
     add_connection<HttpConnection>(std::move(stream), std::move(peer), [](auto& connection) { connection.start(); });
     return true;
   } catch (const std::exception& error) {
-    if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun);
+    if (const auto begun = std::exchange(connection_step_, {})) end_broken(*begun, error.what());
     attempt([&] { spdlog::error("connection of {} refused: {}", address.to_string(), error.what()); });
     attempt([&] { timers_.resume(); });
     return false;

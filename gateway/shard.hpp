@@ -141,7 +141,7 @@ class Shard {
     spdlog::log(said.in_full ? spdlog::level::info : spdlog::level::debug, text, std::forward<Values>(values)...);
   }
 
-  // Whether there may be one more session (see Admission). At max_unauthenticated_sessions the oldest of those that
+  // Whether there may be one more session (see Admission). At max_unauthenticated_sessions the oldest of all that
   // have not logged in makes room: that is not the one whose user is about to. Not in the middle of a session's step.
   [[nodiscard]] Admission::Started session_started(const Address& client, const Domain& domain);
   [[nodiscard]] Sid mint_sid() const;
@@ -200,8 +200,8 @@ class Shard {
   void recover(const char* trouble);
   void forget_step();
   void end_broken(SessionId id, const char* trouble);
-  void end_broken(ConnectionId id);
-  void end_oldest_strangers();
+  void end_broken(ConnectionId id, const char* trouble);
+  void end_stranger(const Stranger& stranger);
   void relieve();
   [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);

@@ -156,7 +156,7 @@ void UploadConnection::send_file() {
   auto target = put_target(upload->put_url, host->domain());
   if (!target) {
     spdlog::info("file of {} not sent: upload_origins of {} does not have {}", wish_.from, host->domain().name,
-                 webclient::origin_of(upload->put_url));
+                 origin_for_log(upload->put_url));
     return conclude(Problem::upload_failed);
   }
   std::string head = "PUT " + target->path + " HTTP/1.1\r\nHost: " + target->authority +

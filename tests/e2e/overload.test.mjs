@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { read_body } from './lib/bosh.mjs';
+import { BoshSession, read_body } from './lib/bosh.mjs';
 import { answer_client, answer_header, answer_sasl } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_terminated, auth, authenticate, Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { post } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
 
@@ -243,6 +244,39 @@ describe('who never logs in', () => {
       stream.send(from_server('still there'));
       assert.deepEqual(texts_in(await session.ask()), ['still there']);
     }
+  });
+});
+
+describe('who never logs in, with several threads', () => {
+  const most = 40;
+  const bench = Bench.around({ script: { on_element: answer_sasl, on_header: answer_header }, threads: 4,
+    limits: { max_unauthenticated_sessions: most } });
+
+  // All that are begun on one connection lie in one thread; each of the others comes to whichever the kernel chooses.
+  it('refuses and ends nobody younger by all that it begins on one connection (U-008)', async () => {
+    const connection = await bench.connect();
+    const flood = [];
+    const begin = async () => {
+      connection.write(post('/http-bind', BoshSession.creation()));
+      const created = read_body(await connection.read_answer());
+      assert.equal(created.type, undefined, created.xml);
+      flood.push(created.attributes.sid);
+    };
+    while (flood.length < most) await begin();
+    for (let i = 0; i < most; i++) {
+      if (i > 0) await begin(); // in the place of who has logged in
+      const pair = await bench.pair();
+      await begin();
+      await authenticate(pair);
+    }
+    const { child } = bench.postern;
+    const ended = () => child.lines.filter((line) => line.includes('policy: max_unauthenticated_sessions reached')).length;
+    await until(() => ended() === 2 * most, 5000, () => `for each newcomer one of the oldest ends: ${ended()}`);
+    const last = new BoshSession();
+    Object.assign(last, { port: bench.port, path: '/http-bind', rid: 1000, sid: flood.at(-1) });
+    await authenticate({ session: last });
+    Object.assign(last, { rid: 1000, sid: flood[0] });
+    assert_terminated(await last.ask(), 'policy-violation');
   });
 });
 

@@ -97,7 +97,7 @@ void ScriptedServer::serve(Stream& stream) {
   }
 }
 
-// Takes one thing that it knows from the front of the input; false when there is none.
+// Takes one thing that it knows out of the input; false when there is none.
 bool ScriptedServer::answer(Stream& stream) {
   auto& input = stream.input;
   const auto take = [&](std::string_view begin, std::string_view end) {
@@ -106,7 +106,7 @@ bool ScriptedServer::answer(Stream& stream) {
     const auto to = input.find(end, from);
     if (to == std::string::npos) return std::string();
     std::string taken = input.substr(from, to + end.size() - from);
-    input.erase(0, to + end.size());
+    input.erase(from, taken.size());  // what comes before it may be another thing that is known
     return taken;
   };
   if (!take("<stream:stream", ">").empty()) {

@@ -162,6 +162,77 @@ TEST(Admission, TooManyWhoHaveNotLoggedInIsTheLastReason) {
   EXPECT_EQ(start().why_not, "session_starts_per_minute_per_address reached");
 }
 
+// Whoever counts them by the thread lets one connection fill the number of all.
+TEST(Admission, TheOldestWhoHasNotLoggedInLeavesWhereverItIs) {  // U-008
+  using Stage = SessionPlace::Stage;
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_unauthenticated_sessions = 3;
+  const Domain any = domain();
+  std::vector<SessionPlace> places;
+  const auto start = [&](unsigned shard, std::uint32_t slot) {
+    auto started = admission.session_started(one, any, limits, at(0));
+    if (started.why_not.empty()) places.push_back(std::move(started.place));
+    if (started.why_not.empty()) places.back().belongs_to(shard, SessionId{slot, 0});
+    return started.why_not;
+  };
+  EXPECT_FALSE(admission.oldest_leaves());
+  for (const unsigned shard : {1U, 0U, 2U}) EXPECT_EQ(start(shard, 7 + shard), "");
+  EXPECT_EQ(start(0, 0), Admission::too_many_strangers);
+  auto oldest = admission.oldest_leaves();
+  ASSERT_TRUE(oldest);
+  EXPECT_EQ(oldest->shard, 1U);
+  EXPECT_EQ(oldest->session, (SessionId{8, 0}));
+  EXPECT_EQ(start(0, 3), "") << "its place is free before it has ended";
+  EXPECT_EQ(start(0, 0), Admission::too_many_strangers);
+  places[0].give_back();  // and when it ends nobody else's
+  EXPECT_EQ(start(0, 0), Admission::too_many_strangers);
+  places[1].advance(Stage::logged_in);  // who has logged in is none of them any more
+  EXPECT_EQ(start(0, 4), "");
+  oldest = admission.oldest_leaves();
+  ASSERT_TRUE(oldest);
+  EXPECT_EQ(oldest->shard, 2U);
+  places[2].advance(Stage::logged_in);  // on its way out: whoever ends it sees that
+  EXPECT_EQ(start(1, 5), "");
+  EXPECT_EQ(start(1, 0), Admission::too_many_strangers);
+  EXPECT_EQ(admission.totals().sessions, 5U);
+  places.clear();
+  EXPECT_EQ(admission.totals().sessions, 0U);
+  EXPECT_FALSE(admission.oldest_leaves());
+}
+
+TEST(Admission, SoManyMayBeOnTheirWayOut) {
+  Admission admission;
+  LimitsConfig limits;
+  limits.max_unauthenticated_sessions = 1;
+  limits.max_sessions_per_address = limits.session_starts_per_minute_per_address = no_limit;
+  const Domain any = domain();
+  std::vector<SessionPlace> places;
+  for (;;) {
+    auto started = admission.session_started(one, any, limits, at(0));
+    if (!started.why_not.empty() && !admission.oldest_leaves()) break;
+    if (!started.why_not.empty()) continue;
+    places.push_back(std::move(started.place));
+    places.back().belongs_to(0, SessionId{0, 0});
+    ASSERT_LT(places.size(), 1000U);
+  }
+  EXPECT_EQ(places.size(), 257U);
+  places[100].give_back();
+  EXPECT_TRUE(admission.oldest_leaves());
+  EXPECT_EQ(admission.session_started(one, any, limits, at(0)).why_not, "");
+}
+
+// It could not be ended yet.
+TEST(Admission, WhoIsAboutToBeCreatedDoesNotLeave) {
+  Admission admission;
+  const Domain any = domain();
+  const auto first = admission.session_started(one, any, LimitsConfig{}, at(0));
+  auto second = admission.session_started(one, any, LimitsConfig{}, at(0));
+  EXPECT_FALSE(admission.oldest_leaves());
+  second.place.belongs_to(3, SessionId{0, 0});
+  EXPECT_EQ(admission.oldest_leaves().value_or(Stranger{}).shard, 3U);
+}
+
 TEST(Admission, NoLimitIsNone) {
   Admission admission;
   LimitsConfig limits;

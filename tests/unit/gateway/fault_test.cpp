@@ -396,6 +396,43 @@ TEST_P(Faults, EndOneSessionOnly) {
   EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
+// Two sessions share a connection, one's answer is on its way and the other's request waits behind it, when it dies.
+// That the one cannot be told of it, for want of memory, must not keep it from the other.
+TEST(OneFault, OfASessionAtTheEndOfAConnectionIsNotTheOthers) {
+  support::ScriptedServer server;
+  Gateway gateway(server.port());
+  for (long at = 0; at < 12; ++at) {
+    Browser one(gateway.port()), other(gateway.port());
+    one.log_in();
+    other.log_in();
+    support::Tcp line = connect_narrow(gateway.port());
+    std::string both;
+    for (const std::string& body : {one.body("", echo(std::string(16'000, 'x'))), other.body()}) {
+      both += "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
+              "\r\n\r\n" + body;
+    }
+    line.send(both);
+    ASSERT_FALSE(line.receive().value_or("").empty()) << "it begins to arrive";
+    failing = 1;
+    until_fault = at;
+    line.reset();
+    (void)HttpClient(gateway.port()).exchange("<body/>");  // until the gateway has seen that; the fault may be in this
+    until_fault = LONG_MAX;
+    (void)HttpClient(gateway.port()).exchange("<body/>");
+    server.send_to_all("<message xmlns='jabber:client' from='localhost'><body>meanwhile</body></message>");
+    // Behind it on the same stream: what is for the waiting request has been given to it, if it counts as waiting.
+    Browser third(gateway.port());
+    third.log_in();
+    other.new_connection();
+    std::string all = other.client().exchange(other.body("", echo("behind it"))).body;
+    if (attribute(all, "type") == "terminate") continue;  // the fault was its own
+    if (all.find("behind it") == std::string::npos) all += other.client().exchange(other.body()).body;
+    EXPECT_NE(all.find("meanwhile"), std::string::npos) << "after a fault in allocation " << at << ": " << all;
+  }
+  EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(gateway.sessions_counted(), 0U);
+}
+
 // Whatever is asked of the gateway while there is no memory at all may fail. When there is some again it must have gone
 // deaf on none of its ears: the listener, the set of descriptors, the timers.
 TEST(Outage, IsOverWithTheShortageOfMemory) {

@@ -121,6 +121,14 @@ TEST(PutAnswer, IsTheFinalStatus) {
   EXPECT_EQ(status_in("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n"), std::nullopt);
 }
 
+// What cleaning leaves in a label, marks of direction among it, is not for a log.
+TEST(PutTarget, IsShownInOneLineAsItIs) {
+  EXPECT_EQ(origin_for_log("https://Files.example.org:8443/slot"), "https://files.example.org:8443");
+  EXPECT_EQ(origin_for_log("https://a\u200e\u200f\u061c.example/"),
+            "https://a\\xe2\\x80\\x8e\\xe2\\x80\\x8f\\xd8\\x9c.example");
+  EXPECT_LT(origin_for_log("https://" + std::string(5000, 'x') + "/").size(), 310U);
+}
+
 TEST(PutAnswer, IsNoneWhereThereIsNoHttp) {
   for (const char* nonsense :
        {"\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 20\r\n\r\n",

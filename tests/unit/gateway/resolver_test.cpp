@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
+#include "gateway/dns_channel.hpp"
 #include "tests/support/dns_server.hpp"
 
 namespace gateway {
@@ -407,6 +409,50 @@ TEST_F(ResolverTest, AZoneCannotMakeUsAskWithoutEnd) {
   EXPECT_EQ(found.candidates.size(), 16u * 8u);
   EXPECT_EQ(dns.questions("h0.example.org"), 2u);
   EXPECT_EQ(dns.questions("h19.example.org"), 0u);
+}
+
+// A server may name as many hosts as it likes, all of a zone of its own (U-016).
+TEST_F(ResolverTest, WhatIsKeptOfAnswersIsBounded) {
+  const auto host = [](int i) { return "h" + std::to_string(i) + ".example.net"; };
+  constexpr int more_than_are_kept = 501;
+  for (int i = 0; i < more_than_are_kept; ++i) {
+    dns.add_a(host(i), "93.184.216.34", 200);
+    EXPECT_NE(text_of(redirect(host(i), 5222)), "") << i;
+  }
+  EXPECT_NE(text_of(redirect(host(more_than_are_kept - 1), 5222)), "");
+  EXPECT_EQ(dns.questions(host(more_than_are_kept - 1)), 2u);
+  EXPECT_NE(text_of(redirect(host(1), 5222)), "");
+  EXPECT_EQ(dns.questions(host(1)), 2u);
+  EXPECT_NE(text_of(redirect(host(0), 5222)), "");
+  EXPECT_EQ(dns.questions(host(0)), 4u) << "it would have been good for the shortest time";
+}
+
+TEST_F(ResolverTest, WhatIsOverTakesNobodysPlace) {
+  server.dns_negative_ttl = xmpp::Duration::zero();
+  dns.add_a("good.example.net", "93.184.216.34", 1 << 20);
+  EXPECT_NE(text_of(redirect("good.example.net", 5222)), "");
+  for (int i = 0; i < 520; ++i) EXPECT_EQ(text_of(redirect("h" + std::to_string(i) + ".example.net", 5222)), "");
+  EXPECT_NE(text_of(redirect("good.example.net", 5222)), "");
+  EXPECT_EQ(dns.questions("good.example.net"), 2u);
+}
+
+TEST(DnsChannel, TakesSoManyAddressesOfEachFamily) {
+  support::DnsServer dns;
+  // No more than fit into a datagram.
+  for (int i = 0; i < 40; ++i) dns.add_a("many.example.org", "93.184.216." + std::to_string(i));
+  for (int i = 10; i < 50; ++i) dns.add_aaaa("many.example.org", "2606:2800::" + std::to_string(i), 50);
+  boost::asio::io_context io{1};
+  DnsChannel::Options options;
+  options.servers = {dns.address()};
+  DnsChannel channel(io, options);
+  std::optional<DnsAddresses> found;
+  channel.query_addresses("many.example.org", [&](DnsAddresses result) { found = std::move(result); });
+  while (!found && io.run_one_for(std::chrono::seconds(20)) > 0) {
+  }
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->addresses.size(), 64u);
+  EXPECT_EQ(std::count_if(found->addresses.begin(), found->addresses.end(), [](auto& a) { return a.is_v4(); }), 32);
+  EXPECT_EQ(found->ttl, 50u);
 }
 
 }  // namespace

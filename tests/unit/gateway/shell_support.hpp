@@ -1,7 +1,9 @@
 // The gateway in process, and a browser that talks to it over loopback: what the tests of the whole shell share.
 #pragma once
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <condition_variable>
 #include <memory>
@@ -104,6 +106,20 @@ class Browser {
   std::uint64_t rid_ = 1000;
   HttpClient client_;
 };
+
+// A line on which a round trip takes long: little is taken of what comes until it is read.
+inline support::Tcp connect_narrow(std::uint16_t port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  constexpr int narrow = 2304;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
+  support::Tcp line(descriptor);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  EXPECT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return line;
+}
 
 inline std::string echo(const std::string& text) {
   return "<message xmlns='jabber:client' to='localhost'><body>" + text + "</body></message>";

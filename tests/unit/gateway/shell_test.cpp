@@ -1,8 +1,6 @@
 // The shell as a whole, in process, over real loopback sockets: several shards, a scripted server, a raw client. Run
 // under AddressSanitizer and ThreadSanitizer. What needs a real server or a real client is in tests/e2e.
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
@@ -23,8 +21,6 @@
 #include "gateway/shard.hpp"
 #include "gateway/shard_set.hpp"
 #include "gateway/sid.hpp"
-#include "gateway/tls.hpp"
-#include "tests/support/certificates.hpp"
 #include "tests/support/scripted_server.hpp"
 #include "tests/support/tcp.hpp"
 #include "tests/unit/gateway/shell_support.hpp"
@@ -227,17 +223,36 @@ TEST(Shell, AStreamMoreThanThereMayBeStrangersIsRefused) {
   EXPECT_TRUE(gateway.drain());
 }
 
-support::Tcp connect_narrow(std::uint16_t port) {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  constexpr int narrow = 2304;  // the window of a line on which a round trip takes long
-  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
-  support::Tcp line(descriptor);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  EXPECT_EQ(::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  return line;
+// U-008: however many sessions somebody begins on one connection, and so in one thread, the oldest of all ends for a
+// newcomer on whatever connection.
+TEST(Shell, WhoNeverLogsInMakesRoomForNewcomersOfEveryShard) {
+  constexpr int most = 8;
+  ScriptedServer server;
+  Gateway gateway(server.port(), 2, "[limits]\nmax_unauthenticated_sessions = " + std::to_string(most) + "\n");
+  HttpClient flood(gateway.port());
+  std::vector<std::string> flooding;
+  for (std::uint64_t i = 0; i < most; ++i)
+    flooding.push_back(attribute(flood.exchange(creation(1000 + i)).body, "sid"));
+  const unsigned there = read_sid(flooding.front()).value_or(Sid{}).shard;
+  std::vector<std::unique_ptr<Browser>> newcomers;
+  for (int elsewhere = 0; elsewhere < 10;) {  // the kernel chooses the shard
+    newcomers.push_back(std::make_unique<Browser>(gateway.port()));
+    const auto sid = read_sid(newcomers.back()->sid);
+    ASSERT_TRUE(sid) << "newcomer " << newcomers.size() << ": " << newcomers.back()->created;
+    if (sid->shard != there) ++elsewhere;
+    ASSERT_LT(newcomers.size(), 200U);
+  }
+  for (std::uint64_t i = 0; i < most; ++i) {
+    const std::string answer =
+        flood
+            .exchange("<body rid='" + std::to_string(1001 + i) + "' sid='" + flooding[i] + "'" + std::string(ns) + "/>")
+            .body;
+    EXPECT_EQ(attribute(answer, "condition"), "policy-violation") << i << ": " << answer;
+  }
+  for (auto youngest = newcomers.end() - most; youngest != newcomers.end(); ++youngest) (*youngest)->log_in();
+  newcomers.clear();
+  EXPECT_TRUE(gateway.drain());
+  EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
 // What is said to a stream that is over without its session knowing comes back, and its end is told.
@@ -271,83 +286,6 @@ TEST(Shell, WhatABranchCannotBeToldAnyMoreComesBack) {
   EXPECT_NE(all.find(" stream='2' type='terminate' condition='remote-connection-failed'"), std::string::npos) << all;
   EXPECT_LT(all.find("id='lost'"), all.find("terminate")) << all;
   browser.log_in();
-}
-
-// U-061, E-08: of an answer that has left completely some may still be on its way when its connection dies. A page that
-// goes on as if it had it has not.
-TEST(Shell, AnAnswerThatWasOnItsWayWhenItsConnectionDiedIsNotProven) {
-  for (const bool dies : {true, false}) {
-    ScriptedServer server(Manners::manages);
-    Gateway gateway(server.port());
-    Browser browser(gateway.port());
-    browser.log_in();
-    browser.bind();
-    support::Tcp line = connect_narrow(gateway.port());
-    const std::string poll = browser.body();
-    line.send("POST /http-bind HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(poll.size()) +
-              "\r\n\r\n" + poll);
-    server.send_to_all("<message xmlns='jabber:client' from='localhost'><body>" + std::string(16'000, 'x') +
-                       "</body></message>");
-    std::array<char, 256> some{};
-    ASSERT_GT(::recv(line.descriptor(), some.data(), some.size(), MSG_PEEK), 0) << "it begins to arrive";
-    if (dies) {
-      line.reset();
-    } else {
-      for (std::string all; all.find("</message>") == std::string::npos;) {
-        const auto got = ::recv(line.descriptor(), some.data(), some.size(), 0);
-        ASSERT_GT(got, 0);
-        all.append(some.data(), static_cast<std::size_t>(got));
-      }
-    }
-    browser.new_connection();
-    for (const auto* text : {"one", "two", "three", "four"}) {
-      EXPECT_NE(browser.client().exchange(browser.body("", echo(text))).body.find(text), std::string::npos);
-    }
-    (void)browser.client().exchange(browser.body(" type='terminate'"));
-    EXPECT_TRUE(gateway.drain());
-    EXPECT_EQ(server.acknowledged() > 0, !dies) << server.acknowledged();
-  }
-}
-
-// One request on a connection of its own over TLS, by a client that reads the answer and no byte more: what ends the
-// TLS is unread when it closes, which resets the connection.
-void exchange_and_close(std::uint16_t port, SSL_CTX* tls, const std::string& body) {
-  support::Tcp line = support::Tcp::connect(port);
-  const SslPtr ssl(SSL_new(tls));
-  SSL_set_fd(ssl.get(), line.descriptor());
-  ASSERT_EQ(SSL_connect(ssl.get()), 1);
-  const std::string request = "POST /http-bind HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
-                              std::to_string(body.size()) + "\r\n\r\n" + body;
-  ASSERT_GT(SSL_write(ssl.get(), request.data(), static_cast<int>(request.size())), 0);
-  std::string answer;
-  char one = 0;
-  while (!answer.ends_with("</message></body>")) {
-    ASSERT_EQ(SSL_read(ssl.get(), &one, 1), 1) << answer;
-    answer += one;
-  }
-  ASSERT_EQ(::recv(line.descriptor(), &one, 1, MSG_PEEK), 1) << "the end of TLS";
-  line.close();
-}
-
-// B-112, U-061: who closes behind the answer has had it. Or each message would be doubted, and come twice.
-TEST(Shell, AClientThatClosesBehindItsAnswerHasHadIt) {
-  const support::ScratchDirectory files;
-  const auto identity = support::make_identity(support::Request{});
-  ScriptedServer server(Manners::manages);
-  Gateway gateway(server.port(), 1,
-                  "[[listen]]\naddress = \"127.0.0.1:0\"\ncertificate = \"" +
-                      files.write("cert.pem", identity.certificate_pem()) + "\"\nkey = \"" +
-                      files.write("key.pem", identity.key_pem()) + "\"\n");
-  const std::string url = gateway.shards().urls().back();
-  const auto port = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
-  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> tls(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-  Browser browser(gateway.port());
-  browser.log_in();
-  browser.bind();
-  for (int i = 0; i < 20; ++i) exchange_and_close(port, tls.get(), browser.body("", echo("x")));
-  (void)browser.client().exchange(browser.body(" type='terminate'"));
-  EXPECT_TRUE(gateway.drain());
-  EXPECT_GE(server.acknowledged(), 17U);
 }
 
 // A line on which something is always on its way, and always something more arrives.
