@@ -23,6 +23,8 @@ namespace {
 // answers may wait for the client: until it has read them, nothing more is read of it.
 constexpr int requests_in_one_go = 16;
 constexpr std::size_t enough_unread = 64 * 1024;
+// Longer than a browser leaves unread what its system has; proxies reset connections that are idle for some seconds.
+constexpr auto time_to_read = std::chrono::seconds(1);
 constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -107,6 +109,7 @@ void HttpConnection::on_readable() {
       case IoStatus::end:
         return end_of_input();
       case IoStatus::failed:
+        was_reset_ = true;
         return close();
     }
   } while (!closed_ && !paused_ && stream_.has_buffered());
@@ -253,8 +256,11 @@ void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
-  // Where we have ended our half, the end itself may be what has not arrived.
-  const bool arrived = !write_failed_ && outbox_.pending() == 0 && (draining_ || half_closed_ || stream_.all_arrived());
+  // Who resets a connection just behind an answer may have left it unread, although its system has it (E-08). Where we
+  // have ended our half, the end itself may be what has not arrived.
+  const bool unread = was_reset_ && steady_now() < answered_ + time_to_read;
+  const bool on_its_way = write_failed_ || outbox_.pending() > 0;
+  const bool arrived = !on_its_way && (draining_ || half_closed_ || (!unread && stream_.all_arrived()));
   if (arrived) unproven_ = 0;
   if (!draining_) stream_.shutdown_write();
   stream_.close();

@@ -163,7 +163,7 @@ class HttpConnection final : public Timed, private Watcher {
   SessionId unproven_for_;                            // whose answers were the last since a request came ...
   std::uint32_t unproven_ = 0;                        // ... and how many they are, at most most_known
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
-  xmpp::Instant deadline_ = xmpp::never;
+  xmpp::Instant deadline_ = xmpp::never, answered_{};
   std::uint32_t buffered_ = 0;  // as it was told to the shard
   bool handshaking_ = false;
   bool blocked_ = false;  // an answer waits for the peer to read
@@ -176,6 +176,7 @@ class HttpConnection final : public Timed, private Watcher {
   bool half_closed_ = false;    // the peer will send nothing more, but may be listening (E-35)
   bool answer_begun_ = false;   // by probe()
   bool write_failed_ = false;   // the peer is gone; the read side will say so
+  bool was_reset_ = false;      // by the peer
   bool draining_ = false;       // our side is closed; what still comes is thrown away
   bool closed_ = false;
 };

@@ -52,12 +52,16 @@ class FrameReader {
   // next call, and as long as `input`. After close or violation nothing more is read.
   [[nodiscard]] Event next(std::span<char>& input);
 
-  // Of a message that is not complete.
-  [[nodiscard]] std::size_t kept_bytes() const { return message_.capacity() + control_.capacity(); }
+  // Of a message that is not complete. What lies within the strings themselves counts as nothing: who has it holds
+  // nothing.
+  [[nodiscard]] std::size_t kept_bytes() const { return allocated(message_) + allocated(control_); }
   // Nothing has begun that is not at its end.
   [[nodiscard]] bool idle() const { return header_size_ == 0 && !in_payload_ && !in_message_; }
 
  private:
+  static std::size_t allocated(const std::string& text) {
+    return text.capacity() > std::string().capacity() ? text.capacity() : 0;
+  }
   bool read_header(std::span<char>& input);
   [[nodiscard]] std::uint16_t check_first_bytes() const;
   [[nodiscard]] std::uint16_t check_length();

@@ -46,6 +46,8 @@ Problem problem_of(xmpp::EndReason reason) {
       return Problem::server_closed;
     case xmpp::EndReason::shutdown:
       return Problem::shutting_down;
+    case xmpp::EndReason::overload:
+      return Problem::resource_constraint;
     default:
       return Problem::none;
   }

@@ -7,6 +7,7 @@ import { BoshSession, read_body } from './lib/bosh.mjs';
 import { answer_client, answer_header, answer_sasl } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_terminated, auth, authenticate, Bench, from_server, message, texts_in } from './lib/probe.mjs';
+import { log_in as log_in_socket } from './lib/probe_websocket.mjs';
 import { post } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
@@ -57,6 +58,23 @@ describe('memory runs out', () => {
     assert.deepEqual(texts_in(await quiet.session.ask()), ['fine']);
     await authenticate(early); // it has nothing but its features, which would not help anybody
     for (const { stream } of pairs) stream.reset();
+  });
+
+  it('WebSockets that hold nothing do not go for those who hold it', async () => {
+    const quiet = [];
+    for (let i = 0; i < 5; i++) quiet.push(await log_in_socket(bench));
+    const lines = bench.postern.child.lines.length;
+    const pairs = [await bench.pair(), await bench.pair()];
+    for (const pair of pairs) await authenticate(pair);
+    for (const { stream } of pairs) stream.send(`<message><body>${'x'.repeat(2_500_000)}`);
+    const [, ended] = await bench.postern.child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions and (\d+) connections/, 10_000, lines);
+    for (const { stream } of pairs) stream.reset();
+    assert.equal(ended, '0');
+    for (const { client, stream } of quiet) {
+      stream.send(from_server('fine'));
+      assert.match(await client.message(), /fine/);
+      client.destroy();
+    }
   });
 
   it('sessions that have not logged in go first, oldest first; then who holds the most; a quiet one stays', async () => {
@@ -164,7 +182,7 @@ describe('memory runs out in the chat without scripts', () => {
     const [living, ended] = [true, false].map((is) => pages.filter(({ text }) => /action="\/logout"/.test(text) === is));
     assert.deepEqual([living.length, ended.length], [1, 1], 'one is still logged in');
     assert.match(living[0].text, /<bdi class="name">romeo8</);
-    assert.match(ended[0].text, /<p class="error" role="alert">You are not logged in any more\.</);
+    assert.match(ended[0].text, /<p class="error" role="alert">The server is too busy\.</);
     assert.match(ended[0].text, /name="password"/, 'and may log in again');
     assert.doesNotMatch(ended[0].text, /romeo/);
   });
