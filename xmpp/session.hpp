@@ -175,6 +175,7 @@ class Session {
   void ask(Instant now, SessionActions& out);
   void report_lost(SessionActions& out);
   void begin_emptying(Instant now, SessionActions& out);
+  void ask_behind_all(Instant now, SessionActions& out);
   void on_emptying(const Stanza& stanza, Instant now, SessionActions& out);
   void on_time_active(Instant now, SessionActions& out);
   [[nodiscard]] Instant keepalive_at() const;
@@ -188,6 +189,7 @@ class Session {
   std::string queue_;                             // for the server, until the stream is usable
   std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
+  std::uint64_t asked_behind_ = 0;                // emptying: of these, those before the last question
   Instant due_;                                   // the end of patience: negotiating, emptying, closing
   Instant emptied_by_ = never;                    // that of emptying, however much comes
   Instant last_sent_;                             // for the keepalive

@@ -220,7 +220,13 @@ void Session::begin_emptying(Instant now, SessionActions& out) {
   due_ = now + policy_.closing_timeout;
   emptied_by_ = now + longest_emptying * policy_.closing_timeout;
   if (!managed()) return;
-  answers_due_ = management_->asked() ? 2 : 1;
+  answers_due_ = management_->asked() ? 1 : 0;
+  ask_behind_all(now, out);
+}
+
+void Session::ask_behind_all(Instant now, SessionActions& out) {
+  ++answers_due_;
+  asked_behind_ = delivered_;
   ask(now, out);
 }
 
@@ -241,7 +247,10 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
   if (!managed() && (name == "enabled" || name == "failed")) return say_end(now, out);
   if (!managed() || name != "a") return;
   on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
-  if (state_ == State::emptying && --answers_due_ == 0) say_end(now, out);
+  if (state_ != State::emptying || --answers_due_ > 0) return;
+  // As much as has come since the question may come again until the server reads of the end.
+  const bool in_flow = management_->is_much(delivered_ - asked_behind_) && now < emptied_by_;
+  in_flow ? ask_behind_all(now, out) : say_end(now, out);
 }
 
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {

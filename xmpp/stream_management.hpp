@@ -95,10 +95,10 @@ class StreamManagement {
   void on_request(Instant now);                     // an <r/> of the server
   [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
   [[nodiscard]] bool has_news() const { return passed() > told_; }
-  // So much is unproven, or unread, that the server may have forgotten some of it.
-  [[nodiscard]] bool has_backlog() const {
-    return !reading_ || delivered_ - passed() >= policy_->max_unacknowledged / 4;
-  }
+  // Of the server's stanzas: so many that with those on their way it may have forgotten some.
+  [[nodiscard]] bool is_much(std::uint64_t stanzas) const { return stanzas >= policy_->max_unacknowledged / 4; }
+  // So much is unproven, or unread.
+  [[nodiscard]] bool has_backlog() const { return !reading_ || is_much(delivered_ - passed()); }
   // There is news for the server, and time for an <a/> that costs no write of its own.
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).

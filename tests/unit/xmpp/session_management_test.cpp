@@ -307,6 +307,7 @@ TEST(SessionManagement, ReadsWhatIsOnItsWayBeforeTheEnd) {
   for (int n = 1; n <= 5; ++n) bounces += bounce_of(n);
   EXPECT_THAT(all->close(), IsEmpty());
   EXPECT_THAT(all->to_server("<presence/>", 1), IsEmpty());
+  EXPECT_THAT(all->server(a(0)), ElementsAre("send " + r)) << "that was much";
   EXPECT_THAT(all->server(a(0)), ElementsAre("send " + bounces, "send </stream:stream>"));
   EXPECT_THAT(all->server("</stream:stream>"), ElementsAre("ended closed"));
 
