@@ -168,6 +168,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
 }
 
 void SessionHost::on_link_congested(bool is) {
+  session_.congested(is);
   if (ended_) return;
   const auto entered = step();
   const auto now = steady_now();

@@ -48,6 +48,7 @@ void Session::link_up(TlsMode tls, Instant now, SessionActions& out) {
   if (state_ != State::opening) return;
   state_ = State::negotiating;
   tls_ = tls;
+  congested_ = false;
   encrypted_ = tls == TlsMode::direct;
   send_header(now, out);
 }

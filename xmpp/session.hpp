@@ -132,6 +132,8 @@ class Session {
   void undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out);
   // The shell has stopped or gone on reading from the server.
   void reading(bool is, Instant now);
+  // The server does (not) read fast enough.
+  void congested(bool is) { congested_ = is; }
   [[nodiscard]] bool managed() const { return management_ && management_->on(); }
   [[nodiscard]] bool answers() const { return management_ != nullptr; }  // see Managed; not after the end
 
@@ -162,6 +164,7 @@ class Session {
   // ---- session_management.cpp
   void hand_over(const Stanza& given, Instant now, SessionActions& out);
   [[nodiscard]] Stanza rest_of(const Stanza& excessive, Instant now, SessionActions& out);
+  [[nodiscard]] bool may_refuse(Instant now);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
   void stop_managing(SessionActions& out);
@@ -193,6 +196,8 @@ class Session {
   Instant due_;                                   // the end of patience: negotiating, emptying, closing
   Instant emptied_by_ = never;                    // that of emptying, however much comes
   Instant last_sent_;                             // for the keepalive
+  Instant refused_since_ = Instant::min();        // of the stanzas that were left out
+  std::size_t refused_bytes_ = 0;                 // of errors for those, since then or the server's last <a/>
   Negotiation negotiation_;
   State state_ = State::opening;
   TlsMode tls_ = TlsMode::starttls;
@@ -207,6 +212,7 @@ class Session {
   bool management_asked_ = false;  // <enable/> is sent
   bool spoke_ = false;             // where it is decided late: the client has, without asking
   bool bound_ = false;
+  bool congested_ = false;
 };
 
 }  // namespace xmpp

@@ -23,6 +23,9 @@ constexpr std::string_view failed =
 constexpr std::string_view too_high =
     "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
     "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
+// Of errors for what is left out: so many bytes, before the server has shown that it reads, or some time has passed.
+constexpr std::size_t max_refused_bytes = 16 * 1024;
+constexpr Duration renew_refusals = std::chrono::minutes(1);
 constexpr int longest_emptying = 15;  // closing timeouts, where the server has more and more to say
 
 bool is_management(const RawElement& element) {
@@ -67,11 +70,22 @@ Stanza Session::rest_of(const Stanza& excessive, Instant now, SessionActions& ou
   rest.type = StanzaType::error;  // nobody is to be told a second time
   if (rest.kind == StanzaKind::iq) rest.bytes = left_out(excessive, out.arena);
   const bool clients = management_shown_ && request_.management == Management::transparent;
+  if (clients || state_ == State::negotiating || !may_refuse(now)) return rest;
   const auto refused = refusal(excessive, out.arena);
-  if (refused.empty() || clients || state_ == State::negotiating) return rest;
+  if (refused.empty()) return rest;
+  refused_bytes_ += refused.size();
   send(refused, now, out);
   count_sent(refused, 1, now, out);
   return rest;
+}
+
+// Whoever may write to the client could fill the connection to a server that reads slowly, and end the session with it.
+bool Session::may_refuse(Instant now) {
+  if (now - renew_refusals >= refused_since_) {
+    refused_since_ = now;
+    refused_bytes_ = 0;
+  }
+  return !congested_ && refused_bytes_ < max_refused_bytes;
 }
 
 // Only after the bind (U-051), which nothing else announces: the result of it, or what SASL2 says of Bind 2.
@@ -142,6 +156,7 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
 void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& out) {
   const auto count = number(h);
   if (!count) return refuse({FaultKind::bad_format, "an acknowledgement without a number"}, now, out);
+  refused_bytes_ = 0;  // it reads
   if (management_->acknowledged(*count)) return;
   // U-064.
   settle_accounts(now, out);
