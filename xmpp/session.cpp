@@ -99,10 +99,7 @@ void Session::end_stream(Instant now, SessionActions& out) {
 // that they did not.
 void Session::settle_accounts(Instant now, SessionActions& out) {
   if (managed() && management_->has_news()) acknowledge(now, out);
-  if (management_) {
-    if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
-    if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
-  }
+  if (management_) tell_ours(now, out);
 }
 
 void Session::on_event(const StreamEvent& event, Instant now, SessionActions& out) {

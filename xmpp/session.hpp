@@ -176,6 +176,7 @@ class Session {
   void count_sent(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out);
   void acknowledge(Instant now, SessionActions& out);
   void ask(Instant now, SessionActions& out);
+  void tell_ours(Instant now, SessionActions& out);
   void report_lost(SessionActions& out);
   void begin_emptying(Instant now, SessionActions& out);
   void ask_behind_all(Instant now, SessionActions& out);

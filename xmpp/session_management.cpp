@@ -217,6 +217,12 @@ void Session::acknowledge(Instant now, SessionActions& out) {
        out);
 }
 
+void Session::tell_ours(Instant now, SessionActions& out) {
+  if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
+  if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
+  management_->told_ours();
+}
+
 void Session::ask(Instant now, SessionActions& out) {
   management_->ask(now);
   send(request, now, out);
@@ -229,12 +235,14 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
 }
 
 // A server that was told to stop, or is not read fast enough, may have written more than it remembers. Its answer to
-// this question stands behind all of it. And its <enabled/> stands behind all that it does not count.
+// this question stands behind all of it. And its <enabled/> stands behind all that it does not count. What is ours is
+// told as it becomes ours: the errors that may be kept would soon be too many for one who stays in full flow.
 void Session::begin_emptying(Instant now, SessionActions& out) {
   state_ = State::emptying;
   due_ = now + policy_.closing_timeout;
   emptied_by_ = now + longest_emptying * policy_.closing_timeout;
   if (!managed()) return;
+  settle_accounts(now, out);
   answers_due_ = management_->asked() ? 1 : 0;
   ask_behind_all(now, out);
 }
@@ -252,7 +260,10 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
     ++delivered_;
     const Stanza lost = stanza.excess.empty() ? stanza : rest_of(stanza, now, out);
     managed() ? management_->delivered(lost, out.arena) : management_->delivered_uncounted(lost, delivered_, out.arena);
-    if (managed() && management_->must_acknowledge()) acknowledge(now, out);
+    if (managed() && management_->must_acknowledge()) {
+      acknowledge(now, out);
+      tell_ours(now, out);
+    }
   }
   if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);
   if (stanza.kind != StanzaKind::management) return;

@@ -126,6 +126,11 @@ std::string_view StreamManagement::ours() const {
   return to_senders_ ? to_senders_->up_to(told_) : std::string_view{};
 }
 
+void StreamManagement::told_ours() {
+  uncounted_.reset();
+  drop(to_senders_, told_);
+}
+
 // ---- from the client -----------------------------------------------------------------------------------------------
 
 void StreamManagement::sent(std::string_view stanza, Instant now, Arena& scratch) {

@@ -106,6 +106,7 @@ class StreamManagement {
   // The errors for the senders of what is ours and not proven.
   [[nodiscard]] std::string_view ours() const;
   [[nodiscard]] std::string_view ours_uncounted() const { return uncounted_ ? uncounted_->all() : std::string_view{}; }
+  void told_ours();  // both: they are not kept any longer
 
   // ---- from the client
   void sent(std::string_view stanza, Instant now, Arena& scratch);

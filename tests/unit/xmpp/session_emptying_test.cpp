@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "tests/unit/xmpp/management_support.hpp"
@@ -42,6 +45,41 @@ TEST(SessionEmptying, EndsInFullFlowAsWell) {
     rig.server(messages(i * 60 + 1, i * 60 + 60) + a(0));
   }
   EXPECT_EQ(rig.now - begin, 30s);
+}
+
+std::uint64_t last_h(const Lines& said) {
+  std::uint64_t h = 0;
+  for (const auto& line : said) {
+    if (line.starts_with("send <a ")) h = std::stoull(line.substr(line.find("h='") + 3));
+  }
+  return h;
+}
+
+// Nothing is proven any more, so what is ours is told at once and not kept: there is no end to it.
+TEST(SessionEmptying, TellsWhatIsOursAsItComes) {
+  Managed rig;
+  rig.manage();
+  rig.server(messages(1, 210));
+  Lines said = rig.close();
+  EXPECT_THAT(said, ElementsAre(testing::StartsWith("send " + bounce_of(1)), "send " + r));
+  const auto take = [&](const Lines& more) { said.insert(said.end(), more.begin(), more.end()); };
+  std::size_t most = 0;
+  for (int n = 211; n <= 10'000; ++n) {
+    take(rig.server(message(n)));
+    most = std::max(most, rig.session->queued_bytes());
+  }
+  EXPECT_LE(most, 100'000U);
+  take(rig.server(a(0)));
+  EXPECT_THAT(said.back(), "send " + r);
+  take(rig.server(a(0)));
+  EXPECT_EQ(said.back(), "send </stream:stream>");
+  const auto h = last_h(said);
+  EXPECT_GE(h, 9'800U);
+  std::string all, expected;
+  for (const auto& line : said)
+    if (line.starts_with("send <message")) all += line.substr(5);
+  for (std::uint64_t n = 1; n <= h; ++n) expected += bounce_of(static_cast<int>(n));
+  EXPECT_TRUE(all == expected) << "each once, and of no other";
 }
 
 }  // namespace
