@@ -125,7 +125,8 @@ class Session {
   void drop(SessionActions& out);
 
   // ---- what becomes of the server's stanzas, numbered from the start of the session over all that count
-  // The client has provably received so many.
+  // The client has provably received so many. Also while the server's are read empty: with several streams the client
+  // outlives this one.
   void client_received(std::uint64_t count, Instant now, SessionActions& out);
   // This one will not reach the client, and `bounced` would tell its sender. Sent where nobody else answers for
   // the stanza: with XEP-0198 the server does.

@@ -229,7 +229,8 @@ void Session::ask(Instant now, SessionActions& out) {
 }
 
 void Session::client_received(std::uint64_t count, Instant now, SessionActions& out) {
-  if (state_ != State::active || !management_) return;
+  const bool is_open = state_ == State::active || state_ == State::emptying;
+  if (!is_open || !management_) return;
   management_->received(count, now);
   if (management_->must_acknowledge()) acknowledge(now, out);
 }

@@ -82,4 +82,14 @@ TEST(SessionEmptying, TellsWhatIsOursAsItComes) {
   EXPECT_TRUE(all == expected) << "each once, and of no other";
 }
 
+// The first of several streams may end before its client: what that proves need not come again.
+TEST(SessionEmptying, TakesProofs) {
+  Managed rig;
+  rig.manage();
+  rig.server(messages(1, 60));
+  EXPECT_THAT(rig.close(), ElementsAre("send " + r));
+  EXPECT_THAT(rig.received(41), IsEmpty());
+  EXPECT_THAT(rig.server(message(61) + a(0)), ElementsAre("send " + a(40), "send </stream:stream>"));
+}
+
 }  // namespace
