@@ -248,7 +248,7 @@ void Session::close(Instant now, SessionActions& out) {
   if (is_leaving() || state_ == State::closed) return;
   if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
   std::string().swap(queue_);
-  const bool unsettled = management_ && management_asked_ && (!managed() || management_->has_backlog());
+  const bool unsettled = management_ && management_asked_ && (!managed() || management_->has_backlog(now));
   if (unsettled) return begin_emptying(now, out);
   say_end(now, out);
 }

@@ -7,9 +7,9 @@
 //      └──────────────────┴───┼──── link_down / fault ┴───────────────────┴──────────────────► Closed
 //                             └ encrypted() (after STARTTLS)
 //
-// Between Active and Closing stands Emptying where XEP-0198 is ours and much is unproven, or its <enabled/> is due:
-// what the server has on its way to us is read and answered for, because it may have forgotten it (Prosody does) or
-// never counted it.
+// Between Active and Closing stands Emptying where XEP-0198 is ours and much is unproven or coming, or its <enabled/>
+// is due: what the server has on its way to us is read and answered for, because it may have forgotten it (Prosody
+// does) or never counted it.
 //
 // It does not know requests, rids or browsers (that is the binding), does not log in (the browser does; SASL passes
 // through), and holds no socket. One shard, one thread.

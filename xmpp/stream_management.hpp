@@ -77,6 +77,9 @@ class StreamManagement {
         delivered_(counted),
         received_(counted),
         told_(counted),
+        second_(now),
+        before_second_(counted),
+        before_last_(counted),
         sent_(counted),
         asked_up_to_(counted),
         acknowledged_(counted),
@@ -97,8 +100,12 @@ class StreamManagement {
   [[nodiscard]] bool has_news() const { return passed() > told_; }
   // Of the server's stanzas: so many that with those on their way it may have forgotten some.
   [[nodiscard]] bool is_much(std::uint64_t stanzas) const { return stanzas >= policy_->max_unacknowledged / 4; }
-  // So much is unproven, or unread.
-  [[nodiscard]] bool has_backlog() const { return !reading_ || is_much(delivered_ - passed()); }
+  // Much has come in the last second, or little more.
+  [[nodiscard]] bool in_flow(Instant now) const;
+  // So much is unproven, unread, or probably on its way.
+  [[nodiscard]] bool has_backlog(Instant now) const {
+    return !reading_ || is_much(delivered_ - passed()) || in_flow(now);
+  }
   // There is news for the server, and time for an <a/> that costs no write of its own.
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).
@@ -132,7 +139,7 @@ class StreamManagement {
   }
 
   // ---- time
-  void heard(Instant now) { heard_ = now; }  // anything from the server
+  void heard(Instant now);  // anything from the server, and before it is told as what
   // What the server says is (not) read: while it is not, its silence means nothing.
   void reading(bool is, Instant now);
   [[nodiscard]] bool is_dead(Instant now) const { return dead_at() <= now; }
@@ -152,6 +159,9 @@ class StreamManagement {
   std::uint64_t received_;
   std::uint64_t told_;                   // the last h
   Instant told_at_ = Instant::min();     // when
+  Instant second_;                       // the last one in which anything came
+  std::uint64_t before_second_;          // of delivered_
+  std::uint64_t before_last_;            // the same of the one before, if that was the last
   std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
   std::unique_ptr<Notices> uncounted_;   // for what came before <enabled/>, by number in the session
   bool uncounted_full_ = false;

@@ -92,4 +92,25 @@ TEST(SessionEmptying, TakesProofs) {
   EXPECT_THAT(rig.server(message(61) + a(0)), ElementsAre("send " + a(40), "send </stream:stream>"));
 }
 
+// Also where the client has proven all: as much as came in the last second may be on its way.
+TEST(SessionEmptying, BeginsInFullFlowWhateverIsProven) {
+  Managed rig;
+  rig.manage();
+  rig.server(messages(1, 60));
+  rig.now += 900ms;
+  rig.server(messages(61, 100));
+  rig.received(101);
+  EXPECT_THAT(rig.close(), ElementsAre("send " + a(100), "send " + r));
+  EXPECT_THAT(rig.server(a(0)), ElementsAre("send </stream:stream>"));
+
+  Managed slower;
+  slower.manage();
+  slower.server(messages(1, 100));
+  slower.received(101);
+  slower.now += 2s;
+  slower.server(messages(101, 110));
+  slower.received(111);
+  EXPECT_THAT(slower.close(), ElementsAre("send " + a(110), "send </stream:stream>"));
+}
+
 }  // namespace
