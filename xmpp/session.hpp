@@ -181,6 +181,7 @@ class Session {
   void report_lost(SessionActions& out);
   void begin_emptying(Instant now, SessionActions& out);
   void ask_behind_all(Instant now, SessionActions& out);
+  void wait_for_rest(Instant now);
   void on_emptying(const Stanza& stanza, Instant now, SessionActions& out);
   void on_time_active(Instant now, SessionActions& out);
   [[nodiscard]] Instant keepalive_at() const;

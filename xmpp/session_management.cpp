@@ -240,12 +240,18 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
 // told as it becomes ours: the errors that may be kept would soon be too many for one who stays in full flow.
 void Session::begin_emptying(Instant now, SessionActions& out) {
   state_ = State::emptying;
-  due_ = now + policy_.closing_timeout;
   emptied_by_ = now + longest_emptying * policy_.closing_timeout;
+  wait_for_rest(now);
   if (!managed()) return;
   settle_accounts(now, out);
   answers_due_ = management_->asked() ? 1 : 0;
   ask_behind_all(now, out);
+}
+
+// A busy machine takes its time. From one that has much to say silence is a stall, and what it says later would be
+// dropped; one that was quiet before is soon given up.
+void Session::wait_for_rest(Instant now) {
+  due_ = management_->in_flow(now) ? emptied_by_ : std::min(now + policy_.closing_timeout, emptied_by_);
 }
 
 void Session::ask_behind_all(Instant now, SessionActions& out) {
@@ -257,7 +263,6 @@ void Session::ask_behind_all(Instant now, SessionActions& out) {
 // Nobody is there to receive it: it is counted, so that the oldest become ours in time.
 void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.counts()) {
-    due_ = std::min(now + policy_.closing_timeout, emptied_by_);  // a busy machine takes its time
     ++delivered_;
     const Stanza lost = stanza.excess.empty() ? stanza : rest_of(stanza, now, out);
     managed() ? management_->delivered(lost, out.arena) : management_->delivered_uncounted(lost, delivered_, out.arena);
@@ -265,6 +270,7 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
       acknowledge(now, out);
       tell_ours(now, out);
     }
+    wait_for_rest(now);
   }
   if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);
   if (stanza.kind != StanzaKind::management) return;

@@ -171,6 +171,7 @@ void StreamManagement::heard(Instant now) {
 }
 
 bool StreamManagement::in_flow(Instant now) const {
+  if (!reading_) return true;
   if (now >= second_ + 2 * second) return false;
   return is_much(delivered_ - (now < second_ + second ? before_last_ : before_second_));
 }

@@ -100,12 +100,10 @@ class StreamManagement {
   [[nodiscard]] bool has_news() const { return passed() > told_; }
   // Of the server's stanzas: so many that with those on their way it may have forgotten some.
   [[nodiscard]] bool is_much(std::uint64_t stanzas) const { return stanzas >= policy_->max_unacknowledged / 4; }
-  // Much has come in the last second, or little more.
+  // Much is unread, or has come in the last second or little more and is probably still on its way.
   [[nodiscard]] bool in_flow(Instant now) const;
-  // So much is unproven, unread, or probably on its way.
-  [[nodiscard]] bool has_backlog(Instant now) const {
-    return !reading_ || is_much(delivered_ - passed()) || in_flow(now);
-  }
+  // Or so much is unproven.
+  [[nodiscard]] bool has_backlog(Instant now) const { return is_much(delivered_ - passed()) || in_flow(now); }
   // There is news for the server, and time for an <a/> that costs no write of its own.
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).

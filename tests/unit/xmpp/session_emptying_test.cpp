@@ -113,4 +113,36 @@ TEST(SessionEmptying, BeginsInFullFlowWhateverIsProven) {
   EXPECT_THAT(slower.close(), ElementsAre("send " + a(110), "send </stream:stream>"));
 }
 
+// A stall of a server in full flow is not its end. One that was quiet before is not waited for.
+TEST(SessionEmptying, WaitsForAServerThatStalls) {
+  Managed stalls;
+  stalls.manage();
+  stalls.server(messages(1, 60));
+  EXPECT_THAT(stalls.close(), ElementsAre("send " + r));
+  EXPECT_THAT(stalls.after(10s), IsEmpty());
+  EXPECT_THAT(stalls.server(messages(61, 70) + a(0)), ElementsAre("send </stream:stream>"));
+
+  Managed dies;
+  dies.manage();
+  dies.server(messages(1, 60));
+  dies.close();
+  EXPECT_EQ(dies.session->deadline(), dies.now + 30s);
+  EXPECT_THAT(dies.expire(), ElementsAre("send </stream:stream>"));
+
+  Managed unread;
+  unread.manage();
+  unread.session->reading(false, unread.now);
+  unread.close();
+  EXPECT_EQ(unread.session->deadline(), unread.now + 30s) << "nobody knows what it has to say";
+
+  Managed was_quiet;
+  was_quiet.manage();
+  was_quiet.server(messages(1, 60));
+  was_quiet.now += 2s;
+  EXPECT_THAT(was_quiet.close(), ElementsAre("send " + r));
+  EXPECT_EQ(was_quiet.session->deadline(), was_quiet.now + 2s);
+  was_quiet.server(message(61));
+  EXPECT_THAT(was_quiet.expire(), ElementsAre("send </stream:stream>"));
+}
+
 }  // namespace
