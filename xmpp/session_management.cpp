@@ -244,7 +244,7 @@ void Session::begin_emptying(Instant now, SessionActions& out) {
   wait_for_rest(now);
   if (!managed()) return;
   settle_accounts(now, out);
-  answers_due_ = management_->asked() ? 1 : 0;
+  answers_due_ = management_->answers_alike() ? 1 : 0;
   ask_behind_all(now, out);
 }
 
@@ -280,7 +280,7 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
   if (!managed() && (name == "enabled" || name == "failed")) return say_end(now, out);
   if (!managed() || name != "a") return;
   on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
-  if (state_ != State::emptying || --answers_due_ > 0) return;
+  if (state_ != State::emptying || !management_->is_answer() || --answers_due_ > 0) return;
   // As much as has come since the question may come again until the server reads of the end.
   const bool in_flow = management_->is_much(delivered_ - asked_behind_) && now < emptied_by_;
   in_flow ? ask_behind_all(now, out) : say_end(now, out);

@@ -116,6 +116,10 @@ class StreamManagement {
   // ---- from the client
   void sent(std::string_view stanza, Instant now, Arena& scratch);
   [[nodiscard]] bool asked() const { return asked_at_ != never; }
+  // An <a/> that says less than this was not asked for, or by an earlier question.
+  [[nodiscard]] bool is_answer() const { return acknowledged_ >= asked_up_to_; }
+  // The answer to the last question may still come, and would look like one to the next.
+  [[nodiscard]] bool answers_alike() const { return (asked() || !is_answer()) && sent_ == asked_up_to_; }
   [[nodiscard]] bool must_ask(Instant now) const;
   void ask(Instant now);  // <r/> goes out
   // An <a/> of the server; false if it claims more than there was (U-064).
@@ -169,7 +173,7 @@ class StreamManagement {
   std::uint64_t acknowledged_;
   Instant ack_due_ = never;
   Instant ask_due_ = never;
-  Instant asked_at_ = never;  // an <r/> without its <a/>
+  Instant asked_at_ = never;  // an <r/> behind which no <a/> has come, of whatever kind
   Instant heard_;
   std::unique_ptr<Notices> to_senders_, to_client_;  // null while there are none
   bool on_ = false;

@@ -145,4 +145,35 @@ TEST(SessionEmptying, WaitsForAServerThatStalls) {
   EXPECT_THAT(was_quiet.expire(), ElementsAre("send </stream:stream>"));
 }
 
+// An <a/> that nobody has asked for stands behind nothing.
+TEST(SessionEmptying, KnowsTheAnswersToItsQuestions) {
+  Managed asked;
+  asked.manage();
+  asked.to_server("<presence/>", 1);
+  EXPECT_THAT(asked.after(2s), ElementsAre("send " + r));
+  EXPECT_THAT(asked.server(messages(1, 60) + a(0)), testing::SizeIs(60)) << "of before the question";
+  EXPECT_THAT(asked.close(), ElementsAre("send " + r));
+  EXPECT_THAT(asked.server(a(1) + message(61)), IsEmpty());
+  EXPECT_THAT(asked.server(a(1)), ElementsAre("send </stream:stream>"));
+
+  Managed unasked;
+  unasked.manage();
+  unasked.to_server("<presence/>", 1);
+  unasked.server(messages(1, 60));
+  EXPECT_THAT(unasked.close(), ElementsAre("send " + r));
+  EXPECT_THAT(unasked.server(a(0)), IsEmpty());
+  EXPECT_THAT(unasked.server(a(1)), ElementsAre("send </stream:stream>"));
+
+  // The answer to a question with less behind it is told by what it says.
+  Managed another;
+  another.manage();
+  another.to_server("<presence/>", 1);
+  another.after(2s);
+  another.to_server("<presence/>", 1);
+  another.server(messages(1, 60));
+  EXPECT_THAT(another.close(), ElementsAre("send " + r));
+  EXPECT_THAT(another.server(a(1)), IsEmpty());
+  EXPECT_THAT(another.server(a(2)), ElementsAre("send </stream:stream>"));
+}
+
 }  // namespace
