@@ -253,6 +253,11 @@ void Session::close(Instant now, SessionActions& out) {
   say_end(now, out);
 }
 
+void Session::close_at_once(Instant now, SessionActions& out) {
+  close(now, out);
+  if (state_ == State::emptying) say_end(now, out);
+}
+
 void Session::say_end(Instant now, SessionActions& out) {
   end_stream(now, out);
   state_ = State::closing;

@@ -121,6 +121,8 @@ class Session {
   void restart(std::string_view lang, Instant now, SessionActions& out);
   // Clean end: </stream:stream>, then Ended when the peer's has come or the closing timeout is over. Idempotent.
   void close(Instant now, SessionActions& out);
+  // The same without time to read what is on its way.
+  void close_at_once(Instant now, SessionActions& out);
   // The end without </stream:stream>: the client, who owns stream management, may resume elsewhere (W-027, U-022).
   void drop(SessionActions& out);
 
