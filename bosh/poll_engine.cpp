@@ -105,13 +105,14 @@ void PollEngine::hold(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions&
   held_ = Held{request, now + (awaiting_features_ ? policy_->connect_hold : policy_->hold)};
 }
 
-void PollEngine::on_gone(xmpp::RequestId request, xmpp::Instant, xmpp::Actions&) {
+void PollEngine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions&) {
   if (held_ && held_->request == request) {
     held_.reset();
   } else if (std::find(answered_.begin(), answered_.end(), request) != answered_.end()) {
     queue_.insert(0, unproven_);
     entries_.insert(entries_.begin(), unproven_entries_.begin(), unproven_entries_.end());
     forget_unproven();
+    if (ended_) idle_until_ = now + policy_->inactivity;  // as for any last words that are not told
   }
 }
 

@@ -27,7 +27,8 @@ struct PollPolicy {
   xmpp::Duration inactivity = std::chrono::seconds(300);   // P-010: clients may be silent for two minutes
   xmpp::Duration hold = std::chrono::milliseconds(250);    // P-019: so long a poll waits for something to carry
   xmpp::Duration connect_hold = std::chrono::seconds(25);  // P-012: and one that begins a stream for its features
-  xmpp::Duration told = std::chrono::seconds(10);          // the last words may have been lost with their connection
+  // The last words may have been lost with their connection, which may take limits.tcp_user_timeout to show.
+  xmpp::Duration told = std::chrono::seconds(30);
   std::size_t max_response_bytes = 4 * 1024 * 1024;
   std::size_t queue_high = 1024 * 1024;
   std::size_t queue_low = 256 * 1024;

@@ -90,6 +90,20 @@ std::string_view named_condition(const xmpp::Stanza& stream_error) {
   return condition ? xmpp::wire_name(*condition) : std::string_view{};
 }
 
+xmpp::EndReason end_reason_of(const xmpp::Fault& fault) {
+  switch (fault.kind) {
+    case xmpp::FaultKind::connection_failed:
+    case xmpp::FaultKind::timed_out:
+      return xmpp::EndReason::server_unreachable;
+    case xmpp::FaultKind::stream_error:
+      return xmpp::EndReason::server_error;
+    case xmpp::FaultKind::closed:
+      return xmpp::EndReason::server_closed;
+    default:
+      return xmpp::EndReason::server_lost;
+  }
+}
+
 void log_session_end(const EndedSession& session) {
   const double seconds = std::chrono::duration<double>(session.age).count();
   std::string why(name_of(session.end.reason));

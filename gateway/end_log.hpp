@@ -9,6 +9,7 @@
 #include "gateway/branch.hpp"
 #include "webclient/web_engine.hpp"
 #include "xmpp/binding.hpp"
+#include "xmpp/fault.hpp"
 #include "xmpp/stanza.hpp"
 #include "xmpp/time.hpp"
 #include "xmpp/ws_engine.hpp"
@@ -33,6 +34,8 @@ struct EndedSession {
 [[nodiscard]] std::string counts_of(const bosh::Prebind& engine);
 [[nodiscard]] std::string counts_of(const Branch& branch);
 
+// How the end of the stream to the server looks to the binding, and to the log.
+[[nodiscard]] xmpp::EndReason end_reason_of(const xmpp::Fault& fault);
 // Of a stream error what has a name; empty: the rest is the server's to choose.
 [[nodiscard]] std::string_view named_condition(const xmpp::Stanza& stream_error);
 

@@ -17,21 +17,6 @@ namespace {
 // What a session that is ended for want of memory may keep while it says good-bye to its server.
 constexpr std::size_t light_bytes = 64 * 1024;
 
-// How the end of the stream to the server looks to the binding.
-xmpp::EndReason end_reason(const xmpp::Fault& fault) {
-  switch (fault.kind) {
-    case xmpp::FaultKind::connection_failed:
-    case xmpp::FaultKind::timed_out:
-      return xmpp::EndReason::server_unreachable;
-    case xmpp::FaultKind::stream_error:
-      return xmpp::EndReason::server_error;
-    case xmpp::FaultKind::closed:
-      return xmpp::EndReason::server_closed;
-    default:
-      return xmpp::EndReason::server_lost;
-  }
-}
-
 }  // namespace
 
 SessionHost::SessionHost(Shard& shard, SetupPtr setup, SessionStart start)
@@ -117,6 +102,15 @@ void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
   carry_out(now);
 }
 
+void SessionHost::part() {
+  if (!link_) return;
+  const auto entered = step();
+  const auto now = steady_now();
+  session_.close_at_once(now, shard_.session_actions());
+  apply(now);
+  carry_out(now);
+}
+
 void SessionHost::let_go() {
   if (!ended_) return;
   forgotten_ = true;
@@ -173,6 +167,7 @@ void SessionHost::on_link_bytes(std::string_view bytes) {
 }
 
 void SessionHost::on_link_congested(bool is) {
+  session_.congested(is);
   if (ended_) return;
   const auto entered = step();
   const auto now = steady_now();
@@ -240,7 +235,7 @@ bool SessionHost::apply(xmpp::Instant now, By by) {
             if (link_) link_->open_elsewhere(what.host, what.port);
           } else {
             // What the browser sends ends a stream in one way only: too much before the server is ready.
-            stream_ended(what.fault, by == By::browser ? xmpp::EndReason::policy : end_reason(what.fault), now);
+            stream_ended(what.fault, by == By::browser ? xmpp::EndReason::policy : end_reason_of(what.fault), now);
           }
         },
         action);

@@ -82,6 +82,8 @@ class SessionHost final : public Timed, private LinkOwner {
   void arrived(xmpp::ConnectionRef connection);
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
+  // The process is about to go: its server hears of the end now.
+  void part();
   // Of one that has ended: gives up what it keeps for requests that come late. The link still has its time to close.
   void let_go();
 

@@ -465,7 +465,10 @@ void Shard::check_drained() {
   bool busy = false;
   sessions_.for_each([&](const SessionHost& host) { busy = busy || !host.link_closed(); });
   for (const auto& place : connections_) busy = busy || is_writing(place.connection);
-  if (busy && steady_now() < drain_until_) {
+  if (busy && !parted_) {
+    // Whose server is still being read empty has one more moment for its last words to leave.
+    parted_ = steady_now() >= drain_until_;
+    if (parted_) sessions_.for_each([](SessionHost& host) { host.part(); });
     drain_timer_.expires_after(drain_step);
     drain_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) check_drained();

@@ -239,6 +239,7 @@ class Shard {
   xmpp::Instant drain_until_ = xmpp::never;
   std::function<void()> drained_;
   bool draining_ = false;
+  bool parted_ = false;  // the grace is over
   std::optional<SessionId> session_step_;
   std::optional<ConnectionId> connection_step_;
   std::thread thread_;

@@ -10,14 +10,18 @@
 namespace xmpp {
 namespace {
 
+// Of the sender's own choice, and longer than anybody makes them. A JID has its limits.
+constexpr std::size_t max_refused_id = 1024;
+
 struct Answer {
   std::string_view name, error_type, condition;
+  std::size_t max_id = std::string_view::npos;
 };
 
 std::optional<Answer> answer_to(const Stanza& stanza) {
   if (stanza.kind == StanzaKind::iq) {
     if (stanza.type != StanzaType::get && stanza.type != StanzaType::set) return std::nullopt;
-    return Answer{"iq", "cancel", "service-unavailable"};
+    return Answer{.name = "iq", .error_type = "cancel", .condition = "service-unavailable"};
   }
   if (stanza.kind != StanzaKind::message) return std::nullopt;
   switch (stanza.type) {
@@ -26,7 +30,7 @@ std::optional<Answer> answer_to(const Stanza& stanza) {
     case StanzaType::groupchat:
       return std::nullopt;
     default:
-      return Answer{"message", "wait", "recipient-unavailable"};
+      return Answer{.name = "message", .error_type = "wait", .condition = "recipient-unavailable"};
   }
 }
 
@@ -46,7 +50,7 @@ std::string_view error_for_sender(const Stanza& undelivered, const Answer& answe
   const auto tag = read_start_tag(undelivered.bytes, 0);
   if (!tag) return {};
   const auto from = attribute(*tag, "from"), id = attribute(*tag, "id");
-  if (from && !split_jid(*from)) return {};
+  if ((from && !split_jid(*from)) || (id && id->size() > answer.max_id)) return {};
   // An iq without a sender is the account's or the server's own (RFC 6120 8.1.2.1), and so is the answer's recipient;
   // without an id nobody could match the answer. A message without a sender has nobody to be told.
   const bool is_iq = undelivered.kind == StanzaKind::iq;
@@ -71,6 +75,7 @@ std::string_view refusal(const Stanza& excessive, Arena& arena) {
   if (!answer) return {};
   answer->error_type = "modify";
   answer->condition = "policy-violation";
+  answer->max_id = max_refused_id;
   return error_for_sender(excessive, *answer, arena);
 }
 

@@ -15,7 +15,8 @@ namespace xmpp {
 // begin a loop (errors, headlines, groupchat), or has nobody to be told.
 [[nodiscard]] std::string_view bounce(const Stanza& undelivered, Arena& arena);
 
-// The same for the sender of one with Stanza::excess.
+// The same for the sender of one with Stanza::excess; empty as well where its id is longer than 1 kB: nobody is to have
+// us say as much as he likes.
 [[nodiscard]] std::string_view refusal(const Stanza& excessive, Arena& arena);
 // The bytes for the client instead of an <iq/> with Stanza::excess, which as it is would be none: an error, so that who
 // has asked does not wait, and who is asked does not answer as well.

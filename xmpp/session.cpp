@@ -48,6 +48,7 @@ void Session::link_up(TlsMode tls, Instant now, SessionActions& out) {
   if (state_ != State::opening) return;
   state_ = State::negotiating;
   tls_ = tls;
+  congested_ = false;
   encrypted_ = tls == TlsMode::direct;
   send_header(now, out);
 }
@@ -98,10 +99,7 @@ void Session::end_stream(Instant now, SessionActions& out) {
 // that they did not.
 void Session::settle_accounts(Instant now, SessionActions& out) {
   if (managed() && management_->has_news()) acknowledge(now, out);
-  if (management_) {
-    if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
-    if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
-  }
+  if (management_) tell_ours(now, out);
 }
 
 void Session::on_event(const StreamEvent& event, Instant now, SessionActions& out) {
@@ -250,9 +248,14 @@ void Session::close(Instant now, SessionActions& out) {
   if (is_leaving() || state_ == State::closed) return;
   if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
   std::string().swap(queue_);
-  const bool unsettled = management_ && management_asked_ && (!managed() || management_->has_backlog());
+  const bool unsettled = management_ && management_asked_ && (!managed() || management_->has_backlog(now));
   if (unsettled) return begin_emptying(now, out);
   say_end(now, out);
+}
+
+void Session::close_at_once(Instant now, SessionActions& out) {
+  close(now, out);
+  if (state_ == State::emptying) say_end(now, out);
 }
 
 void Session::say_end(Instant now, SessionActions& out) {

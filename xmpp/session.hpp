@@ -7,9 +7,9 @@
 //      └──────────────────┴───┼──── link_down / fault ┴───────────────────┴──────────────────► Closed
 //                             └ encrypted() (after STARTTLS)
 //
-// Between Active and Closing stands Emptying where XEP-0198 is ours and much is unproven, or its <enabled/> is due:
-// what the server has on its way to us is read and answered for, because it may have forgotten it (Prosody does) or
-// never counted it.
+// Between Active and Closing stands Emptying where XEP-0198 is ours and much is unproven or coming, or its <enabled/>
+// is due: what the server has on its way to us is read and answered for, because it may have forgotten it (Prosody
+// does) or never counted it.
 //
 // It does not know requests, rids or browsers (that is the binding), does not log in (the browser does; SASL passes
 // through), and holds no socket. One shard, one thread.
@@ -121,17 +121,22 @@ class Session {
   void restart(std::string_view lang, Instant now, SessionActions& out);
   // Clean end: </stream:stream>, then Ended when the peer's has come or the closing timeout is over. Idempotent.
   void close(Instant now, SessionActions& out);
+  // The same without time to read what is on its way.
+  void close_at_once(Instant now, SessionActions& out);
   // The end without </stream:stream>: the client, who owns stream management, may resume elsewhere (W-027, U-022).
   void drop(SessionActions& out);
 
   // ---- what becomes of the server's stanzas, numbered from the start of the session over all that count
-  // The client has provably received so many.
+  // The client has provably received so many. Also while the server's are read empty: with several streams the client
+  // outlives this one.
   void client_received(std::uint64_t count, Instant now, SessionActions& out);
   // This one will not reach the client, and `bounced` would tell its sender. Sent where nobody else answers for
   // the stanza: with XEP-0198 the server does.
   void undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out);
   // The shell has stopped or gone on reading from the server.
   void reading(bool is, Instant now);
+  // The server does (not) read fast enough.
+  void congested(bool is) { congested_ = is; }
   [[nodiscard]] bool managed() const { return management_ && management_->on(); }
   [[nodiscard]] bool answers() const { return management_ != nullptr; }  // see Managed; not after the end
 
@@ -162,6 +167,7 @@ class Session {
   // ---- session_management.cpp
   void hand_over(const Stanza& given, Instant now, SessionActions& out);
   [[nodiscard]] Stanza rest_of(const Stanza& excessive, Instant now, SessionActions& out);
+  [[nodiscard]] bool may_refuse(Instant now);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
   void stop_managing(SessionActions& out);
@@ -173,8 +179,11 @@ class Session {
   void count_sent(std::string_view bytes, std::uint32_t stanzas, Instant now, SessionActions& out);
   void acknowledge(Instant now, SessionActions& out);
   void ask(Instant now, SessionActions& out);
+  void tell_ours(Instant now, SessionActions& out);
   void report_lost(SessionActions& out);
   void begin_emptying(Instant now, SessionActions& out);
+  void ask_behind_all(Instant now, SessionActions& out);
+  void wait_for_rest(Instant now);
   void on_emptying(const Stanza& stanza, Instant now, SessionActions& out);
   void on_time_active(Instant now, SessionActions& out);
   [[nodiscard]] Instant keepalive_at() const;
@@ -188,9 +197,12 @@ class Session {
   std::string queue_;                             // for the server, until the stream is usable
   std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
+  std::uint64_t asked_behind_ = 0;                // emptying: of these, those before the last question
   Instant due_;                                   // the end of patience: negotiating, emptying, closing
   Instant emptied_by_ = never;                    // that of emptying, however much comes
   Instant last_sent_;                             // for the keepalive
+  Instant refused_since_ = Instant::min();        // of the stanzas that were left out
+  std::size_t refused_bytes_ = 0;                 // of errors for those, since then or the server's last <a/>
   Negotiation negotiation_;
   State state_ = State::opening;
   TlsMode tls_ = TlsMode::starttls;
@@ -205,6 +217,7 @@ class Session {
   bool management_asked_ = false;  // <enable/> is sent
   bool spoke_ = false;             // where it is decided late: the client has, without asking
   bool bound_ = false;
+  bool congested_ = false;
 };
 
 }  // namespace xmpp

@@ -23,6 +23,9 @@ constexpr std::string_view failed =
 constexpr std::string_view too_high =
     "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
     "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='";
+// Of errors for what is left out: so many bytes, before the server has shown that it reads, or some time has passed.
+constexpr std::size_t max_refused_bytes = 16 * 1024;
+constexpr Duration renew_refusals = std::chrono::minutes(1);
 constexpr int longest_emptying = 15;  // closing timeouts, where the server has more and more to say
 
 bool is_management(const RawElement& element) {
@@ -64,14 +67,28 @@ void Session::hand_over(const Stanza& given, Instant now, SessionActions& out) {
 // told, unless the client itself may be counting what it sends.
 Stanza Session::rest_of(const Stanza& excessive, Instant now, SessionActions& out) {
   Stanza rest = excessive;
-  rest.type = StanzaType::error;  // nobody is to be told a second time
-  if (rest.kind == StanzaKind::iq) rest.bytes = left_out(excessive, out.arena);
+  const bool asks = rest.kind == StanzaKind::iq && (rest.type == StanzaType::get || rest.type == StanzaType::set);
   const bool clients = management_shown_ && request_.management == Management::transparent;
+  // Who counts itself what it sends is the only one who can answer.
+  if (rest.kind == StanzaKind::iq && !(clients && asks)) rest.bytes = left_out(excessive, out.arena);
+  if (clients) return rest;
+  rest.type = StanzaType::error;  // nobody is to be told a second time
+  if (state_ == State::negotiating || !may_refuse(now)) return rest;
   const auto refused = refusal(excessive, out.arena);
-  if (refused.empty() || clients || state_ == State::negotiating) return rest;
+  if (refused.empty()) return rest;
+  refused_bytes_ += refused.size();
   send(refused, now, out);
   count_sent(refused, 1, now, out);
   return rest;
+}
+
+// Whoever may write to the client could fill the connection to a server that reads slowly, and end the session with it.
+bool Session::may_refuse(Instant now) {
+  if (now - renew_refusals >= refused_since_) {
+    refused_since_ = now;
+    refused_bytes_ = 0;
+  }
+  return !congested_ && refused_bytes_ < max_refused_bytes;
 }
 
 // Only after the bind (U-051), which nothing else announces: the result of it, or what SASL2 says of Bind 2.
@@ -142,6 +159,7 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
 void Session::on_acknowledged(std::string_view h, Instant now, SessionActions& out) {
   const auto count = number(h);
   if (!count) return refuse({FaultKind::bad_format, "an acknowledgement without a number"}, now, out);
+  refused_bytes_ = 0;  // it reads
   if (management_->acknowledged(*count)) return;
   // U-064.
   settle_accounts(now, out);
@@ -202,36 +220,60 @@ void Session::acknowledge(Instant now, SessionActions& out) {
        out);
 }
 
+void Session::tell_ours(Instant now, SessionActions& out) {
+  if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
+  if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
+  management_->told_ours();
+}
+
 void Session::ask(Instant now, SessionActions& out) {
   management_->ask(now);
   send(request, now, out);
 }
 
 void Session::client_received(std::uint64_t count, Instant now, SessionActions& out) {
-  if (state_ != State::active || !management_) return;
+  const bool is_open = state_ == State::active || state_ == State::emptying;
+  if (!is_open || !management_) return;
   management_->received(count, now);
   if (management_->must_acknowledge()) acknowledge(now, out);
 }
 
 // A server that was told to stop, or is not read fast enough, may have written more than it remembers. Its answer to
-// this question stands behind all of it. And its <enabled/> stands behind all that it does not count.
+// this question stands behind all of it. And its <enabled/> stands behind all that it does not count. What is ours is
+// told as it becomes ours: the errors that may be kept would soon be too many for one who stays in full flow.
 void Session::begin_emptying(Instant now, SessionActions& out) {
   state_ = State::emptying;
-  due_ = now + policy_.closing_timeout;
   emptied_by_ = now + longest_emptying * policy_.closing_timeout;
+  wait_for_rest(now);
   if (!managed()) return;
-  answers_due_ = management_->asked() ? 2 : 1;
+  settle_accounts(now, out);
+  answers_due_ = management_->answers_alike() ? 1 : 0;
+  ask_behind_all(now, out);
+}
+
+// A busy machine takes its time. From one that has much to say silence is a stall, and what it says later would be
+// dropped; one that was quiet before is soon given up.
+void Session::wait_for_rest(Instant now) {
+  due_ = management_->in_flow(now) ? emptied_by_ : std::min(now + policy_.closing_timeout, emptied_by_);
+}
+
+void Session::ask_behind_all(Instant now, SessionActions& out) {
+  ++answers_due_;
+  asked_behind_ = delivered_;
   ask(now, out);
 }
 
 // Nobody is there to receive it: it is counted, so that the oldest become ours in time.
 void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out) {
   if (stanza.counts()) {
-    due_ = std::min(now + policy_.closing_timeout, emptied_by_);  // a busy machine takes its time
     ++delivered_;
     const Stanza lost = stanza.excess.empty() ? stanza : rest_of(stanza, now, out);
     managed() ? management_->delivered(lost, out.arena) : management_->delivered_uncounted(lost, delivered_, out.arena);
-    if (managed() && management_->must_acknowledge()) acknowledge(now, out);
+    if (managed() && management_->must_acknowledge()) {
+      acknowledge(now, out);
+      tell_ours(now, out);
+    }
+    wait_for_rest(now);
   }
   if (stanza.kind == StanzaKind::stream_error) return say_end(now, out);
   if (stanza.kind != StanzaKind::management) return;
@@ -241,7 +283,10 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
   if (!managed() && (name == "enabled" || name == "failed")) return say_end(now, out);
   if (!managed() || name != "a") return;
   on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
-  if (state_ == State::emptying && --answers_due_ == 0) say_end(now, out);
+  if (state_ != State::emptying || !management_->is_answer() || --answers_due_ > 0) return;
+  // As much as has come since the question may come again until the server reads of the end.
+  const bool in_flow = management_->is_much(delivered_ - asked_behind_) && now < emptied_by_;
+  in_flow ? ask_behind_all(now, out) : say_end(now, out);
 }
 
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {

@@ -17,6 +17,7 @@ constexpr Duration deaf_pace = std::chrono::seconds(4);
 // How many stanzas of the client, or for how long, may be on their way before the server is asked for them.
 constexpr std::uint64_t ask_every = 10;
 constexpr Duration ask_delay = std::chrono::seconds(2);
+constexpr Duration second = std::chrono::seconds(1);
 // Size of the errors kept for each direction. Above it the server's stay the server's, and the client's loss is told in
 // part.
 constexpr std::size_t max_notice_bytes = 1024 * 1024;
@@ -126,6 +127,11 @@ std::string_view StreamManagement::ours() const {
   return to_senders_ ? to_senders_->up_to(told_) : std::string_view{};
 }
 
+void StreamManagement::told_ours() {
+  uncounted_.reset();
+  drop(to_senders_, told_);
+}
+
 // ---- from the client -----------------------------------------------------------------------------------------------
 
 void StreamManagement::sent(std::string_view stanza, Instant now, Arena& scratch) {
@@ -155,6 +161,20 @@ bool StreamManagement::acknowledged(std::uint32_t h) {
 }
 
 // ---- time ----------------------------------------------------------------------------------------------------------
+
+void StreamManagement::heard(Instant now) {
+  heard_ = now;
+  if (now < second_ + second) return;
+  before_last_ = now < second_ + 2 * second ? before_second_ : delivered_;
+  before_second_ = delivered_;
+  second_ = now;
+}
+
+bool StreamManagement::in_flow(Instant now) const {
+  if (!reading_) return true;
+  if (now >= second_ + 2 * second) return false;
+  return is_much(delivered_ - (now < second_ + second ? before_last_ : before_second_));
+}
 
 void StreamManagement::reading(bool is, Instant now) {
   reading_ = is;

@@ -77,6 +77,9 @@ class StreamManagement {
         delivered_(counted),
         received_(counted),
         told_(counted),
+        second_(now),
+        before_second_(counted),
+        before_last_(counted),
         sent_(counted),
         asked_up_to_(counted),
         acknowledged_(counted),
@@ -95,10 +98,12 @@ class StreamManagement {
   void on_request(Instant now);                     // an <r/> of the server
   [[nodiscard]] bool must_acknowledge() const { return early() > told_; }
   [[nodiscard]] bool has_news() const { return passed() > told_; }
-  // So much is unproven, or unread, that the server may have forgotten some of it.
-  [[nodiscard]] bool has_backlog() const {
-    return !reading_ || delivered_ - passed() >= policy_->max_unacknowledged / 4;
-  }
+  // Of the server's stanzas: so many that with those on their way it may have forgotten some.
+  [[nodiscard]] bool is_much(std::uint64_t stanzas) const { return stanzas >= policy_->max_unacknowledged / 4; }
+  // Much is unread, or has come in the last second or little more and is probably still on its way.
+  [[nodiscard]] bool in_flow(Instant now) const;
+  // Or so much is unproven.
+  [[nodiscard]] bool has_backlog(Instant now) const { return is_much(delivered_ - passed()) || in_flow(now); }
   // There is news for the server, and time for an <a/> that costs no write of its own.
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).
@@ -106,10 +111,15 @@ class StreamManagement {
   // The errors for the senders of what is ours and not proven.
   [[nodiscard]] std::string_view ours() const;
   [[nodiscard]] std::string_view ours_uncounted() const { return uncounted_ ? uncounted_->all() : std::string_view{}; }
+  void told_ours();  // both: they are not kept any longer
 
   // ---- from the client
   void sent(std::string_view stanza, Instant now, Arena& scratch);
   [[nodiscard]] bool asked() const { return asked_at_ != never; }
+  // An <a/> that says less than this was not asked for, or by an earlier question.
+  [[nodiscard]] bool is_answer() const { return acknowledged_ >= asked_up_to_; }
+  // The answer to the last question may still come, and would look like one to the next.
+  [[nodiscard]] bool answers_alike() const { return (asked() || !is_answer()) && sent_ == asked_up_to_; }
   [[nodiscard]] bool must_ask(Instant now) const;
   void ask(Instant now);  // <r/> goes out
   // An <a/> of the server; false if it claims more than there was (U-064).
@@ -131,7 +141,7 @@ class StreamManagement {
   }
 
   // ---- time
-  void heard(Instant now) { heard_ = now; }  // anything from the server
+  void heard(Instant now);  // anything from the server, and before it is told as what
   // What the server says is (not) read: while it is not, its silence means nothing.
   void reading(bool is, Instant now);
   [[nodiscard]] bool is_dead(Instant now) const { return dead_at() <= now; }
@@ -151,6 +161,9 @@ class StreamManagement {
   std::uint64_t received_;
   std::uint64_t told_;                   // the last h
   Instant told_at_ = Instant::min();     // when
+  Instant second_;                       // the last one in which anything came
+  std::uint64_t before_second_;          // of delivered_
+  std::uint64_t before_last_;            // the same of the one before, if that was the last
   std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
   std::unique_ptr<Notices> uncounted_;   // for what came before <enabled/>, by number in the session
   bool uncounted_full_ = false;
@@ -160,7 +173,7 @@ class StreamManagement {
   std::uint64_t acknowledged_;
   Instant ack_due_ = never;
   Instant ask_due_ = never;
-  Instant asked_at_ = never;  // an <r/> without its <a/>
+  Instant asked_at_ = never;  // an <r/> behind which no <a/> has come, of whatever kind
   Instant heard_;
   std::unique_ptr<Notices> to_senders_, to_client_;  // null while there are none
   bool on_ = false;

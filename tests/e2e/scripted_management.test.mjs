@@ -80,6 +80,31 @@ describe('a server that does not read', () => {
     stream.reset();
   });
 
+  it('what others write and is left out does not fill the connection (U-018)', async () => {
+    const { session, stream } = await bench.pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    await stream.element((xml) => xml.startsWith('<enable'));
+    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    await bench.round_trip();
+    stream.socket.pause();
+    const deep = '<x>'.repeat(100) + '</x>'.repeat(100);
+    for (let i = 0; i < 200; i++) {
+      const id = i % 2 ? 'i'.repeat(60_000) : `i${i}`;
+      stream.send(`<message from='romeo@example.net/x' id='${id}'>${deep}</message>`);
+    }
+    stream.send(from_server('behind it'));
+    let body;
+    do {
+      body = await session.ask();
+      assert.equal(body.type, undefined, body.xml.slice(0, 300));
+    } while (!body.xml.includes('behind it'));
+    stream.socket.resume();
+    await session.ask({ attributes: { type: 'terminate' } });
+    await stream.event('close');
+    const told = stream.raw.split('policy-violation').length - 1;
+    assert.ok(told > 10 && told <= 100, `${told} errors for 200 that were left out`);
+  });
+
   it('before its features: what the client sends too much of ends the session as its own doing', async () => {
     script.on_header = (stream) => !stream.authenticated && answer_header(stream);
     const { session, stream } = await bench.pair();

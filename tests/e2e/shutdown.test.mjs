@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
-import { answer_sasl, FakeServer } from './lib/fake_server.mjs';
+import { answer_client, answer_sasl, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
@@ -12,6 +12,7 @@ import { exchange, HttpConnection, post } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
 import { WebSocketClient } from './lib/websocket.mjs';
+import { ns } from './lib/xml.mjs';
 
 async function bench(settings = {}, script = {}) {
   const server = await FakeServer.start({ on_element: answer_sasl, ...script });
@@ -73,6 +74,29 @@ describe('SIGTERM', () => {
     const { took } = await postern.stop(8000);
     assert.ok(took < 4000, `${took} ms`);
     held.connection.destroy();
+    await server.stop();
+  });
+
+  it('tells a server that is still being read what it answers for, and that it ends (X-051)', async () => {
+    const { server, postern, pair } = await bench({ server: { shutdown_grace: 1 } }, {
+      on_close: null,
+      on_header: (stream) => stream.send(header() + features(stream.authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms)),
+      on_element: answer_client,
+    });
+    const { session, stream } = await pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    await stream.element((xml) => xml.startsWith('<enable'));
+    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    const many = (from) => Array.from({ length: 150 }, (_, i) => from_server(`m${from + i}`)).join('');
+    stream.send(many(1));
+    while (!(await session.ask()).xml.includes('>m150<'));
+    const stopped = postern.stop();
+    await stream.element((xml) => xml.startsWith('<r'));
+    stream.send(many(151));
+    await stream.event('close');
+    const { took } = await stopped;
+    assert.ok(took < 4000, `${took} ms`);
+    assert.match(stream.raw, /<a xmlns='urn:xmpp:sm:3' h='\d+'\/><message [^>]*to='bob@postern.test'><error .*<\/stream:stream>$/);
     await server.stop();
   });
 

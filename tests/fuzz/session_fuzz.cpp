@@ -15,6 +15,8 @@
 #include <variant>
 #include <vector>
 
+#include "xmpp/arena.hpp"
+#include "xmpp/bounce.hpp"
 #include "xmpp/parser_pool.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
@@ -110,7 +112,10 @@ class Play {
     switch (what % 12) {
       case 0:
         mode_ = static_cast<xmpp::TlsMode>(which % 3);
-        if (session_->state() == Session::State::opening) secure_ = mode_ != xmpp::TlsMode::starttls;
+        if (session_->state() == Session::State::opening) {
+          secure_ = mode_ != xmpp::TlsMode::starttls;
+          congested_ = false;  // a new connection
+        }
         return session_->link_up(mode_, now_, actions_);
       case 1:
         if (!encrypt_asked_) return;
@@ -136,10 +141,14 @@ class Play {
         return pass_time(std::chrono::seconds(which));
       case 7:
         proven_ = std::max(proven_, std::min<std::uint64_t>(which, delivered_));
-        if (session_->state() == Session::State::active) released_ = proven_;
+        if (session_->state() == Session::State::active || session_->state() == Session::State::emptying)
+          released_ = proven_;
         return session_->client_received(proven_, now_, actions_);
       case 8:
-        return session_->reading((which & 1) != 0, now_);
+        deaf_ = (which & 1) == 0;
+        congested_ = (which & 2) != 0;
+        session_->congested(congested_);
+        return session_->reading(!deaf_, now_);
       case 6: {
         const auto size = std::min<std::size_t>(which, script_.size());
         const auto raw = script_.substr(0, size);
@@ -152,6 +161,7 @@ class Play {
   }
 
   void read(std::string_view bytes) {
+    heard_ = now_;
     xmpp::StreamEvents events;
     splitter_.feed(bytes, events);
     for (const auto& event : events.list) {
@@ -212,6 +222,9 @@ class Play {
       check(spoke_, "decided before the client has said anything");
       owned_ = true;
     }
+    const bool refuses = send.bytes.starts_with("<message") || send.bytes.starts_with("<iq");
+    check(!congested_ || !refuses || send.bytes.find("policy-violation") == send.bytes.npos,
+          "others fill the connection of a server that does not read");
     check_acknowledged(send.bytes);
     const bool is_secret = send.bytes.find("secret") != std::string_view::npos;
     check(!is_secret || (secure_ && usable_), "bytes of the browser on a stream that is not usable");
@@ -238,9 +251,15 @@ class Play {
             "acknowledged without a proof and without need");
       told_ = h;
     }
-    if (sent.find("recipient-unavailable") != std::string_view::npos) bounced_ = true;
-    if (managed_ && sent == "</stream:stream>" && closing_ && told_ > passed())
-      check(bounced_, "nobody answers for what was acknowledged");
+    constexpr std::string_view bounce = "<recipient-unavailable ";
+    for (auto at = sent.find(bounce); at != sent.npos; at = sent.find(bounce, at + 1)) ++bounced_;
+    if (managed_ && sent == "</stream:stream>" && closing_)
+      check(bounced_ >= owed(), "nobody answers for what was acknowledged");
+  }
+  // Messages with somebody to be told that are acknowledged and not proven.
+  [[nodiscard]] std::ptrdiff_t owed() const {
+    const auto first = std::upper_bound(answerable_.begin(), answerable_.end(), std::max(proven_, before_));
+    return std::max<std::ptrdiff_t>(0, std::upper_bound(answerable_.begin(), answerable_.end(), told_) - first);
   }
   // Up to the first message that is not proven.
   [[nodiscard]] std::uint64_t passed() const {
@@ -273,6 +292,9 @@ class Play {
     sizes_.push_back(stanza.bytes.size());
     if (!stanza.excess.empty()) return;  // its sender is told by the same step
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
+    if (stanza.kind == xmpp::StanzaKind::message && !xmpp::bounce(stanza, scratch_).empty())
+      answerable_.push_back(delivered_);
+    scratch_.clear();
   }
   void act(const xmpp::Managed& managed) {
     check(answers_ != managed.is, "said twice");
@@ -287,12 +309,16 @@ class Play {
   }
   void act(const xmpp::Ended&) { ended_ = rest_is_void_ = true; }
 
-  // However it went: a session that is told to end does so in bounded time.
+  // However it went: a session that is told to end does so in bounded time, and soon where its server was quiet.
   void finish() {
+    const bool quiet =
+        session_->state() == Session::State::active && !deaf_ && now_ - heard_ >= std::chrono::seconds(2);
     close();
     carry_out();
-    for (int i = 0; i < 2 && !ended_; ++i) pass_time(policy_.closing_timeout);  // emptying, closing
+    const auto begin = now_;
+    for (int i = 0; i < 2 && !ended_; ++i) pass_time(session_->deadline() - now_);  // emptying, closing
     check(ended_, "no end");
+    check(now_ - begin <= (quiet ? 2 : 16) * policy_.closing_timeout, "an end that takes too long");
     check(session_->deadline() == xmpp::never, "a deadline behind the end");
   }
 
@@ -310,11 +336,14 @@ class Play {
   bool rest_is_void_ = false;
   // counted from the start of the session
   std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0;
-  std::vector<std::uint64_t> messages_;
+  std::vector<std::uint64_t> messages_, answerable_;
+  xmpp::Arena scratch_;
   std::vector<std::size_t> sizes_;  // of what was delivered
   std::size_t said_ = 0;            // messages of the browser
-  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,
-       bounced_ = false;
+  std::ptrdiff_t bounced_ = 0;
+  xmpp::Instant heard_{};
+  bool deaf_ = false, congested_ = false;
+  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false;
 };
 
 }  // namespace

@@ -360,9 +360,11 @@ TEST(PollEngineTest, LastWordsThatWereLostComeAgain) {
   EXPECT_EQ(talk.wait(5s), "");
   talk.engine.on_gone(xmpp::RequestId{talk.requests}, talk.now, talk.actions);
   EXPECT_TRUE(talk.engine.has_last_words());
+  EXPECT_EQ(talk.wait(60s), "");
   EXPECT_TRUE(talk.poll("").ends_with("</stream:stream>\n"));
   EXPECT_EQ(talk.poll(""), "reply 5 0:0 \n") << "as far as anybody knows it has them";
-  EXPECT_EQ(talk.wait(10s), "forget\n");
+  EXPECT_EQ(talk.wait(29s), "");
+  EXPECT_EQ(talk.wait(1s), "forget\n");
 }
 
 TEST(PollEngineTest, LastWordsWaitForAPollButNotForEver) {

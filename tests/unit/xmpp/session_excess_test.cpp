@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "tests/unit/xmpp/management_support.hpp"
@@ -83,6 +87,58 @@ TEST(SessionExcess, IsNotToldOnAStreamThatTheClientManages) {
   Managed without(Management::transparent);
   without.bind("<stream:features>" + test::bind_feature + "</stream:features>");
   EXPECT_THAT(without.server(message), ElementsAre(told, shown));
+}
+
+std::string with_id(std::size_t size) {
+  return deep("message", " from='b@x' id='" + std::string(size, 'i') + "'");
+}
+int refusals(const test::Lines& said) {
+  return static_cast<int>(std::count_if(said.begin(), said.end(), [](const std::string& line) {
+    return line.starts_with("send <message") && line.find("policy-violation") != std::string::npos;
+  }));
+}
+
+// An id is as long as its author likes; a JID is not.
+TEST(SessionExcess, IsNotToldAtAnyLength) {
+  Managed rig;
+  rig.manage();
+  EXPECT_EQ(refusals(rig.server(with_id(1024))), 1);
+  EXPECT_THAT(rig.server(with_id(1025)), testing::SizeIs(1)) << "the client has it all the same";
+  EXPECT_THAT(rig.server(a(1)), IsEmpty());
+  const std::string longest = "b@x/" + std::string(1023, 'r');
+  EXPECT_EQ(refusals(rig.server(deep("message", " from='" + longest + "' id='1'"))), 1);
+}
+
+// A server that reads slowly, or not, is not to be filled by whoever may write to the client.
+TEST(SessionExcess, IsNotToldWithoutEnd) {
+  Managed rig;
+  rig.manage();
+  test::Lines said;
+  for (int i = 0; i < 100; ++i) {
+    const auto more = rig.server(with_id(1000));
+    said.insert(said.end(), more.begin(), more.end());
+  }
+  const int told_at_once = refusals(said);
+  EXPECT_GE(told_at_once, 10);
+  EXPECT_LE(told_at_once, 16);
+  EXPECT_THAT(said, testing::Contains("send " + test::r)) << "so that it can show that it reads";
+  EXPECT_THAT(rig.server(a(10)), testing::Each(testing::StartsWith("send <r")));
+  EXPECT_EQ(refusals(rig.server(message)), 1);
+  EXPECT_THAT(rig.server(a(static_cast<std::uint64_t>(told_at_once) + 1)), IsEmpty()) << "it counts what was sent";
+
+  Managed without(Management::transparent);
+  without.bind("<stream:features>" + test::bind_feature + "</stream:features>");
+  for (int i = 0; i < 100; ++i) without.server(with_id(1000));
+  EXPECT_EQ(refusals(without.server(message)), 0);
+  without.now += std::chrono::minutes(1);
+  EXPECT_EQ(refusals(without.server(message)), 1);
+
+  Managed congested;
+  congested.manage();
+  congested.session->congested(true);
+  EXPECT_THAT(congested.server(message), ElementsAre(shown));
+  congested.session->congested(false);
+  EXPECT_THAT(congested.server(message), ElementsAre(told, shown));
 }
 
 }  // namespace
