@@ -84,11 +84,11 @@ void PollEngine::on_poll(xmpp::RequestId request, const PollRequest& poll, xmpp:
   // P-006, P-021: neither processed nor taken for a sign of life. The session stays, or everybody who reads an id could
   // end it.
   if (!keys_.accept(poll)) return reply(request, {}, poll_error_id(PollError::key_error), out);
+  acknowledge(out);
   // Told already, as far as anybody knows: the id means nothing any more (P-011).
   if (ended_ && entries_.empty() && !held_) {
     return reply(request, {}, poll_error_id(PollError::unknown_session), out);
   }
-  acknowledge(out);
   if (!ended_) idle_until_ = now + policy_->inactivity;
   hold(request, now, out);
   if (ended_) {

@@ -144,7 +144,7 @@ void HttpConnection::pop_front() {
   const SessionId session = waiting_.front().session;
   unproven_ = session == unproven_for_ ? std::min(unproven_ + 1, most_known) : 1;
   unproven_for_ = session;
-  answered_ = steady_now();
+  answered_in_ = second_of(steady_now());
   waiting_.erase(waiting_.begin());
   first_ = (first_ + 1) & sequence_mask;
 }

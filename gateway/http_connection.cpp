@@ -24,7 +24,7 @@ namespace {
 constexpr int requests_in_one_go = 16;
 constexpr std::size_t enough_unread = 64 * 1024;
 // Longer than a browser leaves unread what its system has; proxies reset connections that are idle for some seconds.
-constexpr auto time_to_read = std::chrono::seconds(1);
+constexpr std::uint32_t seconds_to_read = 1;
 constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
 }  // namespace
@@ -258,7 +258,7 @@ void HttpConnection::close() {
   disarm();
   // Who resets a connection just behind an answer may have left it unread, although its system has it (E-08). Where we
   // have ended our half, the end itself may be what has not arrived.
-  const bool unread = was_reset_ && steady_now() < answered_ + time_to_read;
+  const bool unread = was_reset_ && second_of(steady_now()) - answered_in_ <= seconds_to_read;
   const bool on_its_way = write_failed_ || outbox_.pending() > 0;
   const bool arrived = !on_its_way && (draining_ || half_closed_ || (!unread && stream_.all_arrived()));
   if (arrived) unproven_ = 0;

@@ -163,8 +163,9 @@ class HttpConnection final : public Timed, private Watcher {
   SessionId unproven_for_;                            // whose answers were the last since a request came ...
   std::uint32_t unproven_ = 0;                        // ... and how many they are, at most most_known
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
-  xmpp::Instant deadline_ = xmpp::never, answered_{};
-  std::uint32_t buffered_ = 0;  // as it was told to the shard
+  xmpp::Instant deadline_ = xmpp::never;
+  std::uint32_t buffered_ = 0;     // as it was told to the shard
+  std::uint32_t answered_in_ = 0;  // second, modulo 2^32; a second fits where an Instant would cost eight bytes
   bool handshaking_ = false;
   bool blocked_ = false;  // an answer waits for the peer to read
   bool paused_ = false;   // nothing is read: what has been read waits in unparsed_

@@ -197,12 +197,12 @@ class Session {
   std::string queue_;                             // for the server, until the stream is usable
   std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
-  std::uint64_t asked_behind_ = 0;                // emptying: of these, those before the last question
   Instant due_;                                   // the end of patience: negotiating, emptying, closing
   Instant emptied_by_ = never;                    // that of emptying, however much comes
   Instant last_sent_;                             // for the keepalive
   Instant refused_since_ = Instant::min();        // of the stanzas that were left out
-  std::size_t refused_bytes_ = 0;                 // of errors for those, since then or the server's last <a/>
+  std::uint32_t refused_bytes_ = 0;               // of errors for those, since then or the server's last <a/>
+  std::uint32_t asked_behind_ = 0;                // emptying: of delivered_, modulo 2^32, at the last question
   Negotiation negotiation_;
   State state_ = State::opening;
   TlsMode tls_ = TlsMode::starttls;

@@ -76,7 +76,7 @@ Stanza Session::rest_of(const Stanza& excessive, Instant now, SessionActions& ou
   if (state_ == State::negotiating || !may_refuse(now)) return rest;
   const auto refused = refusal(excessive, out.arena);
   if (refused.empty()) return rest;
-  refused_bytes_ += refused.size();
+  refused_bytes_ += static_cast<std::uint32_t>(refused.size());
   send(refused, now, out);
   count_sent(refused, 1, now, out);
   return rest;
@@ -259,7 +259,7 @@ void Session::wait_for_rest(Instant now) {
 
 void Session::ask_behind_all(Instant now, SessionActions& out) {
   ++answers_due_;
-  asked_behind_ = delivered_;
+  asked_behind_ = static_cast<std::uint32_t>(delivered_);
   ask(now, out);
 }
 
@@ -285,7 +285,8 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
   on_acknowledged(attribute(*tag, "h").value_or(std::string()), now, out);
   if (state_ != State::emptying || !management_->is_answer() || --answers_due_ > 0) return;
   // As much as has come since the question may come again until the server reads of the end.
-  const bool in_flow = management_->is_much(delivered_ - asked_behind_) && now < emptied_by_;
+  const bool in_flow =
+      management_->is_much(static_cast<std::uint32_t>(delivered_) - asked_behind_) && now < emptied_by_;
   in_flow ? ask_behind_all(now, out) : say_end(now, out);
 }
 

@@ -261,9 +261,10 @@ class Play {
     const auto first = std::upper_bound(answerable_.begin(), answerable_.end(), std::max(proven_, before_));
     return std::max<std::ptrdiff_t>(0, std::upper_bound(answerable_.begin(), answerable_.end(), told_) - first);
   }
-  // Up to the first message that is not proven.
+  // Up to the first message that is not proven, nor told already where the server is read empty.
   [[nodiscard]] std::uint64_t passed() const {
-    const auto next = std::upper_bound(messages_.begin(), messages_.end(), std::max(proven_, before_));
+    const auto told = session_->state() == Session::State::active ? 0 : told_;
+    const auto next = std::upper_bound(messages_.begin(), messages_.end(), std::max({proven_, before_, told}));
     return next == messages_.end() ? delivered_ : *next - 1;
   }
   void act(const xmpp::Encrypt&) {

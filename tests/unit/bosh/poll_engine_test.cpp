@@ -363,6 +363,8 @@ TEST(PollEngineTest, LastWordsThatWereLostComeAgain) {
   EXPECT_EQ(talk.wait(60s), "");
   EXPECT_TRUE(talk.poll("").ends_with("</stream:stream>\n"));
   EXPECT_EQ(talk.poll(""), "reply 5 0:0 \n") << "as far as anybody knows it has them";
+  talk.engine.on_gone(xmpp::RequestId{talk.requests - 1}, talk.now, talk.actions);
+  EXPECT_FALSE(talk.engine.has_last_words()) << "late: a request has come since";
   EXPECT_EQ(talk.wait(29s), "");
   EXPECT_EQ(talk.wait(1s), "forget\n");
 }
