@@ -51,8 +51,16 @@ export class WsTab {
   async bind() {
     await this.bind_resource();
     this.socket.send(`<enable xmlns='${sm}' resume='true'/>`);
-    const enabled = await this.expect('enabled');
-    Object.assign(this, { previous: enabled.attributes.id, handled: 0, acknowledged: 0 });
+    // What was for the one who had the resource before may come first (ejabberd gives it on); it does not count.
+    let element;
+    for (;;) {
+      const text = await this.socket.message(15_000);
+      element = parse(text);
+      if (!stanzas.has(element.local)) break;
+      this.on_element(text);
+    }
+    if (element.local !== 'enabled') throw new Error(`${element.local} instead of enabled`);
+    Object.assign(this, { previous: element.attributes.id, handled: 0, acknowledged: 0 });
     this.go_on();
   }
 
