@@ -241,7 +241,7 @@ describe('memory and WebSocket', () => {
 
   it('messages that never end count as well, and who sends the most of them hears why it is ended', async () => {
     const figures = [];
-    for (let round = 0; round < 3; round++) { // what is allocated once stays
+    for (let round = 0; round < 6; round++) {
       const since = bench.postern.child.lines.length;
       const greedy = [];
       for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
@@ -257,7 +257,8 @@ describe('memory and WebSocket', () => {
       await is_well();
       figures.push(bench.memory());
     }
-    if (figures[0] !== null) assert.ok(figures[2] < figures[0] + (4 << 20), figures.join());
+    // What is allocated once stays, and what has just been freed may have been given back or not: no round may leave more behind.
+    if (figures[0] !== null) assert.ok(Math.max(...figures.slice(3)) < Math.max(...figures.slice(0, 3)) + (4 << 20), figures.join());
   });
 
   it('a bomb in fragments is stopped at the limit', async () => {
