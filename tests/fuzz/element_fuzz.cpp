@@ -35,9 +35,12 @@ bool is_one_stanza(std::string_view bytes) {
   return events.list.size() == 2 && std::holds_alternative<xmpp::Stanza>(events.list[1]);
 }
 
-// A tree as text, one way to write it: elements without their white space, attributes without a prefix, text.
+// Between namespace and name: no URI can hold it. expat refuses one that does.
+constexpr char separator = '\x01';
+
+// A tree as text, one way to write it: elements, their attributes without a prefix, text.
 std::string written(xmpp::ElementView element) {
-  std::string out = "<" + std::string(element.ns()) + "|" + std::string(element.name());
+  std::string out = "<" + std::string(element.ns()) + separator + std::string(element.name());
   element.each_attribute([&out](std::string_view name, std::string_view value) {
     out.append(" ").append(name).append("=").append(value).append("\x01");
   });
@@ -51,7 +54,7 @@ std::string written_by_expat(std::string_view bytes) {
   struct FreeParser {
     void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
   };
-  const std::unique_ptr<XML_ParserStruct, FreeParser> parser(XML_ParserCreateNS(nullptr, '|'));
+  const std::unique_ptr<XML_ParserStruct, FreeParser> parser(XML_ParserCreateNS(nullptr, separator));
   std::string out;
   XML_SetUserData(parser.get(), &out);
   XML_SetElementHandler(
@@ -59,9 +62,11 @@ std::string written_by_expat(std::string_view bytes) {
       [](void* to, const char* name, const char** attributes) {
         auto& text = *static_cast<std::string*>(to);
         const std::string whole(name);
-        text += whole.find('|') == std::string::npos ? "<|" + whole : "<" + whole;
+        text += '<';
+        if (whole.find(separator) == std::string::npos) text += separator;
+        text += whole;
         for (; *attributes != nullptr; attributes += 2) {
-          if (std::string_view(attributes[0]).find('|') != std::string_view::npos) continue;
+          if (std::string_view(attributes[0]).find(separator) != std::string_view::npos) continue;
           text.append(" ").append(attributes[0]).append("=").append(attributes[1]).append("\x01");
         }
         text += ">";
