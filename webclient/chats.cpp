@@ -257,7 +257,8 @@ void Chats::send_receipt(const Conversation& row, xmpp::ElementView message, con
                    .set("to", message.attribute("from"))
                    .set("type", message.attribute("type") == "chat" ? "chat" : "normal")
                    .set("id", wire_.new_id())
-                   .add(xmpp::NewElement("received", ns::receipts).set("id", read.id)),
+                   .add(xmpp::NewElement("received", ns::receipts).set("id", read.id))
+                   .bytes(),
                turn);
 }
 

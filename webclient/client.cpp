@@ -10,12 +10,6 @@
 
 namespace webclient {
 
-namespace {
-
-constexpr std::size_t max_id = 1024;  // of a question; it goes back with the answer
-
-}  // namespace
-
 Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Instant now, WallTime wall)
     : settings_(std::move(settings)),
       identity_(std::move(identity)),
@@ -59,9 +53,10 @@ void Client::seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant no
 void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
   if (stanza.counts() && !wire_.received()) return;
   if (!stanza.excess.empty()) {
-    // Beyond the limits: who wrote it is told, as the session tells for clients that leave the counting to it.
+    // Beyond the limits: who wrote it is told, as the session tells for clients that leave the counting to it, and as
+    // there not at any price.
     if (const auto refused = xmpp::refusal(stanza, turn.out.arena); !refused.empty())
-      return wire_.send_error(refused, turn);
+      return wire_.answer(refused, turn);
     if (stanza.kind != xmpp::StanzaKind::iq) return;  // that is the answer to a question of ours
   }
   const auto parsed = xmpp::ParsedElement::parse(stanza.bytes);
@@ -111,7 +106,8 @@ void Client::on_iq(xmpp::ElementView iq, Turn& turn) {
   if (type != "get" && type != "set") return;
   if (type == "set" && iq.child("query", ns::roster)) return roster_.on_push(iq, turn);
   // Who asks more than the server takes from us gets no answer.
-  if (iq.attribute("id").size() <= max_id) wire_.answer(answer_question(iq, settings_, turn.wall), turn);
+  if (iq.attribute("id").size() > xmpp::max_answered_id) return;
+  wire_.answer(answer_question(iq, settings_, turn.wall).bytes(), turn);
 }
 
 void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {

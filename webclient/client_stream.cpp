@@ -354,6 +354,7 @@ void Client::end(xmpp::EndReason reason, Problem why, std::string_view text, Tur
     resend(turn);
     chats_.give_back(turn);
   }
+  (void)wire_.take_put_off();
   state_ = State::ended;
   due_ = lost_at_ = probed_at_ = xmpp::never;
   wire_.link_down();

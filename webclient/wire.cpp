@@ -62,8 +62,8 @@ bool Wire::send(const xmpp::NewElement& stanza, Turn& turn) {
   return true;
 }
 
-void Wire::answer(const xmpp::NewElement& stanza, Turn& turn) {
-  if (kept_.size() < max_kept / 2 && kept_bytes_ < max_kept_bytes / 2) send(stanza, turn);
+void Wire::answer(std::string_view bytes, Turn& turn) {
+  if (kept_.size() < max_kept / 2 && kept_bytes_ < max_kept_bytes / 2) write(bytes, {}, false, turn);
 }
 
 void Wire::send_error(std::string_view bytes, Turn& turn) {
@@ -271,12 +271,11 @@ void Wire::acknowledge(Turn& turn) const {
 }
 
 void Wire::request(Turn& turn) {
-  if (!online_ || !managed_ || requested_) return;
-  requested_at_ = turn.now;
-  probe(turn);
+  if (online_ && managed_ && !requested_) probe(turn);
 }
 
 void Wire::probe(Turn& turn) {
+  if (!requested_) requested_at_ = turn.now;
   requested_ = true;
   send_now("<r xmlns='urn:xmpp:sm:3'/>", turn);
 }

@@ -74,7 +74,7 @@ class Wire {
   bool send(const xmpp::NewElement& stanza, Turn& turn);
   // What somebody else has brought about. Where half of the room is taken there is no answer: the rest is for what the
   // reader says.
-  void answer(const xmpp::NewElement& stanza, Turn& turn);
+  void answer(std::string_view bytes, Turn& turn);
   // Somebody waits for this one: where it cannot be sent the stream is stuck().
   void send_error(std::string_view bytes, Turn& turn);
   // Behind what is put off.

@@ -10,9 +10,6 @@
 namespace xmpp {
 namespace {
 
-// Of the sender's own choice, and longer than anybody makes them. A JID has its limits.
-constexpr std::size_t max_refused_id = 1024;
-
 struct Answer {
   std::string_view name, error_type, condition;
   std::size_t max_id = std::string_view::npos;
@@ -75,7 +72,7 @@ std::string_view refusal(const Stanza& excessive, Arena& arena) {
   if (!answer) return {};
   answer->error_type = "modify";
   answer->condition = "policy-violation";
-  answer->max_id = max_refused_id;
+  answer->max_id = max_answered_id;
   return error_for_sender(excessive, *answer, arena);
 }
 

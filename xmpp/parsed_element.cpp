@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <deque>
 #include <limits>
-#include <unordered_map>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -37,7 +37,8 @@ struct ElementTree {
 
 namespace {
 
-// The namespaces in force. Found by their prefix at once: somebody may declare thousands and use each of them.
+// The namespaces in force. Somebody may declare thousands and use each of them, and choose their names: so neither a
+// list nor a hash, in which they may all lie in one place.
 class Scope {
  public:
   void declare(std::string_view prefix, std::string_view uri) {
@@ -64,7 +65,7 @@ class Scope {
   }
 
  private:
-  std::unordered_map<std::string_view, std::string_view> in_force_;
+  std::map<std::string_view, std::string_view> in_force_;
   std::vector<std::pair<std::string_view, std::optional<std::string_view>>> shadowed_;
 };
 

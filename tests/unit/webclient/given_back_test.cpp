@@ -219,6 +219,11 @@ TEST(GivenBack, WhatIsLeftOut) {
   EXPECT_THAT(play.hears("<iq from='romeo@example.net/orchard' type='get' id='m2'><query" + many + "/></iq>"),
               AllOf(HasSubstr("id='m2'"), HasSubstr("<policy-violation ")));
   EXPECT_EQ(play.hears("<presence from='romeo@example.net/orchard'><x" + many + "/></presence>"), "");
+  // Not at any price: a thousand of them do not end the stream.
+  for (int i = 0; i < 1200; ++i)
+    play.hears("<message from='romeo@example.net/orchard' id='m'><body" + many + ">x</body></message>");
+  EXPECT_EQ(play.waits(1s), "");
+  EXPECT_EQ(play.model().account().link, LinkState::online);
 }
 
 // It is on no page, not even for a moment.

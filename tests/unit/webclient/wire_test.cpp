@@ -113,6 +113,16 @@ TEST(Wire, AServerThatDoesNotSayWhatItHasIsLeft) {
   EXPECT_EQ(play.model().account().link, LinkState::reconnecting);
 }
 
+// The question that tries out a silent link is as old as itself.
+TEST(Wire, AServerThatWasSilentHasItsTimeToSayWhatItHas) {
+  Play play;
+  play.logs_in();
+  EXPECT_THAT(play.waits(60s), HasSubstr(std::string(ask)));
+  fill(play);
+  play.waits(10s);
+  EXPECT_EQ(play.model().account().link, LinkState::online);
+}
+
 class WireInRoom : public tests::InRoom {};
 
 // What the reader asks for is not done in part: it is refused.

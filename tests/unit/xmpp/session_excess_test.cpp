@@ -81,6 +81,11 @@ TEST(SessionExcess, IsNotToldOnAStreamThatTheClientManages) {
   Managed rig(Management::transparent);
   rig.bind();
   EXPECT_THAT(rig.server(message), ElementsAre(shown));
+  // It is the only one who can answer.
+  EXPECT_THAT(rig.server(deep("iq", " from='b@x' id='1' type='get'")),
+              ElementsAre(delivered("<iq from='b@x' id='1' type='get'/>")));
+  EXPECT_THAT(rig.server(deep("iq", " id='2' type='result'")),
+              ElementsAre("deliver <iq xmlns='jabber:client' type='error' id='2'>" + condition + "iq>"));
   Managed old(Management::transparent);
   old.bind("<stream:features>" + test::bind_feature + test::sm_2 + "</stream:features>");
   EXPECT_THAT(old.server(message), ElementsAre(shown));
