@@ -1,12 +1,12 @@
 // Bad input by way of polling (XEP-0025), as probe_bad has it for BOSH and bad_websocket for WebSocket: documents that no door may let
 // through, and who never logs in. After each, a neighbour must be as well as ever.
 import assert from 'node:assert/strict';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { answer_client } from './lib/fake_server.mjs';
 import { hostile_documents } from './lib/hostile_xml.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { PollClient, stream_header } from './lib/poll.mjs';
-import { Bench, from_server, message } from './lib/probe.mjs';
+import { Bench, message, neighbour_by } from './lib/probe.mjs';
 
 const settings = { script: { on_element: answer_client }, polling: { enabled: true, hold: 0.02, inactivity: 60 } };
 
@@ -29,19 +29,8 @@ async function log_in(bench) {
   return { client, stream };
 }
 
-// A neighbour whose conversation must go on whatever the others do.
-function neighbour(bench) {
-  let pair;
-  let n = 0;
-  before(async () => (pair = await log_in(bench)));
-  return async () => {
-    const said = `still well ${++n}`;
-    pair.stream.send(from_server(said));
-    await pair.client.until(new RegExp(said));
-    await pair.client.send(message(said));
-    assert.match(await pair.stream.element(), new RegExp(said));
-  };
-}
+const neighbour = (bench) => neighbour_by({ log_in: () => log_in(bench), hears: (client, text) => client.until(text),
+  says: (client, stanza) => client.send(stanza) });
 
 // The last words, and then nothing that anybody could ask for (P-004, P-016).
 async function assert_ended(client, { id, text }, condition) {

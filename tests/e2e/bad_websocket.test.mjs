@@ -1,11 +1,11 @@
 // Bad input over WebSocket, as probe_bad has it for BOSH: documents that no door may let through, slow frames, floods, clients that
 // never read. After each, a neighbour must be as well as ever, and the memory must come back.
 import assert from 'node:assert/strict';
-import { before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { hostile_documents } from './lib/hostile_xml.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { Bench, from_server, message } from './lib/probe.mjs';
+import { Bench, from_server, message, neighbour_by } from './lib/probe.mjs';
 import { assert_refused, begin, error_of, log_in } from './lib/probe_websocket.mjs';
 import { until } from './lib/wait.mjs';
 import { close_element, frame, framing, open_element, opcode, text, upgrade, WebSocketClient } from './lib/websocket.mjs';
@@ -15,19 +15,8 @@ const settings = {
   limits: { header_timeout: 1, max_body_bytes: 65_536, max_connections_per_address: 0, session_starts_per_minute_per_address: 0 },
 };
 
-// A neighbour whose conversation must go on whatever the others do.
-function neighbour(bench) {
-  let pair;
-  let n = 0;
-  before(async () => (pair = await log_in(bench)));
-  return async () => {
-    const said = `still well ${++n}`;
-    pair.stream.send(from_server(said));
-    assert.match(await pair.client.message(), new RegExp(said));
-    pair.client.send(message(said));
-    assert.match(await pair.stream.element(), new RegExp(said));
-  };
-}
+const neighbour = (bench) => neighbour_by({ log_in: () => log_in(bench), says: (client, stanza) => client.send(stanza),
+  hears: async (client, text) => assert.match(await client.message(), text) });
 
 describe('broken XML over WebSocket', () => {
   const bench = Bench.around({ limits: { ...settings.limits, max_elements: 5000 } });

@@ -10,6 +10,15 @@ import { find, ns } from './lib/xml.mjs';
 
 const managed = `<sm xmlns='${ns.sm}'/>`;
 
+// A session that is bound, and whose server counts.
+async function managed_pair(bench) {
+  const pair = await bench.pair();
+  await log_in(pair.session, 'alice', 'secret', 'web');
+  await pair.stream.element((xml) => xml.startsWith('<enable'));
+  pair.stream.send(`<enabled xmlns='${ns.sm}'/>`);
+  return pair;
+}
+
 // Nothing is due from it at any moment: what ends such a session is a limit of its own.
 describe('a server that falls silent', () => {
   const script = {
@@ -45,10 +54,7 @@ describe('a server that falls silent', () => {
 
   it('after <enabled/>: remote-connection-failed when it does not answer a question (U-066)', async () => {
     script.silent_from = '';
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    const { session, stream } = await managed_pair(bench);
     const lost = await session.ask({ payload: message('nobody confirms it') });
     assert.ok(find(lost.root, 'remote-server-timeout'), lost.xml);
     assert_terminated(await session.ask(), 'remote-connection-failed');
@@ -67,10 +73,7 @@ describe('a server that does not read', () => {
   const both = [message('first', " id='m1'"), message('x'.repeat(12 << 20), " id='m2'")];
 
   it('over BOSH: the client learns what nobody has confirmed (U-066)', async () => {
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    const { session, stream } = await managed_pair(bench);
     await bench.round_trip();
     stream.socket.pause();
     const lost = await session.ask({ payload: both.join('') });
@@ -81,10 +84,7 @@ describe('a server that does not read', () => {
   });
 
   it('what others write and is left out does not fill the connection (U-018)', async () => {
-    const { session, stream } = await bench.pair();
-    await log_in(session, 'alice', 'secret', 'web');
-    await stream.element((xml) => xml.startsWith('<enable'));
-    stream.send(`<enabled xmlns='${ns.sm}'/>`);
+    const { session, stream } = await managed_pair(bench);
     await bench.round_trip();
     stream.socket.pause();
     const deep = '<x>'.repeat(100) + '</x>'.repeat(100);

@@ -77,6 +77,21 @@ export class Bench {
   }
 }
 
+// Somebody whose conversation must go on whatever the others do. log_in() gives {client, stream}; hears(client, text) and
+// says(client, text) are the two ways of the door.
+export function neighbour_by({ log_in, hears, says }) {
+  let pair;
+  let n = 0;
+  before(async () => (pair = await log_in()));
+  return async () => {
+    const said = `still well ${++n}`;
+    pair.stream.send(from_server(said));
+    await hears(pair.client, new RegExp(said));
+    await says(pair.client, message(said));
+    assert.match(await pair.stream.element(), new RegExp(said));
+  };
+}
+
 // What a client asks on its way in, for servers of script that let anybody in.
 export const auth = { payload: `<auth xmlns='${ns.sasl}' mechanism='PLAIN'>AGEAYg==</auth>` };
 export const restart = { attributes: { 'xmpp:restart': 'true', 'xmlns:xmpp': ns.xbosh, to: 'postern.test' } };
