@@ -83,17 +83,11 @@ class Browser {
            (payload.empty() ? "/>" : ">" + payload + "</body>");
   }
   void log_in() {
-    EXPECT_NE(
-        client_.exchange(body("", "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>"))
-            .body.find("<success"),
-        std::string::npos);
-    EXPECT_NE(client_.exchange(body(" xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'")).body.find("<bind"),
-              std::string::npos);
+    say("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>", "<success");
+    expect(body(" xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'"), "<bind");
   }
   void bind() {
-    const std::string iq =
-        "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
-    EXPECT_NE(client_.exchange(body("", iq)).body.find("<jid>"), std::string::npos);
+    say("<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "<jid>");
   }
   HttpClient& client() { return client_; }
   void new_connection() { client_ = HttpClient(port_); }
@@ -102,6 +96,12 @@ class Browser {
   std::string sid;
 
  private:
+  void say(const std::string& payload, const std::string& answer) { expect(body("", payload), answer); }
+  void expect(const std::string& request, const std::string& part) {
+    const std::string answer = client_.exchange(request).body;
+    EXPECT_NE(answer.find(part), std::string::npos) << answer;
+  }
+
   std::uint16_t port_;
   std::uint64_t rid_ = 1000;
   HttpClient client_;

@@ -281,7 +281,8 @@ TEST(Shell, WhatABranchCannotBeToldAnyMoreComesBack) {
                                                "<message xmlns='jabber:client' to='b@localhost' id='lost'>"
                                                "<body>nobody</body></message>"))
                         .body;
-  if (all.find("terminate") == std::string::npos) all += browser.client().exchange(browser.body()).body;
+  for (int i = 0; i < 3 && all.find("terminate") == std::string::npos; ++i)  // its features may be in between
+    all += browser.client().exchange(browser.body()).body;
   EXPECT_NE(all.find(" from='b@localhost' id='lost'><error "), std::string::npos) << all;
   EXPECT_NE(all.find(" stream='2' type='terminate' condition='remote-connection-failed'"), std::string::npos) << all;
   EXPECT_LT(all.find("id='lost'"), all.find("terminate")) << all;
