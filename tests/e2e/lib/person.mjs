@@ -39,6 +39,7 @@ export class Person {
     Object.assign(this, { world, number, name: `user${number}`, way: ways[number % ways.length],
       random: generator(world.seed * 1000 + number) });
     this.received = new Map(); // serial of bob's -> how often
+    this.came = new Map(); // serial of bob's -> when, for the first time
     this.kept_for_later = new Set(); // serials that the server gave out only after the end
     this.bounced = new Set(); // own serials that came back as errors, or that are known to be unconfirmed
     this.live = new Set(); // serials that had not been in the server's store
@@ -133,6 +134,7 @@ export class Person {
     const serial = serial_of(text);
     if (!serial) return;
     this.received.set(serial, (this.received.get(serial) ?? 0) + 1);
+    if (!this.came.has(serial)) this.came.set(serial, Date.now());
     // What an earlier session did not get comes with a stamp, whenever the server is done with that session.
     if (stamped) return this.world.count("of bob's: came again, stamped");
     if (!this.world.links.stored.has(text)) this.live.add(serial); // a page shows no stamp

@@ -21,7 +21,7 @@ class Direction {
   stanza(xml, name) {
     if (this.counting) this.count++;
     if (name !== 'message' || attribute(xml, 'type') === 'error') return;
-    this.messages.push({ place: ++places, number: this.counting ? this.count : 0, body: body_of(xml), stamped: xml.includes('urn:xmpp:delay') });
+    this.messages.push({ place: ++places, at: Date.now(), number: this.counting ? this.count : 0, body: body_of(xml), stamped: xml.includes('urn:xmpp:delay') });
   }
 
   // What lies behind h is sent again.
@@ -54,6 +54,8 @@ class Stream {
   opened = Date.now();
   closed = Infinity;
   user = null; // who is bound
+  resource = null; // to what
+  available = Infinity; // when the client first said so
   resumable = false;
   ended = false; // with </stream:stream>
   leaving = false; // the client has said it
@@ -101,7 +103,8 @@ class Tap {
   on_server({ name, xml }) {
     const { to_client, to_server } = this.stream;
     if (name === 'message' && xml.includes('urn:xmpp:delay')) this.record.stored.add(body_of(xml));
-    if (name === 'iq') this.stream.user ??= /<jid>([^@<]*)@/.exec(xml)?.[1] ?? null;
+    const [, user, resource] = (name === 'iq' && /<jid>([^@<]*)@[^/<]*\/([^<]*)/.exec(xml)) || [];
+    if (user && !this.stream.user) Object.assign(this.stream, { user, resource });
     if (stanza_names.has(name)) return to_client.stanza(xml, name);
     if (/(^|:)error$/.test(name)) this.stream.failed = true;
     if (name === 'a') {
@@ -125,6 +128,7 @@ class Tap {
   on_client({ name, xml }) {
     const { to_client, to_server } = this.stream;
     if (stanza_names.has(name)) to_server.stanza(xml, name);
+    if (name === 'presence' && !attribute(xml, 'type')) this.stream.available = Math.min(this.stream.available, Date.now());
     if (name === 'a') to_client.acknowledge(Number(attribute(xml, 'h')), to_server.count);
     if (name === 'enable') to_server.counting = true;
     if (name === 'resume') this.wanted = Number(attribute(xml, 'h'));
@@ -150,12 +154,21 @@ export class StreamRecord {
     return [...this.streams].some((stream) => stream.user === user && stream.was_there(from, until));
   }
 
+  became_available(user, from, until) {
+    return [...this.streams].some(({ user: whose, available }) => whose === user && available >= from && available < until);
+  }
+
+  // The resources of this user whose streams the server keeps, to be resumed: until they are over, nobody else is given what is kept for them.
+  held_resources(user) {
+    return [...this.streams].filter((stream) => stream.user === user && stream.resumable && !stream.ended).map(({ resource }) => resource);
+  }
+
   // A link of this user broke without its end having been said.
   broke(user, from, until) {
     return [...this.streams].some((stream) => stream.user === user && !stream.ended_well && stream.closed >= from && stream.closed < until);
   }
 
-  // Where a message with this text was seen: {stream, place, number, acknowledged, read, stamped}, for each time. read: its
+  // Where a message with this text was seen: {stream, place, at, number, acknowledged, read, stamped}, for each time. read: its
   // sender knows.
   seen(direction, body) {
     this.index ??= this.make_index();
@@ -167,10 +180,10 @@ export class StreamRecord {
     for (const stream of this.streams) {
       for (const [direction, by_body] of Object.entries(index)) {
         for (const message of stream[direction].messages) {
-          const { body, stamped, place, number } = message;
+          const { body, stamped, place, at, number } = message;
           const { read } = stream[direction];
           if (!by_body.has(body)) by_body.set(body, []);
-          by_body.get(body).push({ stream, stamped, place, number, acknowledged: stream[direction].has_acknowledged(message),
+          by_body.get(body).push({ stream, stamped, place, at, number, acknowledged: stream[direction].has_acknowledged(message),
             read: number > 0 && number <= read });
         }
       }
