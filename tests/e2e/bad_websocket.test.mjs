@@ -230,7 +230,8 @@ describe('memory and WebSocket', () => {
 
   it('messages that never end count as well, and who sends the most of them hears why it is ended', async () => {
     const figures = [];
-    for (let round = 0; round < 6; round++) {
+    const rounds = bench.memory() === null ? 3 : 60;
+    for (let round = 0; round < rounds; round++) {
       const since = bench.postern.child.lines.length;
       const greedy = [];
       for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
@@ -246,8 +247,9 @@ describe('memory and WebSocket', () => {
       await is_well();
       figures.push(bench.memory());
     }
-    // What is allocated once stays, and what has just been freed may have been given back or not: no round may leave more behind.
-    if (figures[0] !== null) assert.ok(Math.max(...figures.slice(3)) < Math.max(...figures.slice(0, 3)) + (4 << 20), figures.join());
+    // The allocator keeps for a while what was held at once, 20 MB with all that is around it. One message that stays in each round
+    // would be more than that for ever.
+    if (rounds > 3) assert.ok(Math.min(...figures.slice(30)) < figures[0] + (24 << 20), figures.join());
   });
 
   it('a bomb in fragments is stopped at the limit', async () => {
