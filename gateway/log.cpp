@@ -17,9 +17,13 @@ namespace gateway {
 
 namespace {
 
+// What became of a line. A log that cannot be written at all, a closed one for example, is not worth a word.
+enum class Fate : std::uint8_t { written, not_read, no_room };
+
 // spdlog's own sink goes through stdio, which keeps a failed write's bytes and tries them again and again; here a line
 // is one write(2) and what cannot be written is gone. A reader that does not read must not stop a shard: the pipe or
-// socket to it is the queue, and lines that do not fit are counted instead (docs/DECISIONS.md).
+// socket to it is the queue, and lines that do not fit are counted instead, as those for which a disk has no room
+// (docs/DECISIONS.md).
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -27,35 +31,57 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
     formatter_->format(message, line);
     if (lost_ > 0) {
       spdlog::memory_buf_t note;
-      const std::string text = std::to_string(lost_) + " lines of this log were lost: it is not read fast enough";
+      const std::string text = std::to_string(lost_) + " lines of this log were lost: " +
+                               (why_ == Fate::not_read ? "it is not read fast enough" : "there was no room for them");
       formatter_->format({message.time, {}, "postern", spdlog::level::warn, text}, note);
-      if (write_line(note)) lost_ = 0;
+      if (write(note)) lost_ = 0;
     }
-    if (lost_ > 0 || !write_line(line)) ++lost_;
+    if (lost_ > 0 || !write(line)) ++lost_;
   }
   void flush_() override {}
 
  private:
-  // False: the reader is slow. A log that has failed, a full disk for example, is not worth a word.
-  static bool write_line(spdlog::memory_buf_t& buffer) {
+  // False: it is lost.
+  bool write(spdlog::memory_buf_t& buffer) {
     // A pipe that is writable takes this much without blocking.
     if (buffer.size() > PIPE_BUF) {
       buffer.resize(PIPE_BUF);
       buffer.data()[PIPE_BUF - 1] = '\n';
     }
-    std::string_view line(buffer.data(), buffer.size());
-    while (!line.empty()) {
-      pollfd state{STDERR_FILENO, POLLOUT, 0};
-      if (::poll(&state, 1, 0) == 0) return false;
-      const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return errno != EAGAIN;
-      line.remove_prefix(static_cast<std::size_t>(written));
+    const std::string_view line(buffer.data(), buffer.size());
+    std::size_t written = 0;
+    // A disk may have room for the half of a line: it ends there, and counts as lost.
+    Fate fate = torn_ ? write_all("\n", written) : Fate::written;
+    if (fate == Fate::written) {
+      torn_ = false;
+      written = 0;
+      fate = write_all(line, written);
+      torn_ = fate != Fate::written && written > 0;
     }
-    return true;
+    if (fate != Fate::written) why_ = fate;
+    return fate == Fate::written;
+  }
+
+  static Fate write_all(std::string_view text, std::size_t& written) {
+    while (written < text.size()) {
+      pollfd state{STDERR_FILENO, POLLOUT, 0};
+      if (::poll(&state, 1, 0) == 0) return Fate::not_read;
+      const ssize_t more = ::write(STDERR_FILENO, text.data() + written, text.size() - written);
+      if (more < 0 && errno == EINTR) continue;
+      if (more < 0) return fate_of(errno);
+      written += static_cast<std::size_t>(more);
+    }
+    return Fate::written;
+  }
+
+  static Fate fate_of(int error) {
+    if (error == EAGAIN) return Fate::not_read;
+    return error == ENOSPC || error == EDQUOT || error == EFBIG ? Fate::no_room : Fate::written;
   }
 
   std::uint64_t lost_ = 0;
+  Fate why_ = Fate::written;  // of the last that was lost
+  bool torn_ = false;         // the last line has no end
 };
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {

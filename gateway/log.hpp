@@ -1,6 +1,6 @@
 // The log: one line an event on standard error, with UTC time and level, through spdlog's default logger (use
 // spdlog::info and its like). A log that cannot be written is never a reason to stop, to wait or to throw: what its
-// reader leaves no room for is lost, and the next line that fits says how many lines that were.
+// reader or its disk leaves no room for is lost, and the next line that fits says how many lines that were.
 // Whatever a peer can choose goes through safe_text(): a log line must stay one line (log injection). A sid is a
 // credential: only its short form may be logged (PROTOCOL B-201).
 // Thread-safe after start_log().

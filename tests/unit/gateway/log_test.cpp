@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
+#include <cstdlib>
 #include <regex>
 
 namespace gateway {
@@ -99,6 +102,38 @@ TEST(Log, FullDeviceDoesNotThrow) {
     for (int i = 0; i < 100; ++i) spdlog::info("nobody will read this");
   });
   EXPECT_EQ(text, "");
+}
+
+// As on a disk that fills up and is cleared: a limit on the size of the file stands for it.
+TEST(Log, CountsTheLinesForWhichADiskHasNoRoom) {
+  std::array<char, 32> path{"/tmp/postern-log-XXXXXX"};
+  const int file = ::mkstemp(path.data());
+  ASSERT_GE(file, 0);
+  ::unlink(path.data());
+  const std::string died = standard_error_of([&] {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::dup2(file, STDERR_FILENO);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit little{100, limit.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &little);
+    start_log(LogLevel::info);
+    for (int i = 0; i < 10; ++i) spdlog::info("line {} {}", i, std::string(25, 'x'));  // 60 bytes
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    spdlog::info("room again");
+    spdlog::info("and more");
+  });
+  EXPECT_EQ(died, "");
+  std::array<char, 1000> buffer{};
+  const ssize_t size = ::pread(file, buffer.data(), buffer.size(), 0);
+  ::close(file);
+  ASSERT_GT(size, 0);
+  const std::string text(buffer.data(), static_cast<std::size_t>(size));
+  const std::string when = R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )";
+  EXPECT_TRUE(std::regex_match(text, std::regex(when + "info line 0 x{25}\n" + when + "info line 1 x*\n" + when +
+                                                "warning 9 lines of this log were lost: there was no room for them\n" +
+                                                when + "info room again\n" + when + "info and more\n")))
+      << text;
 }
 
 // Nobody reads until everything has been logged: that took no time, the first lines are there, and the others are
