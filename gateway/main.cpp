@@ -41,6 +41,7 @@ int serve(const std::string& file) {
   auto setup = std::make_shared<const Setup>(configuration(file));
   start_log(setup->config.server.log_level);
   ignore_broken_pipes();
+  give_back_large_blocks();
   raise_descriptor_limit();
   boost::asio::io_context io;
   boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);

@@ -1,5 +1,6 @@
 #include "gateway/process.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -19,6 +20,11 @@ void raise_descriptor_limit() {
 
 void ignore_broken_pipes() {
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+void give_back_large_blocks() {
+  constexpr int bound = 128 * 1024;  // glibc's own at the start; to set it is what keeps it from moving
+  mallopt(M_MMAP_THRESHOLD, bound);
 }
 
 }  // namespace gateway

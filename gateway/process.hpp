@@ -9,4 +9,8 @@ void raise_descriptor_limit();
 // OpenSSL writes with write(), which raises SIGPIPE where the peer has gone: that would end every session with one.
 void ignore_broken_pipes();
 
+// Blocks of 128 kB and more go back to the system when they are freed. glibc would raise that bound to what it last
+// took back, up to 32 MB, and then keep as much of what a flood has left (docs/DECISIONS.md).
+void give_back_large_blocks();
+
 }  // namespace gateway

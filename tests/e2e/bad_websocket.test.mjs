@@ -230,7 +230,7 @@ describe('memory and WebSocket', () => {
 
   it('messages that never end count as well, and who sends the most of them hears why it is ended', async () => {
     const figures = [];
-    const rounds = bench.memory() === null ? 3 : 60;
+    const rounds = bench.memory() === null ? 3 : 24;
     for (let round = 0; round < rounds; round++) {
       const since = bench.postern.child.lines.length;
       const greedy = [];
@@ -247,9 +247,8 @@ describe('memory and WebSocket', () => {
       await is_well();
       figures.push(bench.memory());
     }
-    // The allocator keeps for a while what was held at once, 20 MB with all that is around it. One message that stays in each round
-    // would be more than that for ever.
-    if (rounds > 3) assert.ok(Math.min(...figures.slice(30)) < figures[0] + (24 << 20), figures.join());
+    // What is allocated once stays. Large blocks are given back at once (process.hpp), so that one that stayed would show.
+    if (rounds > 3) assert.ok(Math.max(...figures) < figures[0] + (4 << 20), figures.join());
   });
 
   it('a bomb in fragments is stopped at the limit', async () => {
