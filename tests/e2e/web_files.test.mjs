@@ -34,7 +34,7 @@ function download(url, trust) {
       response.once('end', () => resolve({ status: response.statusCode, body: Buffer.concat(parts) }));
     });
     request.once('error', reject);
-  }), wait, `${url} is downloaded`);
+  }), 4 * wait, `${url} is downloaded`);
 }
 
 // A file that a test sends piece by piece.
