@@ -69,9 +69,10 @@ ProxyHeader read_line(std::string_view line) {
 ProxyHeader read_version_1(std::string_view begin) {
   const auto end = begin.find("\r\n");
   if (end != begin.npos) return read_line(begin.substr(0, end));
-  if (begin.size() >= longest_line) return NoProxyHeader{"a line too long"};
   if (begin.size() < shortest_line) return MoreNeeded{shortest_line - begin.size()};
-  return MoreNeeded{begin.back() == '\r' ? std::size_t{1} : std::size_t{2}};
+  const std::size_t more = begin.back() == '\r' ? 1 : 2;
+  if (begin.size() + more > longest_line) return NoProxyHeader{"a line too long"};
+  return MoreNeeded{more};
 }
 
 // ---- version 2 -----------------------------------------------------------------------------------------------------

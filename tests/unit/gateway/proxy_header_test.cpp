@@ -74,6 +74,19 @@ TEST(ProxyHeader, Version1Malformed) {
   EXPECT_EQ(read_all(""), "incomplete");
 }
 
+// 107 bytes with their end. Two are asked for at a time, one behind a CR: where that stands decides which come
+// together.
+TEST(ProxyHeader, ALineEndsWithinItsBound) {
+  const auto line = [](std::size_t size, const std::string& begin) {
+    return begin + std::string(size - begin.size() - 2, 'x') + "\r\n";
+  };
+  for (const std::string begin : {"PROXY UNKNOWN ", "PROXY UNKNOWN \r", "PROXY UNKNOWN x\r"}) {
+    EXPECT_EQ(read_all(line(106, begin)), "unknown") << begin;
+    EXPECT_EQ(read_all(line(107, begin)), "unknown") << begin;
+    EXPECT_EQ(read_all(line(108, begin)), "none: a line too long") << begin;
+  }
+}
+
 TEST(ProxyHeader, Version2) {
   EXPECT_EQ(read_all(version_2('\x21', '\x11', four) + "GET /"), "192.0.2.7 | GET /");
   const std::string six = std::string("\x20\x01\x0d\xb8", 4) + std::string(11, '\0') + "\x07" + std::string(15, '\0') +
