@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <regex>
 
 namespace gateway {
@@ -106,10 +106,8 @@ TEST(Log, FullDeviceDoesNotThrow) {
 
 // As on a disk that fills up and is cleared: a limit on the size of the file stands for it.
 TEST(Log, CountsTheLinesForWhichADiskHasNoRoom) {
-  std::array<char, 32> path{"/tmp/postern-log-XXXXXX"};
-  const int file = ::mkstemp(path.data());
+  const int file = ::memfd_create("log", MFD_CLOEXEC);
   ASSERT_GE(file, 0);
-  ::unlink(path.data());
   const std::string died = standard_error_of([&] {
     std::signal(SIGXFSZ, SIG_IGN);
     ::dup2(file, STDERR_FILENO);
