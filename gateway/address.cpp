@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <cstring>
 
@@ -14,7 +13,6 @@ namespace {
 
 using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
-using boost::beast::iequals;
 
 std::optional<Address> parse_address(std::string_view text) {
   // Asio takes "fe80::1%eth0" and needs a terminated string; neither zones nor long texts belong here.
@@ -150,7 +148,7 @@ std::optional<Address> parse_node(std::string_view text) {
 enum class Scheme : std::uint8_t { unsaid, plain, secure };
 
 Scheme parse_scheme(std::string_view text) {
-  if (iequals(text, "https") || iequals(text, "wss")) return Scheme::secure;
+  if (same_ignoring_case(text, "https") || same_ignoring_case(text, "wss")) return Scheme::secure;
   return text.empty() ? Scheme::unsaid : Scheme::plain;
 }
 
@@ -224,8 +222,8 @@ class ForwardedReader {
       std::string value;
       if (!pair(name, value)) return false;
       any = true;
-      if (iequals(name, "for")) hop.address = parse_node(value);
-      if (iequals(name, "proto")) hop.scheme = parse_scheme(value);
+      if (same_ignoring_case(name, "for")) hop.address = parse_node(value);
+      if (same_ignoring_case(name, "proto")) hop.scheme = parse_scheme(value);
       skip_blank();
       if (at_ < text_.size() && text_[at_] != ';' && text_[at_] != ',') return false;
     }

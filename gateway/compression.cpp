@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <limits>
 
 #include "gateway/field_text.hpp"
@@ -11,8 +10,6 @@
 namespace gateway {
 
 namespace {
-
-using boost::beast::iequals;
 
 // The quality in thousandths: "0", "1", "0.5", "1.000"; what is not one counts as 0 (never offer it).
 int parse_quality(std::string_view text) {
@@ -28,7 +25,7 @@ int parse_quality(std::string_view text) {
 }
 
 bool is_gzip(std::string_view name) {
-  return iequals(name, "gzip") || iequals(name, "x-gzip");
+  return same_ignoring_case(name, "gzip") || same_ignoring_case(name, "x-gzip");
 }
 
 constexpr int gzip_window = MAX_WBITS + 16;
@@ -63,8 +60,8 @@ Coding choose_coding(std::string_view accept_encoding) {
         quality = parse_quality(trimmed(parameter.substr(2)));
     }
     if (is_gzip(name)) gzip = std::max(gzip, quality);
-    if (iequals(name, "deflate")) deflate = std::max(deflate, quality);
-    if (iequals(name, "identity")) identity = quality;
+    if (same_ignoring_case(name, "deflate")) deflate = std::max(deflate, quality);
+    if (same_ignoring_case(name, "identity")) identity = quality;
     if (name == "*") any = quality;
   }
   if (gzip == unsaid) gzip = any;
@@ -79,12 +76,12 @@ Coding request_coding(std::string_view content_encoding) {
   Coding coding = Coding::identity;
   while (!content_encoding.empty()) {
     const std::string_view name = next_item(content_encoding, ',');
-    if (name.empty() || iequals(name, "identity")) continue;
+    if (name.empty() || same_ignoring_case(name, "identity")) continue;
     // Two codings on top of each other are nobody's habit but a bomb's.
     if (coding != Coding::identity) return Coding::identity;
     if (is_gzip(name)) {
       coding = Coding::gzip;
-    } else if (iequals(name, "deflate")) {
+    } else if (same_ignoring_case(name, "deflate")) {
       coding = Coding::deflate;
     } else {
       return Coding::identity;

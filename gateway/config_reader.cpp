@@ -11,6 +11,7 @@
 #include "gateway/config.hpp"
 #include "gateway/config_options.hpp"
 #include "gateway/config_rules.hpp"
+#include "gateway/toml_text.hpp"
 #include "xmpp/jid.hpp"
 
 namespace gateway {
@@ -63,9 +64,12 @@ std::string nearest(std::string_view key, const std::set<std::string, std::less<
   return *best;
 }
 
-std::string place_of(const std::string& file, const toml::source_region& source) {
-  const auto line = source.begin.line == 0 ? 1 : source.begin.line;
+std::string place_of(const std::string& file, std::size_t line) {
   return file + ':' + std::to_string(line) + ": ";
+}
+
+std::string place_of(const std::string& file, const toml::source_region& source) {
+  return place_of(file, source.begin.line == 0 ? std::size_t{1} : source.begin.line);
 }
 
 // One table of the file, as a visitor of the options: takes the values that are given, remembers which names exist.
@@ -438,8 +442,10 @@ class Document {
 }  // namespace
 
 Config parse_config(std::string_view text, const std::string& file) {
+  const AsciiToml ascii = ascii_toml(text);
+  if (ascii.fault_line != 0) throw ConfigError(place_of(file, ascii.fault_line) + std::string(ascii.fault));
   try {
-    const toml::table root = toml::parse(text, file);
+    const toml::table root = toml::parse(ascii.text, file);
     return Document(root, file).read();
   } catch (const toml::parse_error& error) {
     throw ConfigError(place_of(file, error.source()) + "not TOML: " + safe_text(error.description(), 200) +

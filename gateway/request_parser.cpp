@@ -1,7 +1,6 @@
 #include "gateway/request_parser.hpp"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <functional>
 #include <utility>
@@ -11,7 +10,6 @@
 namespace gateway {
 
 namespace http = boost::beast::http;
-using boost::beast::iequals;
 
 namespace {
 
@@ -23,12 +21,13 @@ void append_list(std::string& list, std::string_view value) {
 bool names_foreign_charset(std::string_view content_type) {
   for (std::size_t at = content_type.find(';'); at != std::string_view::npos; at = content_type.find(';', at + 1)) {
     auto parameter = trimmed(content_type.substr(at + 1));
-    if (parameter.size() < 8 || !iequals(parameter.substr(0, 8), "charset=")) continue;
+    if (parameter.size() < 8 || !same_ignoring_case(parameter.substr(0, 8), "charset=")) continue;
     auto charset = trimmed(parameter.substr(8, parameter.find(';') - 8));
     if (charset.size() >= 2 && charset.front() == '"' && charset.back() == '"') {
       charset = charset.substr(1, charset.size() - 2);
     }
-    return !iequals(charset, "utf-8") && !iequals(charset, "utf8") && !iequals(charset, "us-ascii");
+    return !same_ignoring_case(charset, "utf-8") && !same_ignoring_case(charset, "utf8") &&
+           !same_ignoring_case(charset, "us-ascii");
   }
   return false;
 }
@@ -56,15 +55,15 @@ bool note_condition(Conditions& conditions, http::field name, std::string_view v
 
 // Fields that Beast does not know by number.
 void note_unnumbered(RequestHead& head, std::string_view name, std::string_view value) {
-  if (iequals(name, "X-Forwarded-For")) {
+  if (same_ignoring_case(name, "X-Forwarded-For")) {
     append_list(head.x_forwarded_for, value);
     head.forwarded = true;
-  } else if (iequals(name, "X-Forwarded-Proto")) {
+  } else if (same_ignoring_case(name, "X-Forwarded-Proto")) {
     append_list(head.x_forwarded_proto, value);
     head.forwarded = true;
-  } else if (iequals(name, "Sec-Fetch-Site")) {
+  } else if (same_ignoring_case(name, "Sec-Fetch-Site")) {
     head.sec_fetch_site = value;
-  } else if (iequals(name, "Last-Event-ID")) {
+  } else if (same_ignoring_case(name, "Last-Event-ID")) {
     head.last_event_id = value;
   }
 }
@@ -157,7 +156,8 @@ void RequestParser::check_framing(http::field name, std::string_view value, erro
   }
   // A list in which chunked is not the last is "no body" to Beast, which so leaves the body to be read as the next
   // request (RFC 9112 6.1, 6.3).
-  if (head_.http10 || has_transfer_encoding_ || !iequals(value, "chunked")) error = http::error::bad_transfer_encoding;
+  if (head_.http10 || has_transfer_encoding_ || !same_ignoring_case(value, "chunked"))
+    error = http::error::bad_transfer_encoding;
   has_transfer_encoding_ = true;
 }
 
@@ -196,10 +196,10 @@ void RequestParser::on_field_impl(http::field name, string_view_t name_text, str
     case http::field::content_type:
       head_.foreign_charset = names_foreign_charset(value);
       if (head_.streamed) head_.content_type = value;
-      head_.form = iequals(trimmed(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
+      head_.form = same_ignoring_case(trimmed(value.substr(0, value.find(';'))), "application/x-www-form-urlencoded");
       break;
     case http::field::expect:
-      head_.expects_continue = iequals(trimmed(value), "100-continue");
+      head_.expects_continue = same_ignoring_case(trimmed(value), "100-continue");
       break;
     case http::field::host:
       if (has_host_) error = http::error::bad_field;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/beast/core/string.hpp>
 #include <stdexcept>
 
 #include "gateway/field_text.hpp"
@@ -12,8 +11,6 @@
 namespace gateway {
 
 namespace {
-
-using boost::beast::iequals;
 
 template <typename Same>
 bool lists(std::string_view list, std::string_view wanted, Same same) {
@@ -38,10 +35,11 @@ bool fits(std::string_view parameters) {
     std::string_view value = next_item(parameters, ';');
     const std::string_view name = next_item(value, '=');
     if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-    const bool flag = iequals(name, "server_no_context_takeover") || iequals(name, "client_no_context_takeover");
+    const bool flag = same_ignoring_case(name, "server_no_context_takeover") ||
+                      same_ignoring_case(name, "client_no_context_takeover");
     if (flag && value.empty()) continue;
-    if (iequals(name, "client_max_window_bits")) continue;
-    if (iequals(name, "server_max_window_bits") && value == "15") continue;
+    if (same_ignoring_case(name, "client_max_window_bits")) continue;
+    if (same_ignoring_case(name, "server_max_window_bits") && value == "15") continue;
     return false;
   }
   return true;
@@ -57,7 +55,7 @@ bool allowed(std::string_view origin, const WebSocketConfig& config) {
 
 bool asks_for_websocket(const RequestHead& head) {
   return head.method == Method::get && !head.http10 && head.upgrade && head.upgrade->asked &&
-         lists(head.upgrade->to, "websocket", [](auto a, auto b) { return iequals(a, b); });
+         lists(head.upgrade->to, "websocket", [](auto a, auto b) { return same_ignoring_case(a, b); });
 }
 
 std::variant<WsHandshake, HandshakeRefusal> answer_handshake(const RequestHead& head, const WebSocketConfig& config) {
@@ -99,7 +97,7 @@ std::string accept_key(std::string_view key) {
 bool offers_deflate(std::string_view extensions) {
   while (!extensions.empty()) {
     std::string_view offer = next_item(extensions, ',');
-    if (iequals(next_item(offer, ';'), "permessage-deflate") && fits(offer)) return true;
+    if (same_ignoring_case(next_item(offer, ';'), "permessage-deflate") && fits(offer)) return true;
   }
   return false;
 }

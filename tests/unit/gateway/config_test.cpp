@@ -268,6 +268,14 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
   }
 }
 
+TEST(Config, HoldsLettersBeyondAsciiToCommentsAndDoubleQuotes) {
+  const Config config = parse("\xEF\xBB\xBF# Grüße 😀\n[[domain]]\nname = \"bücher.example\"\n");
+  EXPECT_EQ(config.domains.all().at(0).stream.domain,
+            parse("[[domain]]\nname = \"b\\u00fccher.example\"\n").domains.all().at(0).stream.domain);
+  EXPECT_TRUE(
+      error_of(std::string(minimal) + "server = „a.example“\n").starts_with("p.toml:3: a character beyond ASCII, "));
+}
+
 TEST(Config, LoopbackMayGoWithoutTls) {
   for (const auto* server : {"127.0.0.1:5222", "[::1]:5222", "localhost", "127.8.9.1"}) {
     const std::string text = std::string(minimal) + "tls = \"none\"\nserver = \"" + server + "\"\n";
