@@ -12,7 +12,9 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   bool check_config = false;
   bool print_config = false;
 
-  CLI::App app("Lets web browsers reach an XMPP server over HTTP (BOSH).", "postern");
+  CLI::App app(
+      "A gateway between web browsers and an XMPP server: BOSH, WebSocket, polling, and a chat without scripts.",
+      "postern");
   app.set_version_flag("--version", "postern " + std::string(version));
   const auto add_config = [&](CLI::App& to) {
     to.add_option("--config", line.config_file, "configuration file; without one: 127.0.0.1:5280 for localhost")

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/log.hpp"
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_access.hpp"
@@ -36,6 +37,14 @@ std::string shared_fields(std::string_view base) {
   return std::string("Referrer-Policy: ").append(policy).append("\r\n").append(common_fields);
 }
 
+// A POST whose page hides where it is, so that the browser names no origin. Whoever knows the path is the reader, and
+// the form has a token all the same.
+bool hides_origin(const Visit& visit) {
+  const auto& site = visit.request.head.sec_fetch_site;
+  return visit.engine != nullptr && !visit.base.empty() && visit.request.head.origin == "null" &&
+         (site.empty() || site == "same-origin");
+}
+
 }  // namespace
 
 webclient::Reader Visit::reader() const {
@@ -60,12 +69,6 @@ std::string base_of(std::string_view sid) {
 std::string_view split_base(std::string_view path) {
   if (!path.starts_with(base_mark)) return {};
   return path.substr(0, std::min(path.find_first_of("/?", base_mark.size()), path.size()));
-}
-
-bool hides_origin(const Visit& visit) {
-  const auto& site = visit.request.head.sec_fetch_site;
-  return visit.engine != nullptr && !visit.base.empty() && visit.request.head.origin == "null" &&
-         (site.empty() || site == "same-origin");
 }
 
 std::string Visit::asked(std::string_view name) const {
@@ -139,6 +142,19 @@ void answer_expired(Visit& visit, PageKind kind) {
   const auto& texts = visit.texts();
   const bool lost = !visit.form.value("text").empty();
   answer_notice(visit, expired_notice(texts, texts.text(lost ? "login.not_sent" : "login.expired")), kind);
+}
+
+bool may_post(Visit& visit, std::string_view what) {
+  const RequestHead& head = visit.request.head;
+  if (is_from_here(head, visit.client.secure) || hides_origin(visit)) return true;
+  const std::string_view hint = visit.client.proxied ? "does the proxy pass on Host and X-Forwarded-Proto?"
+                                                     : "behind a proxy, see trusted_proxies";
+  visit.shard.say_refused("{} of {} refused: from a page of another site ({}) than {}://{}; {}", what,
+                          visit.client.address.to_string(),
+                          safe_text(head.origin.empty() ? head.sec_fetch_site : head.origin),
+                          visit.client.secure ? "https" : "http", safe_text(head.host), hint);
+  answer_error(visit, 403, "error.forbidden");
+  return false;
 }
 
 bool may_hold(Visit& visit, std::string_view what) {

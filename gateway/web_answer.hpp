@@ -41,10 +41,6 @@ struct Visit {
 [[nodiscard]] std::string base_of(std::string_view sid);
 // The same at the beginning of a path; empty when there is none.
 [[nodiscard]] std::string_view split_base(std::string_view path);
-// A POST whose page hides where it is, so that the browser names no origin. Whoever knows the path is the reader, and
-// the form has a token all the same.
-[[nodiscard]] bool hides_origin(const Visit& visit);
-
 enum class PageKind : std::uint8_t {
   whole,   // in no frame
   framed,  // in a frame of ours
@@ -71,6 +67,10 @@ void answer_notice(Visit& visit, webclient::NoticePage notice, PageKind kind, st
 void answer_expired(Visit& visit, PageKind kind);
 // The same with another reason.
 [[nodiscard]] webclient::NoticePage expired_notice(const webclient::Catalogue& texts, std::string_view why);
+
+// A POST comes from one of our pages, as far as the browser tells. False: it does not; an answer and a line of the log
+// say so, the line with what an operator may have to set.
+[[nodiscard]] bool may_post(Visit& visit, std::string_view what);
 
 // The connection is going to be held long for this browser, and counts for it from now on. False: it has too many
 // already, and an answer says so.

@@ -281,10 +281,7 @@ bool find_session(Visit& visit) {
 
 // Null after an answer.
 bool read_form(Visit& visit) {
-  if (!is_from_here(visit.request.head, visit.client.secure) && !hides_origin(visit)) {
-    answer_error(visit, 403, "error.forbidden");
-    return false;
-  }
+  if (!may_post(visit, "form")) return false;
   auto read = webclient::read_form(visit.request.body);
   auto* form = std::get_if<webclient::Form>(&read);
   if (!visit.request.head.form || visit.request.head.coding != Coding::identity || form == nullptr) {

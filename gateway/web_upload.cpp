@@ -75,8 +75,7 @@ void show_file_form(Visit& visit, const webclient::Conversation& to, std::string
 void serve_upload(Visit& visit, const webclient::Conversation* to) {
   const RequestHead& head = visit.request.head;
   if (visit.engine == nullptr) return answer_expired(visit, PageKind::framed);
-  if (!is_from_here(head, visit.client.secure) && !hides_origin(visit))
-    return answer_error(visit, 403, "error.forbidden");
+  if (!may_post(visit, "file")) return;
   if (to == nullptr) return answer_error(visit, 404, "error.not_found");
   auto boundary = webclient::MultipartReader::boundary_of(head.content_type);
   if (!boundary || head.coding != Coding::identity) return answer_error(visit, 400, "error.form");

@@ -94,6 +94,9 @@ describe('the chat without scripts keeps others out', () => {
       { 'sec-fetch-site': 'same-site' }]) {
       assert.equal((await post({}, headers)).status, 403, JSON.stringify(headers));
     }
+    // What an operator finds whose proxy speaks TLS and is not trusted.
+    const line = `form of 127.0.0.1 refused: from a page of another site (https://127.0.0.1:${port}) than ${world.origin}; behind a proxy, see trusted_proxies`;
+    await until(() => world.gateway.log.includes(line), wait, line);
     assert.equal((await post({ text: 'sent once' })).status, 303);
     assert.equal((await post({ text: 'sent once' })).status, 303);
     await post({ text: 'the last', once: 'another' });
