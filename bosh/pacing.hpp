@@ -47,8 +47,11 @@ class Pacing {
   // When the oldest is to be let go, payload or not.
   [[nodiscard]] xmpp::Instant surplus_at() const;
 
-  // How long a request that arrived then may be held (B-064). In a polling session: may be kept back at most.
-  [[nodiscard]] xmpp::Instant held_until(xmpp::Instant arrived) const { return arrived + longest_hold_; }
+  // How long a request that arrived then may be held (B-064). In a polling session: may be kept back at most. `never`
+  // when none that is alive is held: one whose connection is gone waits for its repeat.
+  [[nodiscard]] xmpp::Instant held_until(xmpp::Instant arrived) const {
+    return arrived == xmpp::never ? xmpp::never : arrived + longest_hold_;
+  }
 
  private:
   [[nodiscard]] bool too_frequent(const Arrival& arrival, xmpp::Instant now) const;

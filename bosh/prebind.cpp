@@ -94,13 +94,13 @@ void Prebind::opened(const xmpp::StreamOpened&, xmpp::Instant, xmpp::Actions&) {
 
 void Prebind::deliver(const xmpp::Stanza& stanza, xmpp::Instant, xmpp::Actions& out) {
   if (ended_ || !login_) return;
-  if (stanza.counts()) ++counted_;
   if (stanza.kind == xmpp::StanzaKind::stream_error) {
     return refuse({502, "remote-stream-error"}, EndReason::server_error, out);
   }
   if (stanza.kind == xmpp::StanzaKind::features) features_ = stanza.bytes;
   const auto step = login_->on_stanza(stanza);
   using Kind = xmpp::Login::Kind;
+  if (stanza.counts() && step.kind != Kind::foreign) ++used_up_;
   switch (step.kind) {
     case Kind::wait:
       return;
@@ -141,7 +141,7 @@ Engine Prebind::to_bosh(xmpp::Instant now, xmpp::Actions& out) {
   const std::string sid = terms_.identity.sid;
   Engine engine(*policy_, creation_for(*policy_), std::move(terms_.identity), now);
   if (!stream_token_.empty()) engine.offer_stream(std::move(stream_token_));
-  engine.hand_over({terms_.first, used_up(), terms_.lifetime, features_}, now, out);
+  engine.hand_over({terms_.first, used_up_, terms_.lifetime, features_}, now, out);
   for (const auto& early : early_) engine.deliver({early.bytes, early.kind, early.type}, now, out);
   answer("{\"jid\":" + json_string(login_->bound()) + ",\"sid\":" + json_string(sid) +
              ",\"rid\":" + std::to_string(terms_.first) + "}\n",
@@ -152,9 +152,9 @@ Engine Prebind::to_bosh(xmpp::Instant now, xmpp::Actions& out) {
 // The form that converse.js expects of its credentials_url.
 xmpp::WsEngine Prebind::to_websocket(xmpp::Instant now, xmpp::Actions& out) {
   const auto& terms = *terms_.websocket;
-  xmpp::WsHandOver what{login_->bound(), features_, used_up(), std::chrono::seconds(terms_.lifetime)};
+  xmpp::WsHandOver what{login_->bound(), features_, used_up_, std::chrono::seconds(terms_.lifetime)};
   xmpp::WsEngine engine(*terms.policy, terms.domain, terms.random, std::move(what), now);
-  if (used_up() > 0) out.list.emplace_back(xmpp::AcknowledgedUpTo{used_up()});
+  if (used_up_ > 0) out.list.emplace_back(xmpp::AcknowledgedUpTo{used_up_});
   for (const auto& early : early_) engine.deliver({early.bytes, early.kind, early.type}, now, out);
   answer("{\"jid\":" + json_string(login_->bound()) + ",\"password\":" + json_string(terms.ticket) + "}\n", out);
   return engine;

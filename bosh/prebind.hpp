@@ -83,8 +83,6 @@ class Prebind {
   };
   [[nodiscard]] Engine to_bosh(xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] xmpp::WsEngine to_websocket(xmpp::Instant now, xmpp::Actions& out);
-  // Of the server, not for the browser.
-  [[nodiscard]] std::uint64_t used_up() const { return counted_ - early_.size(); }
   void answer(std::string_view body, xmpp::Actions& out) const;
   void refuse(const Refused& how, xmpp::EndReason reason, xmpp::Actions& out);
 
@@ -98,7 +96,7 @@ class Prebind {
   std::string features_;  // the last ones
   std::vector<Early> early_;
   std::size_t early_bytes_ = 0;
-  std::uint64_t counted_ = 0;
+  std::uint64_t used_up_ = 0;  // stanzas of the server that were not for the browser
   xmpp::RequestId request_{};
   xmpp::Instant due_ = xmpp::never;
   bool ready_ = false;

@@ -220,6 +220,7 @@ class World {
     engine_->on_gone(*asked_, now_, out_);
     asked_.reset();
     check();
+    if (in_.flag()) return open_stream();  // and asks again later
     submit(rid_ + 1);
   }
 

@@ -45,6 +45,7 @@ struct Server {
   std::map<Rid, std::uint64_t> handed_out_by;
   std::uint64_t sent = 0, handed_out = 0, bounced = 0, acknowledged = 0, forwarded = 0;
   bool open = false, over = false;  // over: shut by us, or gone by itself
+  bool told = false;                // the client knows that: nothing of it is proven any more, so nothing is in doubt
 };
 
 struct Mark {
@@ -182,6 +183,8 @@ class World {
     body.restart = sent.restart;
     if (sent.pause) body.pause = 30;
     if (sent.terminate) body.type = bosh::BodyType::terminate;
+    if (sent.terminate)
+      for (auto& [stream, server] : servers_) server.told |= stream != 1 && sent.stream == std::to_string(stream);
     if (acks_) body.ack = sent.ack;
     drop_doubts();
     gap_filled_ = rid + 1 < next_;
@@ -271,7 +274,8 @@ class World {
     brought_.erase(at);
     trace("LOST", rid);
     engine_->on_gone(id, now_, out_);
-    if (carrier_[rid] == id && rid > proven() && !marks(answers_[rid], " id='s").empty()) lost_.insert(rid);
+    const auto held = marks(answers_[rid], " id='s");
+    if (carrier_[rid] == id && rid > proven() && !held.empty() && !servers_[held[0].stream].told) lost_.insert(rid);
     check();
   }
 
@@ -438,6 +442,10 @@ class World {
     }
     answers_[rid] = reply.body;
     brought(rid, reply.request);
+    for (auto& [stream, server] : servers_)
+      if (stream != 1 &&
+          reply.body.find(" stream='" + std::to_string(stream) + "' type='terminate'") != reply.body.npos)
+        server.told = true;
     const auto payload = marks(reply.body, " id='s");
     if (payload.empty()) return;
     const std::uint32_t number = payload.front().stream;

@@ -285,6 +285,7 @@ class Run {
 
   void hear(const xmpp::Stanza& stanza) {
     const bool was_online = is_online();
+    if (!was_online) letters_.link_lost();
     if (stanza.kind == xmpp::StanzaKind::stream_error) stream_error_ = true;
     if (was_online && !repeats_) letters_.passed(stanza);
     client_->deliver(stanza, now_, actions_);

@@ -68,9 +68,14 @@ class Letters {
     }
     const auto found = letters_.find(std::string(element.attribute("id")));
     if (element.attribute("type") != "error" || found == letters_.end()) return;
-    check(!found->second.told, "an author who is told twice");
+    check(!found->second.told || found->second.may_come_again, "an author who is told twice");
+    found->second.may_come_again = false;
     check(!found->second.with_the_reader, "an author who is told of what was read");
     found->second.told = true;
+  }
+  // The link is lost, and what the client has sent may be as well: it says it again unless the server says it has it.
+  void link_lost() {
+    for (auto& [id, letter] : letters_) letter.may_come_again = letter.told;
   }
   // After a resume.
   [[nodiscard]] std::string unconfirmed() const {
@@ -103,6 +108,7 @@ class Letters {
     bool with_the_reader = false;  // or not wanted
     bool with_the_server = false;  // for the next session
     bool told = false;
+    bool may_come_again = false;  // the server may not have it that the author is told
   };
 
   std::map<std::string, Letter> letters_;  // by id

@@ -133,6 +133,8 @@ class Course {
     const unsigned kind = in_.byte();
     fuzz::trace("server", kind);
     if (kind < 8) {
+      if (unopened_ == 0) return;  // once a stream
+      --unopened_;
       engine_.opened({"1", "a", kind % 2 == 0 ? "1.0" : "", {}}, now_, actions_);
     } else if (kind < 16) {
       engine_.deliver({"<stream:features/>", xmpp::StanzaKind::features}, now_, actions_);
@@ -187,6 +189,7 @@ class Course {
       }
       if (const auto* end = std::get_if<xmpp::EndSession>(&action)) check_end(*end);
       if (std::holds_alternative<xmpp::Forget>(action)) forgotten_ = true;
+      if (std::holds_alternative<xmpp::RestartStream>(action)) ++unopened_;
     }
     actions_.clear();
     constexpr std::size_t slack = 16 * 1024;  // an unfinished stanza of the client, and its parser
@@ -239,6 +242,7 @@ class Course {
   std::vector<Request> requests_;
   std::uint64_t sent_ = 0, given_ = 0, proven_ = 0, acknowledged_ = 0, returned_ = 0, returned_from_ = 0,
                 may_acknowledge_ = 0, round_ = 0;
+  unsigned unopened_ = 1;
   bool ended_ = false, forgotten_ = false, end_is_given_ = false;
 };
 

@@ -114,10 +114,9 @@ class Run {
 
   void server(std::string_view bytes, StanzaKind kind) {
     std::string text(bytes);
-    if (xmpp::is_stanza(kind)) {
-      text += std::to_string(++sent_);  // no two are alike
-      if (!ended_ && !closing_) waiting_.push_back(text);
-    }
+    const bool counts = xmpp::is_stanza(kind);
+    text += counts ? std::to_string(++sent_) : "-";  // no two stanzas are alike, nor is anything else like one
+    if (counts && !ended_ && !closing_) waiting_.push_back(text);
     engine_.deliver({text, kind}, now_, out_);
     check();
     engine_.delivered_all(now_, out_);

@@ -217,5 +217,27 @@ TEST(EngineIdle, ReturnsToNormalWithTheNextRequest) {
   )");
 }
 
+// One whose connection is gone waits for its repeat. Nothing is due for it, however long that takes.
+TEST(EngineIdle, ARequestThatIsGoneIsNotWaitedForWhileSomebodyReads) {
+  Policy policy;
+  policy.push.enabled = true;
+  Transcript t(policy);
+  t.start();
+  t.run(R"(
+    C>10
+    GONE 10
+    STREAM a
+      E>a ready
+  )");
+  EXPECT_GT(t.engine().deadline(), t.now());
+  t.run(R"(
+    at 14s
+    at 15s
+      E>a alive
+    C>10b
+      G>10b empty
+  )");
+}
+
 }  // namespace
 }  // namespace bosh::test

@@ -330,6 +330,20 @@ TEST(PrebindTest, WhatComesDuringTheBindIsForTheBrowser) {
   EXPECT_TRUE(talk.ask(1000).find("id='early'") != std::string::npos);
 }
 
+// What XEP-0198 does not count is not acknowledged either, whatever a server says while it binds.
+TEST(PrebindTest, CountsNothingButStanzas) {
+  Talk talk;
+  talk.hear(StanzaKind::features, mechanisms("PLAIN"));
+  talk.hear(StanzaKind::sasl_success, "<success xmlns='" SASL "'/>");
+  talk.hear(StanzaKind::features, bind_features);
+  talk.hear(StanzaKind::features, bind_features);
+  talk.hear(StanzaKind::other, "<x xmlns='y'/>");
+  talk.hear(StanzaKind::iq, bound, StanzaType::result);
+  ASSERT_TRUE(talk.prebind->ready());
+  static_cast<void>(talk.prebind->hand_over(talk.now, talk.actions));
+  EXPECT_TRUE(talk.out().starts_with("acknowledged 1\n"));
+}
+
 TEST(PrebindTest, HandsOverToWebSocket) {  // the rest is in ws_handed_test.cpp
   const xmpp::WsPolicy policy;
   Talk talk;
