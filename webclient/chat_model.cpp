@@ -194,12 +194,12 @@ bool ChatModel::make_space(RowKind kind, bool for_new_row, Claim claim) {
     return hold_of(c) < weaker_than && (than == nullptr || order(c) < order(*than));
   };
   for (const auto& [id, conversation] : conversations_) {
+    const bool is_room = conversation.kind == RowKind::room;
+    if (is_room) ++rooms;
     if (conversation.buddy) continue;
     ++others;
     if (better(conversation, least)) least = &conversation;
-    if (conversation.kind != RowKind::room) continue;
-    ++rooms;
-    if (better(conversation, least_room)) least_room = &conversation;
+    if (is_room && better(conversation, least_room)) least_room = &conversation;
   }
   const Conversation* goes = nullptr;
   if (kind == RowKind::room && rooms >= bounds_.rooms) {

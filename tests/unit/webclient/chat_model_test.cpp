@@ -343,6 +343,21 @@ TEST(ChatModelBounds, BuddiesDoNotCrowdOutStrangers) {
   EXPECT_EQ(model.roster_size(), 9U);
 }
 
+// Rooms in the roster are buddies, and rooms all the same: their occupants are no fewer.
+TEST(ChatModelBounds, RoomsThatAreBuddiesCount) {
+  ChatModel model{small()};
+  for (const char* address : {"a@rooms.example.net", "b@rooms.example.net"}) {
+    auto* const room = model.require(address, RowKind::room);
+    ASSERT_NE(room, nullptr);
+    model.set_buddy(*room, Buddy{});
+  }
+  EXPECT_EQ(model.require("c@rooms.example.net", RowKind::room), nullptr);
+  EXPECT_NE(model.find("a@rooms.example.net"), nullptr);
+  model.set_buddy(*model.edit("a@rooms.example.net"), std::nullopt);
+  EXPECT_NE(model.require("c@rooms.example.net", RowKind::room), nullptr);
+  EXPECT_EQ(model.find("a@rooms.example.net"), nullptr);
+}
+
 TEST(ChatModelBounds, Rooms) {
   ChatModel model{small()};
   model.require("a@x", RowKind::room)->room->state = RoomState::joined;
