@@ -143,6 +143,8 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
   } table[] = {
       {"", "p.toml:1: there is no [[domain]]", "add one"},
       {"x = \n", "p.toml:1: not TOML: ", "correct the line"},
+      {"[\n", "p.toml:1: not TOML: ", "correct the line"},
+      {"x = [}\n", "p.toml:1: not TOML: ", "correct the line"},
       {"\n\n[server]\nthreads = 1\nthreads = 2\n", "p.toml:5: not TOML: ", "correct"},
       {d + "[server]\nthraeds = 1\n", "p.toml:4: unknown option \"thraeds\" in [server]", "did you mean \"threads\"?"},
       {d + "[limits]\nqqqqqqqqqqqq = 1\n", "p.toml:4: unknown option \"qqqqqqqqqqqq\" in [limits]", "remove it"},
