@@ -285,6 +285,9 @@ class Run {
 
   void hear(const xmpp::Stanza& stanza) {
     const bool was_online = is_online();
+    if (const auto parsed = xmpp::ParsedElement::parse(stanza.bytes);
+        parsed && stanza.kind == xmpp::StanzaKind::management)
+      letters_.counted(parsed->root());
     if (!was_online) letters_.link_lost();
     if (stanza.kind == xmpp::StanzaKind::stream_error) stream_error_ = true;
     if (was_online && !repeats_) letters_.passed(stanza);

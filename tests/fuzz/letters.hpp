@@ -2,6 +2,7 @@
 // it: the server, which counts (XEP-0198) and keeps what is not confirmed, and the authors, who may be told. Each must
 // be with the reader, with the server, or told of (PROTOCOL U-060, X-050).
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +34,7 @@ class Letters {
 
   // What is marked as read is on a page, which may arrive or not.
   void look(const webclient::ChatModel& model) {
+    for (auto& [id, letter] : letters_) letter.in_its_row = false;
     for (std::uint32_t n = 1; n < 400; ++n) {
       const auto* row = model.find(webclient::ConversationId{n});
       if (row == nullptr) continue;
@@ -40,6 +42,7 @@ class Letters {
         const auto found = letters_.find(message.wire_id);
         if (found == letters_.end()) continue;
         found->second.row = row->id;
+        found->second.in_its_row = true;
         found->second.on_a_page |= !message.unread;
       }
     }
@@ -48,7 +51,12 @@ class Letters {
     for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == page && letter.on_a_page;
   }
   void dismissed(webclient::ConversationId row) {
-    for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == row;
+    for (auto& [id, letter] : letters_) {
+      if (letter.row != row) continue;
+      // For which there is no place in the row any more, the author may be told already, on a link that is still to
+      // come.
+      (letter.in_its_row ? letter.with_the_reader : letter.not_wanted) = true;
+    }
   }
 
   // From the server, on a stream where it may count.
@@ -66,16 +74,31 @@ class Letters {
       confirmed_ = static_cast<std::uint32_t>(std::strtoul(std::string(element.attribute("h")).c_str(), nullptr, 10));
       check(confirmed_ <= counted_.size(), "more is confirmed than there was");
     }
+    if (element.name() == "enable") {
+      for (auto& [id, letter] : letters_)
+        if (letter.number_of_error <= server_has_) letter.number_of_error = 0;
+      said_ = server_has_ = 0;
+    }
+    if (element.name() == "message" || element.name() == "iq" || element.name() == "presence") ++said_;
     const auto found = letters_.find(std::string(element.attribute("id")));
     if (element.attribute("type") != "error" || found == letters_.end()) return;
     check(!found->second.told || found->second.may_come_again, "an author who is told twice");
-    found->second.may_come_again = false;
-    check(found->second.told || !found->second.with_the_reader, "an author who is told of what was read");
+    check(!found->second.with_the_reader, "an author who is told of what was read");
     found->second.told = true;
+    found->second.may_come_again = false;
+    found->second.number_of_error = said_;
   }
-  // The link is lost, and what the client has sent may be as well: it says it again unless the server says it has it.
+  // From the server: what it has of the client.
+  void counted(xmpp::ElementView element) {
+    const std::string_view h = element.attribute("h");
+    const auto has = static_cast<std::uint32_t>(std::strtoul(std::string(h).c_str(), nullptr, 10));
+    if (h.empty() || has > said_) return;
+    server_has_ = std::max(server_has_, has);
+    if (element.name() == "resumed") said_ = server_has_;  // what is behind it comes again
+  }
+  // Without a link: what the server does not say it has is said again on the next one.
   void link_lost() {
-    for (auto& [id, letter] : letters_) letter.may_come_again = letter.told;
+    for (auto& [id, letter] : letters_) letter.may_come_again = letter.number_of_error > server_has_;
   }
   // After a resume.
   [[nodiscard]] std::string unconfirmed() const {
@@ -96,7 +119,8 @@ class Letters {
   void check_all() const {
     for (const auto& [id, letter] : letters_) {
       const bool kept = letter.with_the_server || letter.number > confirmed_;
-      check(letter.with_the_reader || kept || letter.told, "a letter that nobody has, and nobody was told");
+      check(letter.with_the_reader || letter.not_wanted || kept || letter.told,
+            "a letter that nobody has, and nobody was told");
     }
   }
 
@@ -104,16 +128,21 @@ class Letters {
   struct Letter {
     std::uint32_t number = 0;  // of the stanza, as the server counts it; 0: it does not, or not any more
     webclient::ConversationId row{};
+    bool in_its_row = false;  // still, where others may have taken its place
     bool on_a_page = false;
-    bool with_the_reader = false;  // or not wanted
+    bool with_the_reader = false;  // or closed with its row
+    bool not_wanted = false;       // its row was closed when it was not in there any more
     bool with_the_server = false;  // for the next session
     bool told = false;
-    bool may_come_again = false;  // the server may not have it that the author is told
+    std::uint32_t number_of_error = 0;  // as the client counts what it has said; 0: not told, or the server has it
+    bool may_come_again = false;
   };
 
   std::map<std::string, Letter> letters_;  // by id
   std::vector<std::string> counted_;       // by the server, since its <enabled/>
   std::uint32_t confirmed_ = 0;            // of them, as far as the server knows
+  std::uint32_t said_ = 0;                 // by the client, since its <enable/>
+  std::uint32_t server_has_ = 0;           // of that
   bool counting_ = false;
 };
 
