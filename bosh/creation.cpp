@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bosh/engine.hpp"
+#include "xmpp/ascii.hpp"
 #include "xmpp/jid.hpp"
 
 namespace bosh {
@@ -12,14 +13,8 @@ namespace {
 constexpr std::uint16_t our_major = 1;
 constexpr std::uint16_t our_minor = 11;
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
+using xmpp::lower;
+using xmpp::same_ignoring_case;
 
 std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t");

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "gateway/field_text.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace gateway {
 
@@ -13,6 +14,7 @@ namespace {
 
 using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
+using xmpp::same_ignoring_case;
 
 std::optional<Address> parse_address(std::string_view text) {
   // Asio takes "fe80::1%eth0" and needs a terminated string; neither zones nor long texts belong here.

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "gateway/log.hpp"
+#include "xmpp/ascii.hpp"
 #include "xmpp/jid.hpp"
 
 namespace gateway {
@@ -66,18 +67,10 @@ void add_address(CertificateNames& names, const ASN1_OCTET_STRING* octets) {
   }
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return result;
-}
-
 // `name` in A-labels. The wildcard stands for exactly one label, the left-most, as a whole (RFC 9525 6.3); one right
 // above a top-level domain is refused: nobody owns all of it.
 bool dns_matches(std::string_view presented, const std::string& name) {
-  const std::string pattern = lower(presented);
+  const std::string pattern = xmpp::lowered(presented);
   if (!pattern.starts_with("*.")) return pattern == name;
   const std::string_view parent = std::string_view(pattern).substr(1);  // ".example.org"
   if (parent.find('*') != parent.npos || parent.find('.', 1) == parent.npos) return false;
@@ -87,7 +80,7 @@ bool dns_matches(std::string_view presented, const std::string& name) {
 
 bool srv_matches(std::string_view presented, const std::string& name) {
   constexpr std::string_view service = "_xmpp-client.";
-  const std::string pattern = lower(presented);
+  const std::string pattern = xmpp::lowered(presented);
   return pattern.starts_with(service) && dns_matches(std::string_view(pattern).substr(service.size()), name);
 }
 

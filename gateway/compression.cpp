@@ -6,10 +6,13 @@
 #include <limits>
 
 #include "gateway/field_text.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace gateway {
 
 namespace {
+
+using xmpp::same_ignoring_case;
 
 // The quality in thousandths: "0", "1", "0.5", "1.000"; what is not one counts as 0 (never offer it).
 int parse_quality(std::string_view text) {

@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "gateway/field_text.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace gateway {
 
 namespace http = boost::beast::http;
+using xmpp::same_ignoring_case;
 
 namespace {
 

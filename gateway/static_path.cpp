@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "xmpp/ascii.hpp"
+
 namespace gateway {
 
 namespace {
@@ -89,9 +91,7 @@ std::optional<std::string> file_name_of(std::string_view path) {
 
 FileType file_type_of(std::string_view name) {
   const auto dot = name.rfind('.');
-  std::string ending(dot == name.npos ? std::string_view{} : name.substr(dot + 1));
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string ending = xmpp::lowered(dot == name.npos ? std::string_view{} : name.substr(dot + 1));
   const auto* const found =
       std::find_if(types.begin(), types.end(), [&](const auto& type) { return type.first == ending; });
   return found == types.end() ? FileType{"application/octet-stream", false} : found->second;

@@ -7,10 +7,13 @@
 #include <stdexcept>
 
 #include "gateway/field_text.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace gateway {
 
 namespace {
+
+using xmpp::same_ignoring_case;
 
 template <typename Same>
 bool lists(std::string_view list, std::string_view wanted, Same same) {

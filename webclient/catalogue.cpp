@@ -1,10 +1,10 @@
 #include "webclient/catalogue.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
 #include "webclient/embedded.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace webclient {
 
@@ -17,12 +17,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 std::vector<Catalogue> load_all() {
@@ -110,7 +104,7 @@ const Catalogue& choose_language(std::string_view accept_language) {
     const auto semicolon = std::min(range.find(';'), range.size());
     const int weight = weight_of(range.substr(std::min(semicolon + 1, range.size())));
     // "de-AT" is well served with "de": what we have is languages, not dialects.
-    const std::string wanted = lower(trim(range.substr(0, semicolon)));
+    const std::string wanted = xmpp::lowered(trim(range.substr(0, semicolon)));
     const std::string_view primary = std::string_view(wanted).substr(0, wanted.find('-'));
     for (const auto& one : all) {
       if (one.tag() == primary && weight > best_weight) {

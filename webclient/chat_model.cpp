@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "xmpp/ascii.hpp"
+
 namespace webclient {
 
 namespace {
@@ -15,15 +17,6 @@ std::size_t weight(const Message& message) {
 template <typename Id>
 std::uint32_t number(Id id) {
   return static_cast<std::uint32_t>(id);
-}
-
-// For the order of the list: letters of ASCII without their case; whoever needs more needs a locale.
-std::string sort_key(std::string_view title) {
-  std::string key(title);
-  for (char& c : key) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return key;
 }
 
 int rank(const Conversation& row) {
@@ -112,7 +105,9 @@ std::vector<const Conversation*> ChatModel::rows() const {
   };
   std::vector<Row> sorted;
   for (const auto& [id, conversation] : conversations_) {
-    if (conversation.listed()) sorted.push_back({rank(conversation), sort_key(conversation.title()), &conversation});
+    // Without the case of other letters than ASCII's: whoever needs more needs a locale.
+    if (conversation.listed())
+      sorted.push_back({rank(conversation), xmpp::lowered(conversation.title()), &conversation});
   }
   std::sort(sorted.begin(), sorted.end());
   std::vector<const Conversation*> rows;

@@ -4,6 +4,7 @@
 
 #include "webclient/names.hpp"
 #include "webclient/stamp.hpp"
+#include "xmpp/ascii.hpp"
 #include "xmpp/names.hpp"
 
 namespace webclient {
@@ -29,7 +30,7 @@ std::optional<Typing> state_of(xmpp::ElementView message) {
 
 // Bytes beyond ASCII are letters for this purpose.
 bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || c == '_' ||
+  return (c >= '0' && c <= '9') || (xmpp::lower(c) >= 'a' && xmpp::lower(c) <= 'z') || c == '_' ||
          (static_cast<unsigned char>(c) & 0x80U) != 0;
 }
 
@@ -92,7 +93,7 @@ void take_me(std::string& text, bool& me) {
 
 bool mentions(std::string_view text, std::string_view nick) {
   if (nick.empty()) return false;
-  const auto same = [](char a, char b) { return lower(a) == lower(b); };
+  const auto same = [](char a, char b) { return xmpp::lower(a) == xmpp::lower(b); };
   for (auto at = text.begin();; ++at) {
     at = std::search(at, text.end(), nick.begin(), nick.end(), same);
     if (at == text.end()) return false;

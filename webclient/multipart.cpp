@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "webclient/text.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace webclient {
 
@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view line_end = "\r\n";
 constexpr std::string_view head_end = "\r\n\r\n";
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -28,7 +24,7 @@ struct FieldValue {
 
   [[nodiscard]] const std::string* find(std::string_view name) const {
     for (const auto& [key, value] : parameters) {
-      if (same_word(key, name)) return &value;
+      if (xmpp::same_ignoring_case(key, name)) return &value;
     }
     return nullptr;
   }
@@ -88,7 +84,7 @@ std::optional<FieldValue> take_apart(std::string_view text) {
 
 std::optional<std::string> MultipartReader::boundary_of(std::string_view content_type) {
   const auto value = take_apart(content_type);
-  if (!value || !same_word(value->word, "multipart/form-data")) return std::nullopt;
+  if (!value || !xmpp::same_ignoring_case(value->word, "multipart/form-data")) return std::nullopt;
   const auto* const boundary = value->find("boundary");
   if (boundary == nullptr || boundary->empty() || boundary->size() > 70) return std::nullopt;  // RFC 2046 5.1.1
   const bool plain = std::all_of(boundary->begin(), boundary->end(), [](char c) { return c >= ' ' && c <= '~'; });
@@ -190,10 +186,10 @@ bool MultipartReader::take_head(std::string_view head) {
     if (colon == std::string_view::npos) return false;
     const auto field = line.substr(0, colon);
     const auto text = trimmed(line.substr(colon + 1));
-    if (same_word(field, "content-type")) file_type_ = text;
-    if (!same_word(field, "content-disposition")) continue;
+    if (xmpp::same_ignoring_case(field, "content-type")) file_type_ = text;
+    if (!xmpp::same_ignoring_case(field, "content-disposition")) continue;
     const auto disposition = take_apart(text);
-    if (named || !disposition || !same_word(disposition->word, "form-data")) return false;
+    if (named || !disposition || !xmpp::same_ignoring_case(disposition->word, "form-data")) return false;
     const auto* const name = disposition->find("name");
     if (name == nullptr) return false;
     named = true;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "webclient/names.hpp"
 #include "webclient/stanza_error.hpp"
 #include "webclient/text.hpp"
+#include "xmpp/ascii.hpp"
 #include "xmpp/names.hpp"
 
 namespace webclient {
@@ -49,14 +51,8 @@ std::uint64_t upload_limit(xmpp::ElementView query) {
 // XEP-0363 5: no other header may be passed on, and none that would be two.
 bool is_allowed_header(std::string_view name) {
   constexpr std::string_view allowed[] = {"authorization", "cookie", "expires"};
-  std::string lower(name);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  for (const auto one : allowed) {
-    if (lower == one) return true;
-  }
-  return false;
+  return std::any_of(std::begin(allowed), std::end(allowed),
+                     [&](std::string_view one) { return xmpp::same_ignoring_case(name, one); });
 }
 
 // What others see of a name: no directories, no hidden file, nothing invisible.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "xmpp/ascii.hpp"
 #include "xmpp/utf8.hpp"
 
 namespace webclient {
@@ -68,7 +69,7 @@ std::string origin_of(std::string_view url) {
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string_view::npos) return {};
   std::string out(url.substr(0, url.find_first_of("/?#", scheme_end + 3)));
-  std::transform(out.begin(), out.end(), out.begin(), lower);
+  std::transform(out.begin(), out.end(), out.begin(), xmpp::lower);
   const std::string_view usual = out.starts_with("https://") ? ":443" : ":80";
   if (out.ends_with(usual)) out.resize(out.size() - usual.size());
   return out;
@@ -79,7 +80,7 @@ std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes)
   std::string url(text);
   const auto scheme_end = url.find("://");
   if (scheme_end == std::string::npos) return std::nullopt;
-  std::transform(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(scheme_end), url.begin(), lower);
+  std::transform(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(scheme_end), url.begin(), xmpp::lower);
   const std::string_view scheme(url.data(), scheme_end);
   if (scheme != "http" && scheme != "https") return std::nullopt;
   const auto rest = std::string_view(url).substr(scheme_end + 3);

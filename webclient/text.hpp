@@ -23,11 +23,6 @@ struct CleanText {
 // Characters (code points) of valid UTF-8.
 [[nodiscard]] std::size_t characters(std::string_view text);
 
-// Of ASCII; other bytes stay.
-[[nodiscard]] constexpr char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 // The text if it is an http or https URL without white space, quotes, angle brackets and user information.
 [[nodiscard]] std::optional<std::string> web_url(std::string_view text, std::size_t max_bytes);
 // Its scheme, host and port, in lower case and without a port that the scheme means anyway.

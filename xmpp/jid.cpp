@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "xmpp/ascii.hpp"
+
 namespace xmpp {
 namespace {
 
@@ -30,14 +32,6 @@ bool is_digit(char c) {
 }
 bool is_hex(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 std::optional<std::string> prepare(std::string_view part, const Stringprep_profile* profile) {
@@ -180,14 +174,14 @@ bool is_ip_literal(std::string_view domain) {
 std::optional<std::string> domain_to_ascii(std::string_view domain) {
   domain = without_final_dot(domain);
   if (!fits(domain)) return std::nullopt;
-  if (is_ip_literal(domain)) return lower(domain);
-  auto ascii = lower(domain);
+  if (is_ip_literal(domain)) return lowered(domain);
+  auto ascii = lowered(domain);
   if (is_dns_name(ascii)) return ascii;
   char* raw = nullptr;
   const int status = idna_to_ascii_8z(std::string(domain).c_str(), &raw, 0);
   const IdnText converted(raw);
   if (status != IDNA_SUCCESS) return std::nullopt;
-  ascii = lower(converted.get());
+  ascii = lowered(converted.get());
   if (!is_dns_name(ascii)) return std::nullopt;
   return ascii;
 }

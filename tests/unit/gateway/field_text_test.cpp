@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace gateway {
 namespace {
 
@@ -21,17 +19,6 @@ TEST(FieldText, GivesItsItemsOneByOne) {
   EXPECT_EQ(next_item(list, ','), "b;c");
   EXPECT_TRUE(list.empty());
   EXPECT_EQ(next_item(list, ','), "");
-}
-
-TEST(FieldText, ComparesNamesWithoutTheirCase) {
-  EXPECT_TRUE(same_ignoring_case("gzip", "GZIP"));
-  EXPECT_TRUE(same_ignoring_case("", ""));
-  EXPECT_FALSE(same_ignoring_case("gzip", "gzi"));
-  EXPECT_FALSE(same_ignoring_case("gzip", "gzis"));
-  EXPECT_FALSE(same_ignoring_case("@[`{", "`{@["));
-  // Not a byte behind either, where they differ at their end (tests/issues: forwarded_fuzz, compression_fuzz).
-  const std::vector<char> a = {'h', 't', 't', 'p', 's'}, b = {'H', 'T', 'T', 'P', 'S'};
-  EXPECT_TRUE(same_ignoring_case({a.data(), a.size()}, {b.data(), b.size()}));
 }
 
 }  // namespace
