@@ -12,7 +12,7 @@ namespace gateway {
 struct AsciiToml {
   std::string text;            // the same lines
   std::size_t fault_line = 0;  // from 1: of a character that cannot be escaped there; 0: none, `text` is whole
-  std::string_view fault;      // what is wrong with it, and what to do; for people
+  std::string_view fault;      // what is wrong with it, and what to do; for people. Static storage
 };
 
 [[nodiscard]] AsciiToml ascii_toml(std::string_view text);

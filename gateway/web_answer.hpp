@@ -41,6 +41,7 @@ struct Visit {
 [[nodiscard]] std::string base_of(std::string_view sid);
 // The same at the beginning of a path; empty when there is none.
 [[nodiscard]] std::string_view split_base(std::string_view path);
+
 enum class PageKind : std::uint8_t {
   whole,   // in no frame
   framed,  // in a frame of ours

@@ -279,7 +279,7 @@ bool find_session(Visit& visit) {
   return true;
 }
 
-// Null after an answer.
+// False after an answer.
 bool read_form(Visit& visit) {
   if (!may_post(visit, "form")) return false;
   auto read = webclient::read_form(visit.request.body);
