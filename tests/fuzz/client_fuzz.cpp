@@ -287,7 +287,7 @@ class Run {
     const bool was_online = is_online();
     if (const auto parsed = xmpp::ParsedElement::parse(stanza.bytes);
         parsed && stanza.kind == xmpp::StanzaKind::management)
-      letters_.counted(parsed->root());
+      letters_.counted(parsed->root(), was_online);
     if (!was_online) letters_.link_lost();
     if (stanza.kind == xmpp::StanzaKind::stream_error) stream_error_ = true;
     if (was_online && !repeats_) letters_.passed(stanza);

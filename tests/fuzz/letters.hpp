@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "webclient/chat_model.hpp"
@@ -70,6 +71,8 @@ class Letters {
   }
   // From the client.
   void sent(xmpp::ElementView element) {
+    if (element.name() == "auth") resumes_ = false;
+    if (element.name() == "resume") resumes_ = true;
     if (element.name() == "a" || element.name() == "resume") {
       confirmed_ = static_cast<std::uint32_t>(std::strtoul(std::string(element.attribute("h")).c_str(), nullptr, 10));
       check(confirmed_ <= counted_.size(), "more is confirmed than there was");
@@ -88,8 +91,10 @@ class Letters {
     found->second.may_come_again = false;
     found->second.number_of_error = said_;
   }
-  // From the server: what it has of the client.
-  void counted(xmpp::ElementView element) {
+  // From the server: what it has of the client, on a stream that counts or in its one answer to <resume/> (XEP-0198 5).
+  void counted(xmpp::ElementView element, bool online) {
+    const bool answers = element.name() == "resumed" || element.name() == "failed";
+    if (answers ? !std::exchange(resumes_, false) : !online) return;
     const std::string_view h = element.attribute("h");
     const auto has = static_cast<std::uint32_t>(std::strtoul(std::string(h).c_str(), nullptr, 10));
     if (h.empty() || has > said_) return;
@@ -144,6 +149,7 @@ class Letters {
   std::uint32_t said_ = 0;                 // by the client, since its <enable/>
   std::uint32_t server_has_ = 0;           // of that
   bool counting_ = false;
+  bool resumes_ = false;  // the client has asked to, and has no answer yet
 };
 
 }  // namespace tests
