@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gateway/config.hpp"
+#include "gateway/sid.hpp"
 
 namespace gateway::options {
 
@@ -36,7 +37,7 @@ using std::chrono::seconds;
 
 template <class Visitor>
 void visit(Visitor& v, ServerConfig& c) {
-  v.integer("threads", c.threads, 0, 256);
+  v.integer("threads", c.threads, 0, max_shards);
   v.choice("log_level", c.log_level, log_levels);
   v.domain("default_domain", c.default_domain);
   v.domains("removed_domains", c.removed_domains);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "gateway/file_body.hpp"
+#include "gateway/sid.hpp"
 #include "gateway/tls.hpp"
 #include "webclient/text.hpp"
 #include "xmpp/jid.hpp"
@@ -186,8 +187,12 @@ std::string host_port(std::string_view host, std::uint16_t port) {
   return (six ? '[' + std::string(host) + ']' : std::string(host)) + ':' + std::to_string(port);
 }
 
+std::uint32_t threads_for(std::uint32_t cores) {
+  return std::min<std::uint32_t>(cores, max_shards);
+}
+
 void finish(ServerConfig& server, const Place&) {
-  if (server.threads == 0) server.threads = usable_cores();
+  if (server.threads == 0) server.threads = threads_for(usable_cores());
 }
 
 void finish(Listen& listen, const Place& place) {

@@ -23,6 +23,9 @@ struct HostPort {
 [[nodiscard]] std::optional<HostPort> parse_host_port(std::string_view text);
 [[nodiscard]] std::string host_port(std::string_view host, std::uint16_t port);
 
+// One for each core, but no more than a session id can name.
+[[nodiscard]] std::uint32_t threads_for(std::uint32_t cores);
+
 void finish(ServerConfig& server, const Place& place);
 void finish(Listen& listen, const Place& place);
 void finish(Domain& domain, const LimitsConfig& limits, const Place& place);

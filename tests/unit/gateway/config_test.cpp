@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "gateway/config_rules.hpp"
 #include "tests/support/certificates.hpp"
 
 namespace gateway {
@@ -28,6 +29,12 @@ std::string error_of(std::string_view text, const std::string& file = "p.toml") 
     return error.what();
   }
   return "accepted";
+}
+
+TEST(Config, NoMoreThreadsThanASessionIdCanName) {  // PROTOCOL B-201
+  EXPECT_EQ(rules::threads_for(2), 2u);
+  EXPECT_EQ(rules::threads_for(64), 64u);
+  EXPECT_EQ(rules::threads_for(192), 64u);
 }
 
 TEST(Config, Defaults) {  // PROTOCOL 0.1, HOUSE
@@ -153,8 +160,8 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
       {"max_wait = 3\n" + d, "p.toml:1: unknown option \"max_wait\"", "remove it"},
       {d + "[server]\nthreads = \"4\"\n", "p.toml:4: [server] threads is a string", "write an integer"},
       {d + "[server]\nthreads = 1.5\n", "p.toml:4: [server] threads is a number with a fraction", "write an integer"},
-      {d + "[server]\nthreads = -1\n", "p.toml:4: [server] threads = -1 is out of range", "from 0 to 256"},
-      {d + "[server]\nthreads = 257\n", "p.toml:4: [server] threads = 257 is out of range", "from 0 to 256"},
+      {d + "[server]\nthreads = -1\n", "p.toml:4: [server] threads = -1 is out of range", "from 0 to 64"},
+      {d + "[server]\nthreads = 65\n", "p.toml:4: [server] threads = 65 is out of range", "from 0 to 64"},
       {d + "[server]\nlog_level = \"loud\"\n", "p.toml:4: [server] log_level cannot be \"loud\"",
        "\"trace\", \"debug\""},
       {d + "[server]\nlog_level = 1\n", "p.toml:4: [server] log_level is an integer", "write a string"},
