@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Apache } from './lib/apache.mjs';
+import { BackEnd } from './lib/back_end.mjs';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { Caddy } from './lib/caddy.mjs';
 import { Authority } from './lib/certs.mjs';
@@ -195,8 +196,8 @@ for (const [name, Proxy] of Object.entries(proxies)) {
       const tls = await authority.good('chat.example.org');
       world.client_tls = { ca: readFileSync(tls.trust), servername: 'chat.example.org' };
       world.fake = await FakeServer.start({ on_element: answer_sasl });
-      world.postern = await start_postern({ threads: 1, server: { trusted_proxies: ['127.0.0.1'] },
-        domains: [{ name: 'postern.test', server: `127.0.0.1:${world.fake.port}`, tls: 'none' }],
+      world.postern = await start_postern({ threads: 1, server: { trusted_proxies: ['127.0.0.1'] }, ...new BackEnd().settings(),
+        domains: [{ name: 'postern.test', server: `127.0.0.1:${world.fake.port}`, tls: 'none', bosh_url: 'https://chat.example.org/http-bind' }],
         limits: { max_sessions_per_address: 2 }, bosh: { push_streams: true } });
       world.proxy = await Proxy.recommended(world.postern.port, tls);
     });
@@ -214,6 +215,19 @@ for (const [name, Proxy] of Object.entries(proxies)) {
         { connection: via('127.0.0.21') });
       assert.match(page.text, /127\.0\.0\.21/);
       assert.match(page.text, /https/);
+    });
+
+    it('every other path of postern reaches it: host-meta (D-001), the door for tickets', async () => {
+      for (const path of ['/.well-known/host-meta', '/.well-known/host-meta.json']) {
+        const answer = await exchange(world.proxy.port, request('GET', path, '', { fields: { Host: 'chat.example.org' } }), { connection: via('127.0.0.26') });
+        assert.equal(answer.status, 200, path);
+        assert.match(answer.text, /https:\/\/chat\.example\.org\/http-bind/, path);
+      }
+      const client = await WebSocketClient.open(world.proxy.port,
+        { path: '/xmpp-websocket/ticket', connection: via('127.0.0.26'), fields: { Host: 'chat.example.org' } });
+      client.send(open_element());
+      assert.match(await client.message(), /^<open /);
+      client.destroy();
     });
 
     it('a push stream flows, and its end arrives (V-013)', async () => {
