@@ -4,31 +4,45 @@
 
 namespace gateway {
 
+namespace {
+
+// How long a failure says something about the next attempt.
+constexpr xmpp::Duration trouble_lasts = std::chrono::seconds(30);
+
+}  // namespace
+
 void Health::draining() {
   const std::lock_guard lock(mutex_);
   draining_ = true;
 }
 
-void Health::server_reached(std::string_view domain, std::string_view trouble) {
+void Health::server_reached(std::string_view domain, std::string_view trouble, xmpp::Instant now) {
   const std::lock_guard lock(mutex_);
-  const auto known = trouble_by_domain_.find(domain);
-  if (known == trouble_by_domain_.end()) {
-    trouble_by_domain_.emplace(domain, trouble);
-  } else if (known->second != trouble) {
-    known->second = trouble;
+  const auto known = last_attempts_.find(domain);
+  if (known == last_attempts_.end()) {
+    last_attempts_.emplace(domain, Attempt{std::string(trouble), now});
+  } else {
+    known->second.trouble = trouble;
+    known->second.at = now;
   }
 }
 
-std::string Health::trouble() const {
+void Health::forget() {
+  const std::lock_guard lock(mutex_);
+  last_attempts_.clear();
+}
+
+std::string Health::trouble(xmpp::Instant now) const {
   const std::lock_guard lock(mutex_);
   if (draining_) return "shutting down";
-  const bool all_failed = std::all_of(trouble_by_domain_.begin(), trouble_by_domain_.end(),
-                                      [](const auto& entry) { return !entry.second.empty(); });
-  if (trouble_by_domain_.empty() || !all_failed) return {};
+  const bool all_failed = std::all_of(last_attempts_.begin(), last_attempts_.end(), [now](const auto& entry) {
+    return !entry.second.trouble.empty() && now < entry.second.at + trouble_lasts;
+  });
+  if (last_attempts_.empty() || !all_failed) return {};
   std::string lines;
-  for (const auto& [domain, trouble] : trouble_by_domain_) {
+  for (const auto& [domain, attempt] : last_attempts_) {
     if (!lines.empty()) lines += '\n';
-    lines.append("server of ").append(domain).append(" cannot be reached: ").append(trouble);
+    lines.append("server of ").append(domain).append(" cannot be reached: ").append(attempt.trouble);
   }
   return lines;
 }

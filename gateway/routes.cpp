@@ -5,6 +5,7 @@
 #include "bosh/script_syntax.hpp"
 #include "gateway/bosh_entry.hpp"
 #include "gateway/client_of.hpp"
+#include "gateway/clock.hpp"
 #include "gateway/info_page.hpp"
 #include "gateway/poll_entry.hpp"
 #include "gateway/prebind_entry.hpp"
@@ -198,7 +199,7 @@ void Routes::serve(Shard& shard, HttpConnection& connection, const Request& requ
     return say(connection, request, 405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n");
   }
   if (endpoint == Endpoint::healthz) return say(connection, request, 200, "alive\n");
-  const std::string trouble = shard.health().trouble();
+  const std::string trouble = shard.health().trouble(steady_now());
   if (trouble.empty()) return say(connection, request, 200, "ready\n");
   say(connection, request, 503, trouble + "\n");
 }

@@ -216,7 +216,7 @@ bool SessionHost::apply(xmpp::Instant now, By by) {
           } else if constexpr (std::is_same_v<What, xmpp::ResetSplitter>) {
             splitter_.reset();
           } else if constexpr (std::is_same_v<What, xmpp::Opened>) {
-            shard_.health().server_reached(domain_.name, {});
+            shard_.health().server_reached(domain_.name, {}, now);
             tell_channel();
             if (!ended_) ask([&](auto& engine) { engine.opened(what.stream, now, actions()); });
           } else if constexpr (std::is_same_v<What, xmpp::Deliver>) {
@@ -263,7 +263,7 @@ void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::EndReason reason,
   discard_read_ = true;
   release_link();
   if (reason == xmpp::EndReason::server_unreachable) {
-    shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_);
+    shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_, now);
   }
   if (!ended_) ask([&](auto& engine) { engine.close(reason, fault.text, now, actions()); });
 }

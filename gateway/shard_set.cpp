@@ -62,6 +62,7 @@ void ShardSet::reload(SetupPtr setup) {
     }
   }
   setup_ = std::move(setup);
+  common_.health.forget();
   for (auto& shard : shards_) shard->reload(setup_);
 }
 

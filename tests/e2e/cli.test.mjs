@@ -12,7 +12,7 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
 import { run } from './lib/process.mjs';
-import { exchange, request } from './lib/raw_http.mjs';
+import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { ns } from './lib/xml.mjs';
 
@@ -172,6 +172,25 @@ describe('starting', () => {
     assert.equal((await exchange(inside.port, request('POST', '/http-bind', BoshSession.creation()))).status, 404);
     await gateway.stop();
     await server.stop();
+  });
+});
+
+describe('/readyz', () => {
+  it('says that no server can be reached, until the configuration names another', async () => {
+    const inside = { address: '127.0.0.1:0', private: true };
+    const domain = (port) => ({ name: 'postern.test', server: `127.0.0.1:${port}`, tls: 'none' });
+    const gateway = await start_postern({ listen: [{ address: '127.0.0.1:0' }, inside], domains: [domain(await free_port())] });
+    const ready = () => exchange(gateway.listeners[1].port, request('GET', '/readyz'));
+    const refused = await exchange(gateway.port, post('/http-bind', BoshSession.creation()), { within: 20_000 });
+    assert.match(refused.text, /remote-connection-failed/);
+    const answer = await ready();
+    assert.equal(answer.status, 503);
+    assert.match(answer.text, /^server of postern\.test cannot be reached: /);
+    const loaded = gateway.child.line(/configuration loaded anew/);
+    await gateway.reload({ listen: gateway.listeners.map(({ port }, i) => ({ address: `127.0.0.1:${port}`, private: i === 1 })), domains: [domain(await free_port())] });
+    await loaded;
+    assert.equal((await ready()).status, 200, 'nobody has tried that one');
+    await gateway.stop();
   });
 });
 
