@@ -173,7 +173,7 @@ void HttpConnection::send_file() {
     }
     if (!file_ || result != Outbox::Result::done) return after_write(result);
   }
-  set_deadline(shard_.config().limits.write_timeout);
+  wait_for_reader();
   stream_.want_write(true);
 }
 
@@ -200,7 +200,7 @@ void HttpConnection::after_write(Outbox::Result result) {
       return;
     case Outbox::Result::wait_read:  // TLS
     case Outbox::Result::wait_write:
-      if (!blocked_) set_deadline(shard_.config().limits.write_timeout);
+      if (!blocked_) wait_for_reader();
       blocked_ = true;
       return stream_.want(!half_closed_ && (!paused_ || result == Outbox::Result::wait_read),
                           result == Outbox::Result::wait_write);

@@ -68,7 +68,7 @@ void HttpConnection::serve_ready(Ready ready) {
   if (!closed_ && blocked_) {
     const std::size_t before = outbox_.pending();
     const auto result = outbox_.flush(stream_);
-    if (outbox_.pending() < before) set_deadline(shard_.config().limits.write_timeout);
+    if (outbox_.pending() < before) wait_for_reader();
     after_write(result);
   } else if (!closed_ && file_) {
     send_file();
@@ -329,6 +329,18 @@ void HttpConnection::set_deadline(xmpp::Duration from_now) {
   arm(deadline_);
 }
 
+void HttpConnection::wait_for_reader() {
+  arrived_ = static_cast<std::uint32_t>(stream_.arrived_bytes());
+  set_deadline(shard_.config().limits.write_timeout);
+}
+
+// The kernel takes more only when a third of what it holds is gone; on a slow line that may take longer than
+// write_timeout, while something arrives all the time.
+bool HttpConnection::has_read_more() {
+  const auto arrived = static_cast<std::uint32_t>(stream_.arrived_bytes());
+  return arrived != std::exchange(arrived_, arrived);
+}
+
 // Of a request that comes while an answer waits for the client: it does not put off the deadline of that one.
 void HttpConnection::read_within(xmpp::Duration time) {
   const auto running = blocked_ || file_ ? deadline_ : xmpp::never;
@@ -351,6 +363,8 @@ void HttpConnection::on_timer(xmpp::Instant now) {
   if (now < deadline_) return arm(deadline_);
   if (parser_ && waiting_.empty() && !draining_ && !write_failed_ && !file_ && outbox_.pending() == 0) {
     refuse(Refusal::timed_out);
+  } else if ((blocked_ || file_) && !write_failed_ && has_read_more()) {
+    set_deadline(shard_.config().limits.write_timeout);
   } else {
     close();
   }

@@ -39,7 +39,7 @@ void PushConnection::on_ready(Ready ready) {
   const std::size_t before = outbox_.pending();
   after_write(outbox_.flush(stream_));
   if (closed_ || outbox_.pending() == before) return;
-  if (outbox_.pending() > 0) set_deadline(shard_.config().limits.write_timeout);
+  if (outbox_.pending() > 0) wait_for_reader();
   if (finishing_) return;
   if (SessionHost* const host = shard_.sessions().find(session_)) host->unsent(ref(), outbox_.pending());
 }
@@ -64,6 +64,13 @@ void PushConnection::on_readable() {
 std::size_t PushConnection::push(std::string_view chunk) {
   if (closed_ || finishing_) return 0;
   if (unproven_since_ == xmpp::never) unproven_since_ = steady_now();
+  if (blocked_) {
+    // The kernel may have some room before it says that it is writable. What went out here would leave nothing to wait
+    // for, and the session would never hear that there is room again.
+    outbox_.add(chunk);
+    note_buffered();
+    return outbox_.pending();
+  }
   const std::array<std::string_view, 1> parts{chunk};
   after_write(outbox_.write(stream_, parts));
   return outbox_.pending();
@@ -102,14 +109,14 @@ void PushConnection::after_write(Outbox::Result result) {
     case Outbox::Result::wait_read:
     case Outbox::Result::wait_write:
       checking_ = false;
-      if (!blocked_) set_deadline(shard_.config().limits.write_timeout);
+      if (!blocked_) wait_for_reader();
       blocked_ = true;
       return stream_.want_write(result == Outbox::Result::wait_write);
     case Outbox::Result::failed:
       // Closing here would call into the session in the middle of its step.
       outbox_.clear();
       note_buffered();
-      checking_ = false;
+      blocked_ = checking_ = false;
       return set_deadline(xmpp::Duration::zero());
   }
 }
@@ -124,7 +131,19 @@ void PushConnection::on_timer(xmpp::Instant now) {
   if (deadline_ == xmpp::never) return;
   if (now < deadline_) return arm(deadline_);
   if (std::exchange(checking_, false)) return check_arrival(now);
+  // The kernel takes more only when a third of what it holds is gone: on a slow line that may take long.
+  if (blocked_ && has_read_more()) return set_deadline(shard_.config().limits.write_timeout);
   close();
+}
+
+void PushConnection::wait_for_reader() {
+  arrived_ = stream_.arrived_bytes();
+  set_deadline(shard_.config().limits.write_timeout);
+}
+
+bool PushConnection::has_read_more() {
+  const auto arrived = stream_.arrived_bytes();
+  return arrived != std::exchange(arrived_, arrived);
 }
 
 // A client that has vanished without a word takes what is written into the buffers of the kernel, and shows in nothing
@@ -135,8 +154,7 @@ void PushConnection::check_arrival(xmpp::Instant now) {
     if (SessionHost* const host = shard_.sessions().find(session_)) host->arrived(ref());
     return;
   }
-  const auto arrived = stream_.arrived_bytes();
-  if (arrived != std::exchange(arrived_, arrived)) unproven_since_ = now;  // slow, but it does arrive
+  if (has_read_more()) unproven_since_ = now;  // slow, but it does arrive
   if (now >= unproven_since_ + shard_.config().limits.write_timeout) return close();
   checking_ = true;
   set_deadline(arrival_check);

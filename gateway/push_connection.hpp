@@ -49,6 +49,8 @@ class PushConnection final : public Timed, private Watcher {
   void after_write(Outbox::Result result);
   void check_arrival(xmpp::Instant now);
   void set_deadline(xmpp::Duration from_now);
+  void wait_for_reader();
+  [[nodiscard]] bool has_read_more();
   void note_buffered();
 
   Shard& shard_;

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <condition_variable>
 #include <memory>
@@ -108,10 +109,11 @@ class Browser {
 };
 
 // A line on which a round trip takes long: little is taken of what comes until it is read.
-inline support::Tcp connect_narrow(std::uint16_t port) {
+inline support::Tcp connect_narrow(std::uint16_t port, int narrow = 2304) {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  constexpr int narrow = 2304;
   ::setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &narrow, sizeof narrow);
+  constexpr timeval bounded{10, 0};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &bounded, sizeof bounded);
   support::Tcp line(descriptor);
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -2,9 +2,7 @@
 // under AddressSanitizer and ThreadSanitizer. What needs a real server or a real client is in tests/e2e.
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <future>
@@ -287,44 +285,6 @@ TEST(Shell, WhatABranchCannotBeToldAnyMoreComesBack) {
   EXPECT_NE(all.find(" stream='2' type='terminate' condition='remote-connection-failed'"), std::string::npos) << all;
   EXPECT_LT(all.find("id='lost'"), all.find("terminate")) << all;
   browser.log_in();
-}
-
-// A line on which something is always on its way, and always something more arrives.
-TEST(Shell, AStreamOnASlowLineIsNotGivenUp) {
-  ScriptedServer server;
-  Gateway gateway(server.port(), 1, "[bosh]\npush_streams = true\n[limits]\nwrite_timeout = 0.1\n");
-  HttpClient sender(gateway.port());
-  const std::string created = sender.exchange(creation(1000, " xmlns:push='urn:x-postern:push' push:ask='1'")).body;
-  support::Tcp reader = connect_narrow(gateway.port());
-  reader.send("GET /http-bind?push=" + attribute(created, "push:stream") +
-              "&as=sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  std::string text;
-  const auto read_up_to = [&](std::size_t size) {
-    std::array<char, 256> some{};
-    while (text.size() < size) {
-      const auto got = ::recv(reader.descriptor(), some.data(), some.size(), 0);
-      if (got <= 0) return false;
-      text.append(some.data(), static_cast<std::size_t>(got));
-    }
-    return true;
-  };
-  while (text.find("ready") == std::string::npos) ASSERT_TRUE(read_up_to(text.size() + 1));
-  server.send_to_all("<message xmlns='jabber:client' from='localhost'><body>" + std::string(16'000, 'x') +
-                     "</body></message>");
-  Browser neighbour(gateway.port());
-  neighbour.log_in();
-  // As long as three looks take, and each time that something has arrived since.
-  const auto begun = std::chrono::steady_clock::now();
-  constexpr auto whole = std::chrono::milliseconds(1800);
-  for (auto passed = std::chrono::steady_clock::duration::zero(); passed < whole;
-       passed = std::chrono::steady_clock::now() - begun) {
-    (void)neighbour.client().exchange(neighbour.body("", echo("meanwhile")));
-    ASSERT_TRUE(read_up_to(static_cast<std::size_t>(14'000 * passed / whole)));
-  }
-  // What the kernel has of a closed one still comes; what is said now does not.
-  server.send_to_all("<message xmlns='jabber:client' from='localhost'><body>and on</body></message>");
-  while (text.find("and on") == std::string::npos) ASSERT_TRUE(read_up_to(text.size() + 1));
-  EXPECT_TRUE(gateway.drain());
 }
 
 TEST(Shell, ClientsThatComeAndGoLeaveNothingBehind) {
