@@ -25,7 +25,7 @@ namespace {
 // How often a draining shard looks whether it is done.
 constexpr auto drain_step = std::chrono::milliseconds(20);
 
-// What an honest login may hold: to end it would help nobody, and max_unauthenticated_sessions bounds the sum.
+// What an honest login may hold: to end it helps nobody, unless there are so many that together they hold much.
 constexpr std::uint32_t of_a_login = 4096;
 
 // How many may end for one newcomer: more than one only where the limit has become smaller.
@@ -382,14 +382,16 @@ class Shard::Relief {
     using Worth = SessionHost::Worth;
     shard_.sessions_.for_each([&](SessionHost& host) {
       const auto worth = host.worth();
-      if (host.buffered() > (worth == Worth::early ? of_a_login : 0)) of(worth).push_back(&host);
+      if (host.buffered() == 0) return;
+      const bool small = worth == Worth::early && host.buffered() <= of_a_login;
+      (small ? logins_ : of(worth)).push_back(&host);
+      if (small) logins_hold_ += host.buffered();
     });
     forget(of(Worth::spent));
-    auto& early = of(Worth::early);
-    std::sort(early.begin(), early.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
-    end(early);
+    end_oldest(of(Worth::early));
     if (!enough()) end_unfinished();
     forget(of(Worth::unread));
+    if (logins_hold_ > shard_.buffered_share() / 8) end_oldest(logins_);
     auto& living = of(Worth::living);
     std::sort(living.begin(), living.end(), [](const auto* a, const auto* b) { return a->buffered() > b->buffered(); });
     end(living);
@@ -414,6 +416,11 @@ class Shard::Relief {
       if ((*host)->buffered() < before || (*host)->released()) ++forgotten_;
       if ((*host)->released()) shard_.sessions_.erase((*host)->id());
     }
+  }
+
+  void end_oldest(Hosts& hosts) {
+    std::sort(hosts.begin(), hosts.end(), [](const auto* a, const auto* b) { return a->created() < b->created(); });
+    end(hosts);
   }
 
   void end(const Hosts& hosts) {
@@ -451,6 +458,8 @@ class Shard::Relief {
   Shard& shard_;
   const std::uint64_t before_;
   std::array<Hosts, 4> hosts_;
+  Hosts logins_;                   // early ones that hold no more than a login takes ...
+  std::uint64_t logins_hold_ = 0;  // ... and how much that is together
   std::size_t ended_ = 0, connections_ = 0, forgotten_ = 0;
 };
 

@@ -159,6 +159,33 @@ describe('memory runs out', () => {
   });
 });
 
+// Each takes no more than an honest login, all together everything.
+describe('memory runs out by many logins that come to no end', () => {
+  const script = { on_element: answer_sasl, on_header: answer_header };
+  const bench = Bench.around({ script, limits: { max_buffered_bytes: 1 << 20, max_sessions_per_address: 0, session_starts_per_minute_per_address: 0 } });
+
+  it('those who have logged in stay, of the others the oldest go', async () => {
+    const living = await bench.pair();
+    await authenticate(living);
+    living.stream.send(from_server('x'.repeat(50_000)));
+    await bench.round_trip();
+    script.on_element = () => true; // to <auth/> there is no answer, and what is said behind it waits
+    const lines = bench.postern.child.lines.length;
+    const logins = [];
+    for (let i = 0; i < 340; i++) {
+      const session = await BoshSession.create(bench.port);
+      logins.push([await session.send(auth), await session.send({ payload: message('x'.repeat(3000)) })]);
+    }
+    await bench.postern.child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions and 0 connections/, 10_000, lines);
+    const received = await living.session.ask();
+    assert.equal(received.type, undefined, 'who has logged in stays');
+    assert.deepEqual(texts_in(received).map((text) => text.length), [50_000]);
+    const oldest = await Promise.all(logins[0].map(({ answer }) => answer));
+    assert.ok(oldest.some(({ condition }) => condition === 'policy-violation'), oldest.map(({ xml }) => xml).join());
+    await bench.still_held(logins.at(-1)[1]);
+  });
+});
+
 describe('memory runs out in the chat without scripts', () => {
   const bench = Bench.around({ script: { on_element: answer_client, on_header: answer_header }, webchat: { enabled: true },
     limits: { max_buffered_bytes: 4 << 20 } });
