@@ -114,6 +114,7 @@ void Shard::recover(const char* trouble) {
   poller_.resume();
   for (auto& listener : listeners_) listener->resume();
   boost::asio::post(io_, [this] { poller_.end_round(); });
+  if (draining_) boost::asio::post(io_, [this] { end_all(); });
 }
 
 // What a step that was broken off had still to do: the next one would do it in another's name.
@@ -202,14 +203,19 @@ void Shard::listen(std::unique_ptr<Listener> listener) {
 }
 
 void Shard::drain(xmpp::Duration grace, std::function<void()> done) {
-  boost::asio::post(io_, [this, grace, done = std::move(done)] {
+  boost::asio::post(io_, [this, grace, done = std::move(done)]() mutable {
     draining_ = true;
-    drained_ = done;
+    drained_ = std::move(done);
     drain_until_ = steady_now() + grace;
-    for (auto& listener : listeners_) listener->stop();
-    sessions_.for_each([](SessionHost& host) { host.end(xmpp::EndReason::shutdown, "the gateway is being stopped"); });
-    check_drained();
+    end_all();
   });
+}
+
+// Again after a fault in the middle of it: those that have been ended do not hear it twice.
+void Shard::end_all() {
+  for (auto& listener : listeners_) listener->stop();
+  sessions_.for_each([](SessionHost& host) { host.end(xmpp::EndReason::shutdown, "the gateway is being stopped"); });
+  check_drained();
 }
 
 // ---- sessions ------------------------------------------------------------------------------------------------------
@@ -484,7 +490,7 @@ void Shard::check_drained() {
     });
     return;
   }
-  drained_();
+  if (const auto done = std::exchange(drained_, {})) done();
 }
 
 }  // namespace gateway

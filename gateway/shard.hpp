@@ -206,6 +206,7 @@ class Shard {
   [[nodiscard]] std::uint64_t buffered_share() const { return config().limits.max_buffered_bytes / count(); }
   void arrived(Moved moved);
   void follow(SetupPtr setup);
+  void end_all();
   void check_drained();
 
   ShardSet& set_;

@@ -457,5 +457,35 @@ TEST(Outage, IsOverWithTheShortageOfMemory) {
   EXPECT_EQ(gateway.sessions_counted(), 0U);
 }
 
+// A fault in telling one session that the gateway is being stopped keeps it neither from telling the others nor from
+// coming to an end.
+TEST(OneFault, DoesNotKeepTheGatewayFromStopping) {
+  const support::ScriptedServer server;
+  int faults = 0;
+  for (long at = 0;; ++at) {
+    Gateway gateway(server.port());
+    std::vector<Browser> browsers;
+    for (int i = 0; i < 3; ++i) {
+      browsers.emplace_back(gateway.port()).log_in();
+      browsers.back().client().post(browsers.back().body());
+    }
+    (void)HttpClient(gateway.port()).exchange("<body/>");
+    failing = 1;
+    until_fault = at;
+    ASSERT_TRUE(gateway.drain()) << "after a fault in allocation " << at;
+    const bool failed = until_fault.exchange(LONG_MAX) < 0;
+    int told = 0;
+    for (auto& browser : browsers) {
+      const auto answer = browser.client().receive();
+      if (answer && answer->body.find("system-shutdown") != std::string::npos) ++told;
+    }
+    EXPECT_GE(told, failed ? 2 : 3) << "after a fault in allocation " << at;
+    if (!failed) break;
+    ++faults;
+    ASSERT_LT(at, 500);
+  }
+  EXPECT_GT(faults, 5);
+}
+
 }  // namespace
 }  // namespace gateway
