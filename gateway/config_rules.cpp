@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 
 #include "gateway/file_body.hpp"
 #include "gateway/sid.hpp"
@@ -382,7 +383,7 @@ void finish(StaticTree& tree, const Config& config, const Place& place) {
   if (!root.is_open()) {
     fail(place("root"), quote(tree.root) + " cannot be opened: " + std::strerror(errno), "name a directory");
   }
-  if (!open_below(root, "")) {
+  if (!std::holds_alternative<OpenFile>(open_below(root, ""))) {
     fail(place("root"), quote(tree.root) + " cannot be served: " + std::strerror(errno),
          "let postern read it; the kernel must be Linux 5.6 or newer");
   }

@@ -10,6 +10,23 @@
 
 namespace gateway {
 
+namespace {
+
+NoFile why_not(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EIO:
+    case EAGAIN:  // a rename while the name was resolved
+      return NoFile::unavailable;
+    default:
+      return NoFile::absent;
+  }
+}
+
+}  // namespace
+
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   std::swap(number_, other.number_);
   return *this;
@@ -37,7 +54,7 @@ Descriptor open_directory(const std::string& path) {
   return Descriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-std::optional<OpenFile> open_below(const Descriptor& root, const std::string& name) {
+std::variant<OpenFile, NoFile> open_below(const Descriptor& root, const std::string& name) {
   open_how how{};
   // Not blocking: opening a pipe would wait for somebody to write into it.
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
@@ -45,10 +62,10 @@ std::optional<OpenFile> open_below(const Descriptor& root, const std::string& na
   const char* const path = name.empty() ? "." : name.c_str();
   // glibc has no function for it.
   const long number = ::syscall(SYS_openat2, root.number(), path, &how, sizeof how);
-  if (number < 0) return {};
+  if (number < 0) return why_not(errno);
   OpenFile file{Descriptor(static_cast<int>(number)), {}};
-  if (::fstat(file.descriptor.number(), &file.status) != 0) return {};
-  if (!S_ISREG(file.status.st_mode) && !S_ISDIR(file.status.st_mode)) return {};
+  if (::fstat(file.descriptor.number(), &file.status) != 0) return why_not(errno);
+  if (!S_ISREG(file.status.st_mode) && !S_ISDIR(file.status.st_mode)) return NoFile::absent;
   return file;
 }
 

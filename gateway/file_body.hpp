@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 
 namespace gateway {
 
@@ -48,9 +49,13 @@ struct OpenFile {
   Descriptor descriptor;
   struct stat status;
 };
+enum class NoFile : std::uint8_t {
+  absent,       // there is none, or it may not be read
+  unavailable,  // nothing can be said now: no descriptors, no memory, a failing disk
+};
 // A regular file or a directory below `root`, never outside of it: the kernel resolves the name (RESOLVE_BENEATH), so
-// that neither `..` nor a symbolic link nor a rename in between leads out. Nothing where there is none or it may not be
-// read. Devices, pipes and sockets do not exist here.
-[[nodiscard]] std::optional<OpenFile> open_below(const Descriptor& root, const std::string& name);
+// that neither `..` nor a symbolic link nor a rename in between leads out. Devices, pipes and sockets do not exist
+// here.
+[[nodiscard]] std::variant<OpenFile, NoFile> open_below(const Descriptor& root, const std::string& name);
 
 }  // namespace gateway

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <stdexcept>
 #include <utility>
+#include <variant>
 
 #include "gateway/http_conditions.hpp"
 #include "gateway/shard.hpp"
@@ -70,13 +71,13 @@ class StaticFiles::Serving {
 
   void serve(std::string_view path) {
     const auto name = file_name_of(path.substr(tree_.prefix.size()));
-    auto file = name ? open_below(tree_.root, *name) : std::nullopt;
-    if (!file) return not_found();
+    auto file = name ? open(*name) : std::nullopt;
+    if (!file) return no_file();
     if (!is_directory(*file)) return serve_file(std::move(*file), *name);
     if (!path.ends_with('/')) return add_slash(path);
     const std::string index = *name + std::string(index_name);
-    file = open_below(tree_.root, index);
-    if (!file || is_directory(*file)) return not_found();
+    file = open(index);
+    if (!file || is_directory(*file)) return no_file();
     serve_file(std::move(*file), index);
   }
 
@@ -92,7 +93,17 @@ class StaticFiles::Serving {
   void refuse_method() { say(405, "Only GET and HEAD.\n", "Allow: GET, HEAD\r\n"); }
 
  private:
-  void not_found() { say(404, "There is nothing at this path.\n", {}); }
+  [[nodiscard]] std::optional<OpenFile> open(const std::string& name) {
+    auto opened = open_below(tree_.root, name);
+    if (auto* const file = std::get_if<OpenFile>(&opened)) return std::move(*file);
+    unavailable_ = std::get<NoFile>(opened) == NoFile::unavailable;
+    return {};
+  }
+
+  void no_file() {
+    if (unavailable_) return say(503, "This cannot be read now. Try again later.\n", {});
+    say(404, "There is nothing at this path.\n", {});
+  }
 
   void say(std::uint16_t status, std::string_view text, std::string_view fields) {
     Answer answer = bare(status);
@@ -116,8 +127,8 @@ class StaticFiles::Serving {
   }
 
   // A large file is not compressed anew for everybody; a copy beside it that is not older than it is as good.
-  [[nodiscard]] std::optional<OpenFile> compressed_copy(const OpenFile& file, const std::string& name) const {
-    auto copy = open_below(tree_.root, name + ".gz");
+  [[nodiscard]] std::optional<OpenFile> compressed_copy(const OpenFile& file, const std::string& name) {
+    auto copy = open(name + ".gz");
     if (!copy || is_directory(*copy) || copy->status.st_mtime < file.status.st_mtime) return {};
     return copy;
   }
@@ -178,6 +189,7 @@ class StaticFiles::Serving {
   HttpConnection& connection_;
   const Request& request_;
   const Tree& tree_;
+  bool unavailable_ = false;  // the last that was opened
 };
 
 StaticFiles::StaticFiles(const std::vector<StaticTree>& trees) {
