@@ -38,13 +38,14 @@ void reload(ShardSet& shards, const std::string& file) {
 }
 
 int serve(const std::string& file) {
+  // First of all: until it is handled here, SIGHUP ends a process.
+  boost::asio::io_context io;
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
   auto setup = std::make_shared<const Setup>(configuration(file));
   start_log(setup->config.server.log_level);
   ignore_broken_pipes();
   give_back_large_blocks();
   raise_descriptor_limit();
-  boost::asio::io_context io;
-  boost::asio::signal_set signals(io, SIGTERM, SIGINT, SIGHUP);
   ShardSet shards(std::move(setup));
   shards.start();
   spdlog::info("postern {} with {} threads", version, shards.count());

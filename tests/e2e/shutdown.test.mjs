@@ -1,13 +1,17 @@
 // SIGTERM, SIGINT and SIGHUP with sessions alive: everybody is told, streams end cleanly, exit code 0 within the bound (E-45).
 import assert from 'node:assert/strict';
+import { open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
+import { temp_dir } from './lib/cleanup.mjs';
 import { answer_client, answer_sasl, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { start_postern } from './lib/postern.mjs';
+import { postern_binary, sanitizer_env, start_postern, toml } from './lib/postern.mjs';
 import { assert_terminated, from_server, message, texts_in } from './lib/probe.mjs';
+import { Child, run } from './lib/process.mjs';
 import { exchange, HttpConnection, post } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
@@ -187,6 +191,21 @@ describe('SIGHUP', () => {
     assert.match(await socket.message(), /<policy-violation /);
     await postern.stop();
     await server.stop();
+  });
+
+  it('comes too early, while the configuration is still being read: it is read once more', async () => {
+    const pipe = join(temp_dir('early'), 'postern.toml');
+    await run(['mkfifo', pipe]);
+    const child = new Child('postern', [postern_binary, '--config', pipe], { env: sanitizer_env });
+    const text = toml({ domains: [{ name: 'postern.test', server: '127.0.0.1:1', tls: 'none' }] });
+    const end = await open(pipe, 'w'); // it has opened the other one
+    child.process.kill('SIGHUP');
+    await end.writeFile(text);
+    await end.close();
+    await child.line(/listening http:/, 20_000);
+    await writeFile(pipe, text);
+    await child.line(/configuration loaded anew/);
+    assert.equal((await child.stop('SIGTERM', 10_000)).code, 0);
   });
 
   it('a broken configuration changes nothing but the log', async () => {
