@@ -98,7 +98,7 @@ void Timers::sink(std::size_t position) {
 void Timers::wait_for_next() {
   if (stopped_ || heap_.empty()) return;
   // Rounded up: a timer that fires a fraction early would find nothing due and be armed a second time.
-  const xmpp::Instant wanted = std::chrono::ceil<std::chrono::milliseconds>(next());
+  const xmpp::Instant wanted = std::max<xmpp::Instant>(std::chrono::ceil<std::chrono::milliseconds>(next()), free_at_);
   if (wanted >= waiting_for_) return;
   waiting_for_ = xmpp::never;  // until it is sure: where there is no memory nobody waits
   timer_.expires_at(wanted);
@@ -109,7 +109,9 @@ void Timers::wait_for_next() {
       waiting_for_ = xmpp::Instant::min();
       const std::unique_ptr<Timers, void (*)(Timers*)> end(this,
                                                            [](Timers* timers) { timers->waiting_for_ = xmpp::never; });
-      run(steady_now());
+      const auto now = steady_now();
+      free_at_ = now + std::chrono::milliseconds(1);
+      run(now);
     }
     wait_for_next();
   });

@@ -2,7 +2,8 @@
 // A session or connection has one node and re-computes its deadline when it fires. Arming an armed node with a later
 // instant changes nothing (it fires early, the owner arms it anew): traffic that keeps pushing a deadline into the
 // future costs no heap work and no system call.
-// One shard, one thread. Resolution: one millisecond.
+// One shard, one thread. Resolution: one millisecond, and no more often than that: an owner that is wrong about its
+// deadline, and arms itself again and again for what has passed, does not take the whole thread.
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -68,6 +69,7 @@ class Timers {
   std::vector<Timed*> heap_;
   boost::asio::steady_timer timer_;
   xmpp::Instant waiting_for_ = xmpp::never;
+  xmpp::Instant free_at_ = xmpp::Instant::min();  // not before does it run again
   bool stopped_ = false;
 };
 

@@ -142,7 +142,8 @@ void serve_stream(Visit& visit, std::string_view item) {
         shard.add_connection<PushConnection>(std::move(left.stream), std::move(left.peer), [&](auto& stream) {
           stream.start(stream_head(wish.page.nonce, wish.page.address(), base), session);
           SessionHost* const host = shard.sessions().find(session);
-          if (host == nullptr) return stream.finish(0);
+          // Ended meanwhile: no event of it is left that this page would hear. The browser loads it anew, and is told.
+          if (host == nullptr || host->ended()) return stream.finish(0);
           wish.connection = stream.ref();
           host->enter<WebEngine>([&](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
             const auto* shown = engine.model().find(wish.shown);

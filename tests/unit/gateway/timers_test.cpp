@@ -147,5 +147,22 @@ TEST_F(TimersTest, ComesToAnEndWhateverIsArmedMeanwhile) {
   EXPECT_EQ(fired, (Fired{{5, 1}}));
 }
 
+// Nor the machine from its own: between two rounds a millisecond passes, however often it is asked.
+TEST_F(TimersTest, RunsNoMoreOftenThanOnceInAMillisecond) {
+  struct Wrong final : Timed {
+    explicit Wrong(Timers& timers) : Timed(timers) { arm(xmpp::Instant{}); }
+    void on_timer(xmpp::Instant) override {
+      ++fired;
+      arm(xmpp::Instant{});
+    }
+    int fired = 0;
+  } wrong(timers);
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20'000; ++i) io.poll();
+  const auto passed = std::chrono::ceil<milliseconds>(std::chrono::steady_clock::now() - begin);
+  EXPECT_GE(wrong.fired, 1);
+  EXPECT_LE(wrong.fired, passed.count() + 1);
+}
+
 }  // namespace
 }  // namespace gateway
