@@ -20,10 +20,6 @@ constexpr std::size_t swollen_bytes = 32 * 1024;
 // expat remembers every name it has seen until it is freed, and the names are the browser's to choose.
 constexpr std::uint64_t renew_after = 128 * 1024;
 
-// A prefix of the root that children use is declared again on each of them: a few bytes of a browser could become a
-// thousand for the server. This many times the limit is more than honest documents of many tiny children need.
-constexpr std::size_t most_growth = 8;
-
 constexpr std::string_view white = " \t\r\n";
 
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
@@ -142,13 +138,11 @@ struct FragmentSplitter::State final : XmlReader::Sink {
   void on_child(const Payload& payload) override {
     const auto bytes = document.substr(static_cast<std::size_t>(payload.begin) - begin - inserted.size(),
                                        static_cast<std::size_t>(payload.end - payload.begin));
-    const auto stored = make_self_contained(payload, reader->namespaces(), reader->uses(), {}, bytes, out->arena);
+    const auto left = most_growth * limits.max_bytes - stored_bytes;
+    const auto stored = make_self_contained(payload, reader->namespaces(), reader->uses(), {}, bytes, left, out->arena);
     if (const auto* fault = std::get_if<Fault>(&stored)) return reader->fail(fault->kind, fault->text);
     const auto child = std::get<std::string_view>(stored);
     stored_bytes += child.size();
-    if (stored_bytes > most_growth * limits.max_bytes) {
-      return reader->fail(FaultKind::too_large, "the namespaces of the root make its children too long");
-    }
     out->children.push_back({child, payload.kind, payload.type});
   }
 

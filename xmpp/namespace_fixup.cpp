@@ -1,8 +1,9 @@
 #include "xmpp/namespace_fixup.hpp"
 
 #include <cstring>
-#include <deque>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "xmpp/names.hpp"
 #include "xmpp/raw_tag.hpp"
@@ -10,6 +11,7 @@
 namespace xmpp {
 namespace {
 
+constexpr Fault too_long{FaultKind::too_large, "the names of its namespaces make it too long"};
 constexpr std::string_view none_text = " xmlns=''";
 constexpr std::string_view client_text = " xmlns='jabber:client'";
 
@@ -33,8 +35,8 @@ std::string declaration_text(std::string_view prefix, std::string_view uri) {
 // only the root keeps or gets one, and only `stream`. Prefixes of attributes stay, and so do their declarations.
 class Rewriter {
  public:
-  Rewriter(const Payload& payload, const RootNamespaces& root, std::string_view raw)
-      : payload_(payload), root_(root), raw_(raw), hoisted_(root.prefixes.size(), false) {}
+  Rewriter(const Payload& payload, const RootNamespaces& root, std::string_view raw, std::size_t most)
+      : payload_(payload), root_(root), raw_(raw), most_(most), hoisted_(root.prefixes.size(), false) {}
 
   std::variant<std::string_view, Fault> run(Arena& arena) {
     for (std::size_t at = 0; at < raw_.size();) {
@@ -49,18 +51,19 @@ class Rewriter {
     for (std::size_t i = 0; i < hoisted_.size(); ++i) {
       if (hoisted_[i]) hoisted += root_.prefixes[i].text;
     }
+    if (out_.size() + hoisted.size() > most_) return too_long;
     const std::string_view out = out_;
     return arena.join({out.substr(0, hoist_at_), hoisted, out.substr(hoist_at_)});
   }
 
  private:
-  struct Binding {
+  struct Shadowed {
     std::string_view prefix;
-    std::string uri;
+    std::optional<std::string> uri;  // what it stood for outside
   };
   struct Scope {
     std::string_view prefix, local;  // as written out
-    std::size_t bindings;            // how many there were outside
+    std::size_t shadowed;            // how many there were outside
     std::string default_in, default_out;
   };
 
@@ -113,6 +116,7 @@ class Rewriter {
     if (is_root) hoist_at_ = out_.size();
     if (!append_attributes(tag)) return false;
     out_ += tag.empty_element ? "/>" : ">";
+    if (out_.size() > most_) return fail(too_long).has_value();
     scopes_.push_back(std::move(scope));
     if (tag.empty_element) leave();
     return true;
@@ -120,7 +124,7 @@ class Rewriter {
 
   // The declarations of the tag come into force.
   Scope enter(const RawTag& tag) {
-    Scope scope{{}, {}, bindings_.size(), root_.default_uri, {}};
+    Scope scope{{}, {}, shadowed_.size(), root_.default_uri, {}};
     if (!scopes_.empty()) {
       scope.default_in = scopes_.back().default_in;
       scope.default_out = scopes_.back().default_out;
@@ -133,14 +137,27 @@ class Rewriter {
       if (prefix->empty()) {
         scope.default_in = attribute_value(attribute.value);
       } else {
-        bindings_.push_back({*prefix, attribute_value(attribute.value)});
+        bind(*prefix, attribute_value(attribute.value));
       }
     }
     return scope;
   }
 
+  void bind(std::string_view prefix, std::string uri) {
+    const auto [at, is_new] = in_force_.try_emplace(prefix);
+    auto before = std::exchange(at->second, std::move(uri));
+    shadowed_.push_back({prefix, is_new ? std::nullopt : std::optional(std::move(before))});
+  }
+
   void leave() {
-    bindings_.resize(scopes_.back().bindings);
+    for (; shadowed_.size() > scopes_.back().shadowed; shadowed_.pop_back()) {
+      auto& [prefix, uri] = shadowed_.back();
+      if (uri) {
+        in_force_[prefix] = std::move(*uri);
+      } else {
+        in_force_.erase(prefix);
+      }
+    }
     scopes_.pop_back();
   }
 
@@ -151,20 +168,13 @@ class Rewriter {
     } else if (prefix == "xml") {
       uri = ns::xml;
     } else {
-      uri = inner_binding(prefix);
+      if (const auto inner = in_force_.find(prefix); inner != in_force_.end()) uri = inner->second;
       for (const auto& declaration : root_.prefixes) {
         if (!uri && declaration.prefix == prefix) uri = declaration.uri;
       }
     }
     if (uri && !payload_.adopt_from.empty() && *uri == payload_.adopt_from) uri = ns::client;
     return uri;
-  }
-
-  std::optional<std::string> inner_binding(std::string_view prefix) const {
-    for (auto binding = bindings_.rbegin(); binding != bindings_.rend(); ++binding) {
-      if (binding->prefix == prefix) return binding->uri;
-    }
-    return std::nullopt;
   }
 
   static bool declares_stream_otherwise(const RawTag& tag) {
@@ -188,7 +198,7 @@ class Rewriter {
 
   // An attribute uses the prefix: if it comes from outside of the payload, it is declared again on its root.
   bool hoist(std::string_view prefix) {
-    if (prefix.empty() || inner_binding(prefix)) return true;
+    if (prefix.empty() || in_force_.contains(prefix)) return true;
     for (std::size_t i = 0; i < root_.prefixes.size(); ++i) {
       const auto& declaration = root_.prefixes[i];
       if (declaration.prefix != prefix) continue;
@@ -222,10 +232,14 @@ class Rewriter {
   const Payload& payload_;
   const RootNamespaces& root_;
   std::string_view raw_;
+  std::size_t most_;
   std::string out_;
   std::size_t hoist_at_ = 0;
   std::vector<bool> hoisted_;
-  std::vector<Binding> bindings_;
+  // Of the declarations inside of the payload. Prefixes that a hostile client declares are found in no more time than
+  // it takes to read them: each element may ask for any of thousands.
+  std::map<std::string_view, std::string> in_force_;
+  std::vector<Shadowed> shadowed_;
   std::vector<Scope> scopes_;
   std::optional<Fault> fault_;
 };
@@ -249,12 +263,12 @@ void RootNamespaces::clear() {
 
 std::variant<std::string_view, Fault> make_self_contained(const Payload& payload, const RootNamespaces& root,
                                                           std::span<const std::uint8_t> uses, std::string_view head,
-                                                          std::string_view tail, Arena& arena) {
+                                                          std::string_view tail, std::size_t most, Arena& arena) {
   if (payload.rewrite) {
     std::string raw;
     raw.reserve(head.size() + tail.size());
     raw.append(head).append(tail);
-    return Rewriter(payload, root, raw).run(arena);
+    return Rewriter(payload, root, raw, most).run(arena);
   }
   const std::string_view default_text = !payload.uses_default        ? std::string_view{}
                                         : payload.adopt_from.empty() ? root.default_text
@@ -263,6 +277,7 @@ std::variant<std::string_view, Fault> make_self_contained(const Payload& payload
   for (std::size_t i = 0; i < uses.size(); ++i) {
     if (uses[i]) size += root.prefixes[i].text.size();
   }
+  if (size > most) return too_long;
   char* const begin = arena.allocate(size);
   char* at = begin;
   const auto put = [&at](std::string_view bytes) {

@@ -45,12 +45,18 @@ struct Payload {
   bool rewrite = false;         // the names must change
 };
 
-// The bytes of `payload`, of which `head` and then `tail` are the original, self-contained and stored in `arena`.
-// uses[i] is 1 if prefixes[i] of the root is relied on.
+// A prefix of the root that children use is declared again on each of them, and one that an element of a child has
+// becomes a declaration: a few bytes of a browser could become thousands for the server. So many times the limit on a
+// document is more than honest ones of many tiny children need.
+inline constexpr std::size_t most_growth = 8;
+
+// The bytes of `payload`, of which `head` and then `tail` are the original, self-contained and stored in `arena`: no
+// more than `most` of them, else too_large, and then hardly more have been written. uses[i] is 1 if prefixes[i] of the
+// root is relied on.
 [[nodiscard]] std::variant<std::string_view, Fault> make_self_contained(const Payload& payload,
                                                                         const RootNamespaces& root,
                                                                         std::span<const std::uint8_t> uses,
                                                                         std::string_view head, std::string_view tail,
-                                                                        Arena& arena);
+                                                                        std::size_t most, Arena& arena);
 
 }  // namespace xmpp

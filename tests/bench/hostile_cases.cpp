@@ -74,7 +74,7 @@ std::string many_bindings() {
   }
   // An empty URI undeclares in XML 1.0 and is refused: one character will do.
   for (std::size_t at = 0; (at = open.find("=''", at)) != open.npos; at += 4) open.insert(at + 2, "u");
-  return open + repeated("<b:c b:d='' p0:e='' p1:e=''/>", body_size - open.size() - close.size() - 200) + close;
+  return open + repeated("<b:c b:d='' p0:e='' p1:f=''/>", body_size - open.size() - close.size() - 200) + close;
 }
 
 std::vector<Case> request_cases() {
@@ -110,6 +110,12 @@ std::vector<Case> request_cases() {
            child += " p" + std::to_string(i) + ":b=''";
          }
          return body(with_root(root, repeated(child + "/>", 190'000)));
+       }},
+      {"a long namespace for each element of one child",
+       [uri] {
+         const std::string quotes(1000, '"');
+         return body(
+             with_root("", "<c:a xmlns:c='k' xmlns:x='" + quotes + "'>" + repeated("<x:a/>", 190'000) + "</c:a>"));
        }},
       {"names looked for in many declarations",
        [] { return body(with_root(" xmlns:b='http://jabber.org/protocol/httpbind'", many_bindings())); }},

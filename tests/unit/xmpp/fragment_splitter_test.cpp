@@ -271,6 +271,30 @@ TEST(FragmentSplitter, DeclaresNoPrefixWithoutEnd) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(split(body(100), splitter).size(), 101) << "each document has its own bound";
 }
 
+// The same within one child, where each element may say a name of its own at full length: it ends where it is too much,
+// and not when all of it has been written (tests/bench/hostile_cases.cpp has how much memory that takes).
+TEST(FragmentSplitter, DeclaresNoNamespaceWithoutEnd) {
+  Limits limits;
+  limits.max_bytes = 20'000;
+  const auto body = [](unsigned elements) {
+    return "<body xmlns='http://jabber.org/protocol/httpbind'><c:a xmlns:c='k' xmlns:x='" + std::string(500, '"') +
+           "'>" + repeat("<x:a/>", elements) + "</c:a></body>";
+  };
+  EXPECT_EQ(split(body(50), limits).size(), 2);
+  EXPECT_THAT(split(body(3000), limits), ElementsAre("fault too_large"));
+}
+
+// Each prefix is the inner one for as long as its element is open.
+TEST(FragmentSplitter, KnowsWhichDeclarationIsInForce) {
+  EXPECT_THAT(
+      split(
+          body("<a:x xmlns:a='1'><a:y xmlns:a='2' xmlns:b='3'><b:z xmlns:a='4'><a:u/></b:z><a:v/></a:y><a:w/></a:x>")),
+      ElementsAre("{http://jabber.org/protocol/httpbind}body",
+                  "<x xmlns='1' xmlns:a='1'><y xmlns='2' xmlns:a='2' xmlns:b='3'><z xmlns='3' xmlns:a='4'><u "
+                  "xmlns='4'/></z><v/>"
+                  "</y><w/></x>"));
+}
+
 TEST(FragmentSplitter, IsUsedAgain) {
   const Limits limits;
   FragmentSplitter splitter(limits);
