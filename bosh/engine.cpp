@@ -367,7 +367,7 @@ xmpp::Instant Engine::deadline() const {
   xmpp::Instant at = gap_deadline();
   if (idle_since_ != xmpp::never) return std::min(at, idle_since_ + patience());
   if (reading()) at = std::min(at, stream_deadline());
-  if (window_.held() == 0) return at;
+  if (!window_.any_alive()) return at;
   at = std::min(
       {at, pacing_.held_until(window_.earliest_arrival()), main_.restart.implied_at(policy_->implied_restart)});
   if (greeting_) at = std::min(at, creation_bound());

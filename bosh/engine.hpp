@@ -140,6 +140,7 @@ class Engine {
   [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
   // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
   [[nodiscard]] std::size_t held_bytes() const;
+  // Of what the client has said: what waits to go to the server, and all that was ever answered here in its place.
   [[nodiscard]] std::size_t unforwarded_bytes() const;
   // After the end: some of it the client has not been given; and, where memory is short, all of it goes.
   [[nodiscard]] bool has_last_words() const;
@@ -188,7 +189,7 @@ class Engine {
   void forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] bool handled_here(Stream& stream, const xmpp::Stanza& payload, xmpp::Instant now, xmpp::Actions& out);
   void pin_newest();
-  static void push_local(Stream& stream, std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
+  void push_local(Stream& stream, std::string_view bytes, xmpp::StanzaKind kind, xmpp::Instant now);
   void push_made_up_features(xmpp::Instant now);
   static void send_header(Stream& stream, std::string_view lang, xmpp::Actions& out);
   static void send_deferred(Stream& stream, xmpp::Actions& out);
@@ -274,7 +275,7 @@ class Engine {
   [[nodiscard]] bool fits_with_last_words() const;
   [[nodiscard]] std::string last_words();
   void finish_oldest(xmpp::Instant now, xmpp::Actions& out);
-  void tell_late(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
+  void tell_late(xmpp::RequestId request, const Body& body, const Digest* key, xmpp::Instant now, xmpp::Actions& out);
   void late_request(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out);
 
   // ---- replies
@@ -307,7 +308,8 @@ class Engine {
   bool client_version_ : 1;  // xmpp:version at creation
   bool used_ : 1 = false;    // a second request has come
   bool handed_over_ : 1 = false;
-  bool polled_ : 1 = false;  // the newest request came to be held, from a client with all its answers
+  bool polled_ : 1 = false;             // the newest request came to be held, from a client with all its answers
+  std::uint32_t local_bytes_ : 24 = 0;  // put into the queues by the engine itself, ever; no more than fits
 };
 
 }  // namespace bosh

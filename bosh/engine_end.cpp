@@ -287,10 +287,11 @@ void Engine::let_go() {
 
 // Behind its own stanzas the condition comes in an answer of its own, to the next request. Should that bring stanzas as
 // well, it would never come.
-void Engine::tell_late(xmpp::RequestId request, const Body& body, xmpp::Instant now, xmpp::Actions& out) {
+void Engine::tell_late(xmpp::RequestId request, const Body& body, const Digest* key, xmpp::Instant now,
+                       xmpp::Actions& out) {
   const bool all_said = main_.queue.empty();
   give_back_unhandled(body, out);
-  push({request, now, fingerprint(body.raw), 0, true}, nullptr);
+  push({request, now, fingerprint(body.raw), 0, true}, key);
   const bool again = tombstone_->gave_back;
   tombstone_->gave_back = all_said && !main_.queue.empty();
   tell(now, out, again);
@@ -301,12 +302,14 @@ void Engine::late_request(xmpp::RequestId request, const Body& body, xmpp::Insta
     case RidWindow::Place::answered: {
       Exchange& exchange = window_.at(body.rid);
       if (!matches(exchange, body) || exchange.dropped) break;
-      ++counters_.repeats;
+      if (!may_repeat(exchange.repeats, exchange.hash, body)) break;
       return reply_again(request, exchange, out);
     }
-    case RidWindow::Place::expected:
+    case RidWindow::Place::expected: {
+      const bool keyed = keys_.keyed();
       if (tombstone_->told || !keys_.accept(body.key, body.newkey)) break;
-      return tell_late(request, body, now, out);
+      return tell_late(request, body, keyed ? &keys_.digest() : nullptr, now, out);
+    }
     case RidWindow::Place::future:
       // Two that crossed the end on their way, the later first. The chain of keys cannot be followed across a gap.
       if (tombstone_->told || keys_.keyed()) break;

@@ -164,7 +164,7 @@ std::size_t Engine::held_bytes() const {
 }
 
 std::size_t Engine::unforwarded_bytes() const {
-  return deferred_bytes() + window_.future_bytes() + (script_ ? script_->pending_bytes() : 0);
+  return deferred_bytes() + window_.future_bytes() + local_bytes_ + (script_ ? script_->pending_bytes() : 0);
 }
 
 }  // namespace bosh

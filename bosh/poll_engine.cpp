@@ -199,6 +199,7 @@ void PollEngine::opened(const xmpp::StreamOpened& stream, xmpp::Instant, xmpp::A
 
 void PollEngine::deliver(const xmpp::Stanza& stanza, xmpp::Instant now, xmpp::Actions& out) {
   if (ended_) return;
+  if (stanza.kind == StanzaKind::stream_error) push_missing_header();  // one from before TLS comes without
   push(stanza.bytes, Entry{0, stanza.kind, stanza.type, stanza.counts()});
   switch (stanza.kind) {
     case StanzaKind::features:
@@ -252,11 +253,15 @@ void PollEngine::push(std::string_view bytes, const Entry& entry) {
 
 // The last words, behind a header where the client has none yet: alone they would not be XML (P-016).
 void PollEngine::push_end(std::optional<StreamCondition> condition) {
-  std::string text;
-  if (!header_given_) text = header_for_client({"0", identity_.domain, "1.0", {}});
-  header_given_ = true;
-  text += condition ? xmpp::write_error(*condition) : std::string(xmpp::stream_end);
-  push(text, Entry{0, StanzaKind::stream_error, xmpp::StanzaType::none, false});
+  push_missing_header();
+  push(condition ? xmpp::write_error(*condition) : std::string(xmpp::stream_end),
+       Entry{0, StanzaKind::stream_error, xmpp::StanzaType::none, false});
+}
+
+void PollEngine::push_missing_header() {
+  if (std::exchange(header_given_, true)) return;
+  push(header_for_client({"0", identity_.domain, "1.0", {}}),
+       Entry{0, StanzaKind::other, xmpp::StanzaType::none, false});
 }
 
 void PollEngine::settle(xmpp::Instant now, xmpp::Actions& out) {

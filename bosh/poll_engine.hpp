@@ -102,6 +102,7 @@ class PollEngine {
   void reply(xmpp::RequestId request, std::string_view body, std::string_view id, xmpp::Actions& out) const;
   [[nodiscard]] static std::uint64_t counted(const std::vector<Entry>& entries);
   void push(std::string_view bytes, const Entry& entry);
+  void push_missing_header();
   void push_end(std::optional<xmpp::StreamCondition> condition);
   void end(const xmpp::EndSession& end, xmpp::Instant now, xmpp::Actions& out);
   void bounce_queue(xmpp::Actions& out);

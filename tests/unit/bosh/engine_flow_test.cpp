@@ -1,4 +1,5 @@
 // XEP-0124 8: payload both ways, hold and wait. PROTOCOL B-014, B-060 ... B-071, H-006, X-041, E-10, E-11, E-12.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bosh/response.hpp"
@@ -310,6 +311,22 @@ TEST(EngineFlow, CountsWhatItForwards) {
   EXPECT_EQ(t.engine().counters().requests, 3U);
   EXPECT_EQ(t.engine().counters().to_server, 2U);
   EXPECT_EQ(t.engine().counters().to_client, 2U);  // features and a message
+}
+
+// B-070: what the engine answers in a server's place waits for the client like all else, and counts for one who has not
+// logged in.
+TEST(EngineFlow, WhatIsAnsweredHereIsBounded) {
+  const std::string_view refused = "<compress xmlns='http://jabber.org/protocol/compress'/>";
+  Policy policy;
+  policy.queue_cap = 500;
+  Transcript t(policy);
+  t.start();
+  static_cast<void>(t.play("C>10 [pause='60'] " + std::string(refused)));
+  EXPECT_EQ(t.engine().unforwarded_bytes(), 84U);
+  std::string many;
+  for (int i = 0; i < 10; ++i) many += refused;
+  const auto lines = t.play("C>11 [pause='60'] " + many);
+  EXPECT_THAT(lines, testing::Contains("END policy policy-violation"));
 }
 
 }  // namespace

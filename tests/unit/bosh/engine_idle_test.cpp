@@ -239,5 +239,20 @@ TEST(EngineIdle, ARequestThatIsGoneIsNotWaitedForWhileSomebodyReads) {
   )");
 }
 
+// The same for one that is held for its haste, whose time was up before anybody read.
+TEST(EngineIdle, ARequestThatIsGoneIsNotHeldForItsHaste) {
+  Policy policy;
+  policy.push.enabled = true;
+  Transcript t(policy);
+  t.start("ver='1.6' wait='0'");
+  int rid = 10;
+  while (!t.play("C>" + std::to_string(rid)).empty()) ASSERT_LT(++rid, 40) << "none is held";
+  static_cast<void>(t.play("GONE " + std::to_string(rid) + "\nSTREAM a"));
+  for (int second = 1; second < 14; ++second) {
+    static_cast<void>(t.play("at " + std::to_string(second) + "s"));
+    EXPECT_GT(t.engine().deadline(), t.now()) << second;
+  }
+}
+
 }  // namespace
 }  // namespace bosh::test

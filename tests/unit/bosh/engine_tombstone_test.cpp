@@ -1,4 +1,5 @@
 // The time after the end, for who comes late. PROTOCOL B-144, B-199, U-066.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/bosh/transcript.hpp"
@@ -32,6 +33,30 @@ TEST(EngineTombstone, LetsGoOfWhatItKeepsForRepeats) {
     C>12
       G>12 [type='terminate' condition='item-not-found']
   )");
+}
+
+// B-116: nor are there more repeats than in life.
+TEST(EngineTombstone, RepeatsAnAnswerNoMoreOftenThanALivingOne) {
+  Transcript t;
+  t.start();
+  static_cast<void>(t.play("C>10\nS> <message/>\nC>11 [type='terminate']"));
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THAT(t.play("C>10b"), testing::ElementsAre(testing::HasSubstr("G>10b <message/>")));
+  }
+  t.run(R"(
+    C>10c
+      G>10c [type='terminate' condition='item-not-found']
+  )");
+}
+
+// B-145, B-166: what the owner has fetched after the end is repeated to nobody who cannot show the key.
+TEST(EngineTombstone, RepeatsTheLastWordsWithTheKeyOnly) {
+  const auto k = key_sequence("seed", 4);
+  Transcript t;
+  t.start("ver='1.6' newkey='" + k[3] + "'");
+  t.run("S> <message/>\nCLOSE server_lost\n END server_lost remote-connection-failed\n" + std::string("C>10 [key='") +
+        k[2] + "']\n G>10 <message/>\n" + "C>10b\n G>10b [type='terminate' condition='item-not-found']\n" +
+        "C>10c [key='" + k[2] + "']\n G>10c <message/>\n");
 }
 
 TEST(EngineTombstone, HasLastWordsUntilTheyAreSaid) {
