@@ -180,8 +180,10 @@ void Wire::count_anew() {
   handled_ = confirmed_ = 0;
 }
 
-// What came before has numbers of its own: the server begins with the next one.
+// What came before has numbers of its own: the server begins with the next one. Only the answer to our <enable/>
+// counts.
 void Wire::enabled(std::string_view id, bool resumable) {
+  if (!managed_ || counted_) return;
   count_anew();
   counted_ = true;
   resume_id_ = resumable ? id : std::string_view();

@@ -63,7 +63,9 @@ class Letters {
   // From the server, on a stream where it may count.
   void passed(const xmpp::Stanza& stanza) {
     if (stanza.counts() && counting_) counted_.emplace_back(stanza.bytes);
-    if (stanza.kind != xmpp::StanzaKind::management || !stanza.bytes.starts_with("<enabled")) return;
+    if (stanza.kind != xmpp::StanzaKind::management) return;
+    if (stanza.bytes.starts_with("<failed")) enables_ = false;
+    if (!stanza.bytes.starts_with("<enabled") || !std::exchange(enables_, false)) return;
     counting_ = true;
     counted_.clear();
     confirmed_ = 0;
@@ -78,6 +80,7 @@ class Letters {
       check(confirmed_ <= counted_.size(), "more is confirmed than there was");
     }
     if (element.name() == "enable") {
+      enables_ = true;
       for (auto& [id, letter] : letters_)
         if (letter.number_of_error <= server_has_) letter.number_of_error = 0;
       said_ = server_has_ = 0;
@@ -150,6 +153,7 @@ class Letters {
   std::uint32_t server_has_ = 0;           // of that
   bool counting_ = false;
   bool resumes_ = false;  // the client has asked to, and has no answer yet
+  bool enables_ = false;  // the same
 };
 
 }  // namespace tests

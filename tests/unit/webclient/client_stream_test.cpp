@@ -167,6 +167,16 @@ TEST(ClientStream, AcknowledgesWhatAReaderHas) {
   EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='103'/>\n");
 }
 
+// Else a server would count from somewhere that we do not.
+TEST(ClientStream, BelievesOneAnswerToItsEnable) {
+  Play play;
+  play.logs_in();
+  play.hears(hello);
+  reads(play, "romeo@example.net");
+  play.hears("<enabled xmlns='urn:xmpp:sm:3' id='y' resume='true'/>");
+  EXPECT_EQ(play.hears("<r xmlns='urn:xmpp:sm:3'/>"), "<a xmlns='urn:xmpp:sm:3' h='1'/>\n");
+}
+
 // Whoever looks at the list, or at somebody else, has not got the text.
 TEST(ClientStream, AcknowledgesNothingBeyondAMessageThatNobodyHasRead) {
   Play play;
