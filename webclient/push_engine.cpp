@@ -73,6 +73,8 @@ void PushEngine::open(const StreamWish& wish, const View& view, Pages& pages, xm
   std::string bytes = pages.stream(wish.page, view, shown);
   append_keep_alive(bytes, stream.page.nonce, stream.beat);
   give(stream, std::move(bytes), out);
+  // The limit is for what a page grows by. What it begins with would be the same again; it is bounded by the model.
+  stream.bytes = 0;
 }
 
 void PushEngine::give(Stream& stream, std::string bytes, std::vector<Chunk>& out) {

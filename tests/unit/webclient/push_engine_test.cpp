@@ -114,7 +114,7 @@ TEST_F(PushEngineTest, ShowsWhoComesIntoARoomOnAnEmptyPlace) {
   nurse.show = Show::away;
   model.set_occupant(hall, nurse);
   EXPECT_THAT(writable(1), HasSubstr("#n0{display:list-item;--d:var(--away)}"));
-  model.remove_occupant(hall, nurse.nick);
+  model.remove_occupant(hall, nurse.resource);
   EXPECT_THAT(writable(1), HasSubstr("#n0{display:none}"));
   // No more than there are places: the next page has the others.
   for (std::size_t i = 0; i < places_for_newcomers; ++i) model.set_occupant(hall, sample::occupant(std::to_string(i)));
@@ -234,6 +234,14 @@ TEST_F(PushEngineTest, RenewsAtAQuietMomentWhenThePageIsLong) {
   EXPECT_EQ(engine.deadline(model.journal()), now + seconds(3));
   EXPECT_EQ(time(seconds(2)), "");
   EXPECT_THAT(time(seconds(1)), testing::StartsWith("[1 last] "));
+}
+
+// Else it would be renewed for ever: it would begin with the same again.
+TEST_F(PushEngineTest, DoesNotRenewAPageForWhatItBeginsWith) {
+  for (int i = 0; i < 100; ++i) model.add_message(bob, sample::incoming(std::string(16 * 1024, '"')));
+  EXPECT_GT(open(bob.id, "w", 100).size(), 2 * PushPolicy{}.max_bytes);
+  EXPECT_THAT(writable(1), Not(HasSubstr("last")));
+  EXPECT_THAT(time(PushPolicy{}.patience), Not(HasSubstr("last")));
 }
 
 TEST_F(PushEngineTest, RenewsAtOnceWhenThePageIsMuchTooLong) {
