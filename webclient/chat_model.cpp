@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "webclient/text.hpp"
 #include "xmpp/ascii.hpp"
 
 namespace webclient {
@@ -53,8 +54,8 @@ Hold hold_of(const Conversation& conversation) {
 std::string_view Conversation::title() const {
   if (buddy && !buddy->name.empty()) return buddy->name;
   if (room && !room->bookmark_name.empty()) return room->bookmark_name;
+  if (kind == RowKind::occupant) return nick;
   const std::string_view whole(address);
-  if (kind == RowKind::occupant) return whole.substr(whole.find('/') + 1);
   const auto at = whole.find('@');
   return at == std::string_view::npos ? whole : whole.substr(0, at);
 }
@@ -172,6 +173,7 @@ Conversation* ChatModel::require(std::string_view address, RowKind kind, Claim c
   made.kind = kind;
   made.address = address;
   if (kind == RowKind::room) made.room = std::make_unique<Room>();
+  if (kind == RowKind::occupant) made.nick = nick_label(address.substr(address.find('/') + 1), bounds_.label);
   by_address_.emplace(made.address, id);
   return &made;
 }
@@ -367,7 +369,7 @@ void ChatModel::replace(Conversation& in, Message& old, Message& with) {
 
 Occupant* ChatModel::set_occupant(Conversation& in, Occupant occupant) {
   auto& all = in.room->occupants;
-  const auto there = all.find(occupant.nick);
+  const auto there = all.find(occupant.resource);
   if (there != all.end()) {
     Occupant& known = there->second;
     occupant.id = known.id;
@@ -378,21 +380,21 @@ Occupant* ChatModel::set_occupant(Conversation& in, Occupant occupant) {
     return &known;
   }
   // One's own presence says that one is in: it is always kept.
-  if (all.size() >= bounds_.occupants && !occupant.self) {
+  if ((all.size() >= bounds_.occupants || occupant.resource.size() > bounds_.label) && !occupant.self) {
     ++in.room->more_occupants;
     return nullptr;
   }
   occupant.id = OccupantId{++last_occupant_};
   ++occupants_;
-  Occupant& made = all[occupant.nick];
+  Occupant& made = all[occupant.resource];
   made = std::move(occupant);
   note(EventKind::occupant_joined, in.id, number(made.id));
   return &made;
 }
 
-void ChatModel::remove_occupant(Conversation& in, std::string_view nick) {
+void ChatModel::remove_occupant(Conversation& in, std::string_view resource) {
   auto& all = in.room->occupants;
-  const auto there = all.find(nick);
+  const auto there = all.find(resource);
   if (there == all.end()) {
     if (in.room->more_occupants > 0) --in.room->more_occupants;
     return;
@@ -403,7 +405,8 @@ void ChatModel::remove_occupant(Conversation& in, std::string_view nick) {
 }
 
 void ChatModel::clear_occupants(Conversation& in) {
-  for (const auto& [nick, occupant] : in.room->occupants) note(EventKind::occupant_left, in.id, number(occupant.id));
+  for (const auto& [resource, occupant] : in.room->occupants)
+    note(EventKind::occupant_left, in.id, number(occupant.id));
   occupants_ -= in.room->occupants.size();
   in.room->occupants.clear();
   in.room->more_occupants = 0;

@@ -110,7 +110,8 @@ enum class Affiliation : std::uint8_t { none, member, admin, owner, outcast };
 
 struct Occupant {
   OccupantId id{};
-  std::string nick;
+  std::string resource;  // of the occupant's address: who it is (XEP-0045 7.1)
+  std::string nick;      // how it is shown; never to be compared
   Show show = Show::online;
   Role role = Role::participant;
   Affiliation affiliation = Affiliation::none;
@@ -129,14 +130,14 @@ struct Invitation {
 struct Room {
   RoomState state = RoomState::outside;
   Problem problem = Problem::none;  // why one is outside
-  std::string nick;                 // own, or the one to join with
+  std::string nick;                 // own, or the one to join with, as a resource
   std::string subject, subject_by;
   std::string password;
   bool bookmarked = false;
   bool autojoin = false;
   std::string bookmark_name;
   std::optional<Invitation> invitation;
-  std::map<std::string, Occupant, std::less<>> occupants;  // by nick
+  std::map<std::string, Occupant, std::less<>> occupants;  // by resource
   std::size_t more_occupants = 0;                          // above the bound, not kept
 };
 
@@ -158,6 +159,7 @@ struct Conversation {
   ConversationId id{};
   RowKind kind = RowKind::person;
   std::string address;  // prepared bare JID (occupant: full)
+  std::string nick;     // kind occupant: how it is shown
   std::optional<Buddy> buddy;
   std::unique_ptr<Room> room;       // kind room
   std::optional<std::string> asks;  // wants to see our presence (RFC 6121 3.1); the text that came with it
@@ -266,8 +268,8 @@ class ChatModel {
   void set_delivery(Conversation& in, Message& message, Delivery delivery, Problem problem = Problem::none);
   void replace(Conversation& in, Message& old, Message& with);
 
-  Occupant* set_occupant(Conversation& in, Occupant occupant);  // by nick; keeps the id of the one that is there
-  void remove_occupant(Conversation& in, std::string_view nick);
+  Occupant* set_occupant(Conversation& in, Occupant occupant);  // by resource; keeps the id of the one that is there
+  void remove_occupant(Conversation& in, std::string_view resource);
   void clear_occupants(Conversation& in);
 
   Upload* add_upload(Upload upload);  // null: too many

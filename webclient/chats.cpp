@@ -29,7 +29,7 @@ Message* find_corrected(ChatModel& model, Conversation& in, const Message& by, s
   if (id.empty()) return nullptr;
   const auto same_author = [&](const Message& old) {
     if (old.wire_id != id || old.direction != by.direction || old.author != by.author || old.id == by.id) return false;
-    return in.kind != RowKind::room || by.direction == Direction::outgoing ||
+    return in.kind != RowKind::room || (by.direction == Direction::outgoing && !by.delayed) ||
            (by.occupant != OccupantId{} && old.occupant == by.occupant);
   };
   const auto found = std::find_if(in.messages.rbegin(), in.messages.rend(), same_author);
@@ -374,7 +374,7 @@ Chats::Sent Chats::submit(Conversation& to, std::string_view text, std::string_v
   take_me(message.text, message.me);
   message.link = link;
   message.wire_id = id;
-  if (to.kind == RowKind::room) message.author = to.room->nick;
+  if (to.kind == RowKind::room) message.author = nick_label(to.room->nick, model_.bounds().label);
   read(to, turn);
   model_.set_open(to, true);
   const auto* old = find_corrected(model_, to, message, corrects);

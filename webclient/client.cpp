@@ -181,7 +181,7 @@ Opened Client::start_private(ConversationId room, OccupantId with, xmpp::Instant
   const auto* occupant = model_.find(*row, with);
   if (occupant == nullptr) return {Problem::no_such_conversation, {}};
   if (occupant->self) return {Problem::own_address, {}};
-  const auto jid = xmpp::parse_jid(row->address + "/" + occupant->nick);
+  const auto jid = xmpp::parse_jid(row->address + "/" + occupant->resource);
   if (!jid) return {Problem::bad_address, {}};
   auto step = turn(now, out);
   return open_person(jid->full(), RowKind::occupant, step);

@@ -173,13 +173,15 @@ void set_occupants(Values& values, const View& view, const Conversation& shown) 
   if (!shown.room) return;
   const Catalogue& texts = *view.reader.texts;
   std::vector<Values> occupants;
-  for (const auto& [nick, occupant] : shown.room->occupants) {
+  for (const auto& [resource, occupant] : shown.room->occupants) {
     Values& one = occupants.emplace_back();
-    one.text("id", name_of(occupant.id)).text("nick", nick).text("presence", copy(words(texts, occupant.show)));
+    one.text("id", name_of(occupant.id))
+        .text("nick", occupant.nick)
+        .text("presence", copy(words(texts, occupant.show)));
     one.text("standing", copy(standing(occupant, texts)));
     if (occupant.self) continue;
     one.text("private", name_of(shown.id) + "/" + name_of(occupant.id));
-    one.text("private_title", texts.fill("room.private", {{"name", nick}}));
+    one.text("private_title", texts.fill("room.private", {{"name", occupant.nick}}));
   }
   values.list("occupants", std::move(occupants));
   if (shown.room->more_occupants > 0) {
@@ -244,7 +246,7 @@ std::string all_rules(const View& view, const Conversation* shown, std::size_t b
     append_message_rules(out, shown->messages[i], view.reader);
   }
   if (shown->room) {
-    for (const auto& [nick, occupant] : shown->room->occupants) append_occupant_rules(out, occupant.id, &occupant);
+    for (const auto& [resource, occupant] : shown->room->occupants) append_occupant_rules(out, occupant.id, &occupant);
   }
   return out;
 }

@@ -62,10 +62,9 @@ void Rooms::on_presence(xmpp::ElementView presence, Turn& turn) {
   if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
   const auto type = presence.attribute("type");
   if (type == "error") return on_join_error(*room, presence, turn);
-  const auto nick = clean_label(from->resource, model_.bounds().label);
-  if (nick.empty()) return;
-  if (type == "unavailable") return on_gone(*room, nick, presence, turn);
-  if (type.empty()) on_here(*room, nick, presence, turn);
+  if (from->resource.empty()) return;
+  if (type == "unavailable") return on_gone(*room, from->resource, presence, turn);
+  if (type.empty()) on_here(*room, from->resource, presence, turn);
 }
 
 void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence, Turn& turn) {
@@ -86,15 +85,16 @@ void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence, Turn& 
   outside(room, problem);
 }
 
-void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn) {
+void Rooms::on_here(Conversation& room, std::string_view who, xmpp::ElementView presence, Turn& turn) {
   const auto item = presence.child("x", ns::muc_user).child("item", ns::muc_user);
   Occupant occupant;
-  occupant.nick = nick;
+  occupant.resource = who;
+  occupant.nick = shown(who);
   occupant.show = read_show(presence);
   occupant.role = read_role(item.attribute("role"));
   occupant.affiliation = read_affiliation(item.attribute("affiliation"));
   // Where a service lets occupants write status codes, only the nick that we asked for is ours.
-  const bool wanted = nick == room.room->nick;
+  const bool wanted = who == room.room->nick;
   occupant.self = room.room->state == RoomState::joined
                       ? wanted
                       : has_status(presence, "110") && (wanted || has_status(presence, "210"));
@@ -103,9 +103,9 @@ void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView
   if (!is_self) return;
   joining_.erase(room.id);
   const bool was_joined = room.room->state == RoomState::joined;
-  const bool renamed = room.room->nick != nick;
+  const bool renamed = room.room->nick != who;
   room.room->state = RoomState::joined;
-  room.room->nick = nick;
+  room.room->nick = who;
   if (!was_joined || renamed) {
     room.room->problem = Problem::none;
     model_.note(EventKind::room_changed, room.id);
@@ -118,23 +118,23 @@ void Rooms::on_here(Conversation& room, std::string_view nick, xmpp::ElementView
   wire_.ask(std::move(iq), {Question::room_config, room.id, 0, room.address, {}, {}}, turn);
 }
 
-void Rooms::on_gone(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn) {
+void Rooms::on_gone(Conversation& room, std::string_view who, xmpp::ElementView presence, Turn& turn) {
   const auto x = presence.child("x", ns::muc_user);
   const auto item = x.child("item", ns::muc_user);
-  const bool is_self = nick == room.room->nick;
+  const bool is_self = who == room.room->nick;
   if (has_status(presence, "303")) {
-    const auto new_nick = clean_label(item.attribute("nick"), model_.bounds().label);
-    model_.remove_occupant(room, nick);
-    if (new_nick.empty()) return;
-    if (is_self) room.room->nick = new_nick;
-    notice(room, Notice::nick_changed, nick, new_nick, turn);
+    const auto new_nick = xmpp::prepare_resource(item.attribute("nick"));
+    model_.remove_occupant(room, who);
+    if (!new_nick || new_nick->empty()) return;
+    if (is_self) room.room->nick = *new_nick;
+    notice(room, Notice::nick_changed, shown(who), shown(*new_nick), turn);
     return;
   }
   const auto reason = clean_label(item.child("reason", ns::muc_user).text(), model_.bounds().status);
   const bool banned = has_status(presence, "301"), kicked = has_status(presence, "307");
-  if (banned || kicked) notice(room, banned ? Notice::banned : Notice::kicked, nick, reason, turn);
+  if (banned || kicked) notice(room, banned ? Notice::banned : Notice::kicked, shown(who), reason, turn);
   if (is_self) return outside(room, why_gone(presence));
-  model_.remove_occupant(room, nick);
+  model_.remove_occupant(room, who);
 }
 
 void Rooms::outside(Conversation& room, Problem why) {
@@ -145,11 +145,15 @@ void Rooms::outside(Conversation& room, Problem why) {
   model_.note(EventKind::room_changed, room.id);
 }
 
-Message* Rooms::notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn) {
+std::string Rooms::shown(std::string_view resource) const {
+  return nick_label(resource, model_.bounds().label);
+}
+
+Message* Rooms::notice(Conversation& room, Notice what, std::string_view name, std::string text, Turn& turn) {
   Message message;
   message.direction = Direction::notice;
   message.notice = what;
-  message.author = who;
+  message.author = name;
   message.text = std::move(text);
   message.when = turn.wall;
   return model_.add_message(room, std::move(message));
@@ -162,38 +166,38 @@ void Rooms::on_message(xmpp::ElementView message, Turn& turn) {
   auto* room = from ? model_.edit(from->bare()) : nullptr;
   // Joining: the history comes before our own presence does, in some servers.
   if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
-  const auto nick = clean_label(from->resource, model_.bounds().label);
+  const auto& who = from->resource;
   const bool has_body = static_cast<bool>(message.child("body", xmpp::ns::client));
-  if (message.child("subject", xmpp::ns::client) && !has_body) return on_subject(*room, nick, message, turn);
-  add_message(*room, nick, message, turn);
+  if (message.child("subject", xmpp::ns::client) && !has_body) return on_subject(*room, who, message, turn);
+  add_message(*room, who, message, turn);
 }
 
-void Rooms::on_subject(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn) {
+void Rooms::on_subject(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn) {
   auto subject = clean_label(message.child("subject", xmpp::ns::client).text(), model_.bounds().status);
   if (subject == room.room->subject) return;
   room.room->subject = subject;
-  room.room->subject_by = nick;
+  room.room->subject_by = shown(who);
   model_.note(EventKind::room_changed, room.id);
   // The one that was there before us is no news.
   const bool old = read_delay(message, room.address, self_.domain).has_value() || room.room->state != RoomState::joined;
-  if (!old && !nick.empty()) notice(room, Notice::subject, nick, std::move(subject), turn);
+  if (!old && !who.empty()) notice(room, Notice::subject, shown(who), std::move(subject), turn);
 }
 
-void Rooms::add_message(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn) {
+void Rooms::add_message(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn) {
   const auto read = read_message(message, model_.bounds());
   const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
-  if (!has_text || nick.empty()) return;
+  if (!has_text || who.empty()) return;
   auto fields = to_model(read);
   const auto delay = read_delay(message, room.address, self_.domain);
   fields.when = delay.value_or(turn.wall);
   fields.delayed = delay.has_value();
   fields.archive_id = read_archive_id(message, room.address);
-  fields.author = nick;
-  const bool ours = nick == room.room->nick;
+  fields.author = shown(who);
+  const bool ours = who == room.room->nick;
   fields.direction = ours ? Direction::outgoing : Direction::incoming;
   fields.delivery = ours ? Delivery::sent : Delivery::none;
   const auto& occupants = room.room->occupants;
-  const auto occupant = occupants.find(nick);
+  const auto occupant = occupants.find(who);
   if (occupant != occupants.end() && !fields.delayed) fields.occupant = occupant->second.id;
   if (is_repeat(room, fields)) return;
   // What was said before we came is there to be read, not to be counted.
@@ -248,7 +252,7 @@ bool Rooms::on_invitation(xmpp::ElementView outer, Turn& turn) {
   const auto from = xmpp::parse_jid(invite ? invite.attribute("from") : message.attribute("from"));
   const bool is_occupant = from && from->bare() == address->bare() && !from->resource.empty();
   invitation.from = is_occupant ? from->full() : (from ? from->bare() : address->bare());
-  invitation.name = is_occupant ? clean_label(from->resource, bounds.label) : invitation.from;
+  invitation.name = is_occupant ? shown(from->resource) : invitation.from;
   invitation.reason = clean_label(
       invite ? invite.child("reason", ns::muc_user).text() : std::string(direct.attribute("reason")), bounds.status);
   invitation.password =
@@ -256,11 +260,11 @@ bool Rooms::on_invitation(xmpp::ElementView outer, Turn& turn) {
   if (invitation.password.size() > bounds.label) invitation.password.clear();
   auto* room = model_.require(address->bare(), RowKind::room, Claim::question);
   if (room == nullptr || !room->room) return true;
-  const auto shown = invitation.name;
+  const auto name = invitation.name;
   auto reason = invitation.reason;
   room->room->invitation = std::move(invitation);
   model_.note(EventKind::rows_changed, room->id);
-  notice(*room, Notice::invited, shown, std::move(reason), turn);
+  notice(*room, Notice::invited, name, std::move(reason), turn);
   return true;
 }
 

@@ -42,14 +42,16 @@ class Rooms {
 
  private:
   void on_join_error(Conversation& room, xmpp::ElementView presence, Turn& turn);
-  void on_gone(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
-  void on_here(Conversation& room, std::string_view nick, xmpp::ElementView presence, Turn& turn);
-  void on_subject(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
-  void add_message(Conversation& room, std::string_view nick, xmpp::ElementView message, Turn& turn);
+  // `who`: the resource of the occupant's address.
+  void on_gone(Conversation& room, std::string_view who, xmpp::ElementView presence, Turn& turn);
+  void on_here(Conversation& room, std::string_view who, xmpp::ElementView presence, Turn& turn);
+  void on_subject(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn);
+  void add_message(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn);
   bool is_repeat(Conversation& room, const Message& message);
   void outside(Conversation& room, Problem why);
   void on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn);
-  Message* notice(Conversation& room, Notice what, std::string_view who, std::string text, Turn& turn);
+  [[nodiscard]] std::string shown(std::string_view resource) const;
+  Message* notice(Conversation& room, Notice what, std::string_view name, std::string text, Turn& turn);
   void enter(Conversation& room, Turn& turn);
 
   ChatModel& model_;

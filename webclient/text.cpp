@@ -60,6 +60,14 @@ std::string clean_label(std::string_view raw, std::size_t max_bytes) {
   return out;
 }
 
+std::string nick_label(std::string_view resource, std::size_t max_bytes) {
+  constexpr std::string_view mark = "\u2423";  // an open box, as for a blank that is to be seen
+  auto label = clean_label(resource, max_bytes);
+  if (label == resource) return label;
+  label = clean_label(resource, max_bytes - mark.size());
+  return label.append(mark);
+}
+
 std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));

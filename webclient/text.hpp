@@ -20,6 +20,10 @@ struct CleanText {
 // One line for names, nicks, subjects: white space at the ends goes, and any run of it inside becomes one space.
 [[nodiscard]] std::string clean_label(std::string_view raw, std::size_t max_bytes);
 
+// How an occupant of a room is shown: the resource as a label, with a mark behind it where that is not all there is of
+// it. "alice " must not look like "alice": rooms take both, and anybody may come by such a nick.
+[[nodiscard]] std::string nick_label(std::string_view resource, std::size_t max_bytes);
+
 // Characters (code points) of valid UTF-8.
 [[nodiscard]] std::size_t characters(std::string_view text);
 

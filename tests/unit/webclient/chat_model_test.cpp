@@ -214,7 +214,7 @@ TEST(ChatModel, OccupantsKeepTheirNumber) {
   ChatModel model{Bounds{}};
   auto& room = *model.require("hall@x", RowKind::room);
   Occupant nurse;
-  nurse.nick = "nurse";
+  nurse.resource = nurse.nick = "nurse";
   const auto from = model.journal().next();
   const auto id = model.set_occupant(room, nurse)->id;
   nurse.show = Show::away;
@@ -380,13 +380,13 @@ TEST(ChatModelBounds, OccupantsOfARoom) {
   auto& room = *model.require("hall@x", RowKind::room);
   for (const char* nick : {"a", "b", "c"}) {
     Occupant occupant;
-    occupant.nick = nick;
+    occupant.resource = occupant.nick = nick;
     model.set_occupant(room, occupant);
   }
   EXPECT_EQ(room.room->occupants.size(), 2U);
   EXPECT_EQ(room.room->more_occupants, 1U);
   Occupant self;
-  self.nick = "julia";
+  self.resource = self.nick = "julia";
   self.self = true;
   EXPECT_NE(model.set_occupant(room, self), nullptr);
   model.remove_occupant(room, "c");
@@ -433,7 +433,7 @@ TEST(ChatModel, SaysAboutHowMuchItHolds) {
   auto* room = model.require("coven@chat.example", RowKind::room);
   for (int i = 0; i < 100; ++i) {
     Occupant occupant;
-    occupant.nick = "witch" + std::to_string(i);
+    occupant.resource = occupant.nick = "witch" + std::to_string(i);
     model.set_occupant(*room, std::move(occupant));
   }
   EXPECT_GT(model.held_bytes(), before + 100 * sizeof(Occupant));

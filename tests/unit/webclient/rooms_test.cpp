@@ -185,6 +185,44 @@ TEST_F(RoomsTest, OnlyTheSameOccupantCorrects) {
   EXPECT_FALSE(play.row(hall).messages[2].replaced_by);
 }
 
+// Rooms take "julia " beside "julia" (XEP-0045 7.1: who somebody is says the whole address).
+TEST_F(RoomsTest, ANickThatLooksLikeAnotherIsSomebodyElse) {
+  enter();
+  send("mine");
+  const auto correct = "<replace xmlns='urn:xmpp:message-correct:0' id='" + play.id_of("mine") + "'/>";
+  play.hears(say("julia", "mine", {}, play.id_of("mine")));
+  for (const auto* const nick : {"julia ", " julia", "nurse "}) play.hears(presence(nick));
+  EXPECT_EQ(room().occupants.size(), 5U);
+  EXPECT_FALSE(room().occupants.at("julia ").self);
+  EXPECT_EQ(room().occupants.at("julia ").nick, "julia\u2423");
+  play.hears(say("julia ", "hers", correct, "h1"));
+  EXPECT_EQ(play.texts(hall), "me[mine]julia\u2423[hers]");
+  EXPECT_FALSE(play.row(hall).messages[0].replaced_by);
+  EXPECT_EQ(play.row(hall).unread, 1U);
+  play.hears(say("nurse", "here", {}, "n1"));
+  play.hears(say("nurse ", "gone", "<replace xmlns='urn:xmpp:message-correct:0' id='n1'/>", "n2"));
+  EXPECT_FALSE(play.row(hall).messages[2].replaced_by);
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto opened = client.start_private(id(), room().occupants.at("nurse ").id, now, out);
+    EXPECT_EQ(client.model().find(opened.conversation)->address, "hall@rooms.example.org/nurse ");
+    EXPECT_EQ(client.model().find(opened.conversation)->title(), "nurse\u2423");
+  });
+  for (const auto* const nick : {"julia ", " julia", "nurse "}) play.hears(presence(nick, {}, {}, "unavailable"));
+  EXPECT_EQ(room().state, RoomState::joined);
+  EXPECT_EQ(room().occupants.size(), 2U);
+}
+
+// Whoever had our nick before we came is in the history under it.
+TEST_F(RoomsTest, HistoryCorrectsNothingOfOurs) {
+  enter();
+  send("mine");
+  const auto id_of_mine = play.id_of("mine");
+  play.hears(say("julia", "mine", {}, id_of_mine));
+  play.hears(say("julia", "hers",
+                 "<replace xmlns='urn:xmpp:message-correct:0' id='" + id_of_mine + "'/>" + std::string(old), "h1"));
+  EXPECT_FALSE(play.row(hall).messages[0].replaced_by);
+}
+
 TEST_F(RoomsTest, SubjectAndNicks) {
   ASSERT_EQ(join().problem, Problem::none);
   play.hears("<message type='groupchat' from='hall@rooms.example.org/nurse'><subject>The&#10;feast</subject>" +

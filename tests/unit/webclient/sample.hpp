@@ -36,7 +36,7 @@ inline Conversation& buddy(ChatModel& model, const std::string& address, std::st
 
 inline Occupant occupant(std::string nick, bool self = false) {
   Occupant out;
-  out.nick = std::move(nick);
+  out.resource = out.nick = std::move(nick);
   out.self = self;
   return out;
 }

@@ -8,6 +8,7 @@ namespace {
 
 using webclient::clean_label;
 using webclient::clean_text;
+using webclient::nick_label;
 using webclient::web_url;
 
 TEST(CleanText, KeepsWhatPeopleWrite) {
@@ -53,6 +54,17 @@ TEST(CleanLabel, IsOneLine) {
   EXPECT_EQ(clean_label("\n \t", 100), "");
   EXPECT_EQ(clean_label("ab cd", 3), "ab");
   EXPECT_EQ(clean_label("ab cd", 4), "ab c");
+}
+
+TEST(NickLabel, ShowsWhatCannotBeSeen) {
+  EXPECT_EQ(nick_label("nurse", 10), "nurse");
+  EXPECT_EQ(nick_label("old nurse", 10), "old nurse");
+  for (const auto* const alike : {"nurse ", " nurse", "\u00a0nurse", "nur\u202ase"}) {
+    EXPECT_EQ(nick_label(alike, 10), "nurse\u2423") << alike;
+  }
+  EXPECT_EQ(nick_label("old  nurse", 20), "old nurse\u2423");
+  EXPECT_EQ(nick_label(" ", 10), "\u2423");
+  EXPECT_EQ(nick_label("abcdefghijk", 10), "abcdefg\u2423");
 }
 
 TEST(Characters, AreCodePoints) {
