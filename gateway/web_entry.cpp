@@ -199,6 +199,7 @@ void serve_plain(Visit& visit, std::string_view item) {
   } else {
     webclient::ComposePage page;
     page.once = random_token();
+    if (asked > static_backlog) page.asked = asked;
     answer_page(visit, visit.shard.pages().plain(page, backlog, view, *shown));
   }
   step(visit, [&](WebEngine& engine, xmpp::Instant, xmpp::Actions&) { engine.page_written(id); });

@@ -395,6 +395,7 @@ std::string Pages::plain(const ComposePage& page, std::size_t backlog, const Vie
   // A page that reloads by itself would take away what is being written: only one that is empty does.
   if (view.reader.reload_seconds > 0 && page.text.empty()) {
     values.text("seconds", std::to_string(view.reader.reload_seconds));
+    if (page.asked > 0) values.text("more", "?n=" + std::to_string(page.asked));
   }
   return templates_.render("plain", texts, values);
 }

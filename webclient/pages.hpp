@@ -51,6 +51,7 @@ struct ComposePage {
   std::string once;  // minted for this page
   bool lines = false;
   std::optional<MessageId> edit;
+  std::size_t asked = 0;  // messages, by the address of a static page; 0: as many as usual
 };
 
 // How many messages a page shows of a conversation, unless its reader asks for older ones or has not had so many yet.

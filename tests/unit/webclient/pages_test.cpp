@@ -321,6 +321,21 @@ TEST_F(PagesTest, OpenTheChoicesOfALoginThatWereUsed) {
   EXPECT_TRUE(is_open(page));
 }
 
+// Without its address a page that stands at #write, as behind a message that was sent, would only be scrolled.
+TEST_F(PagesTest, ReloadFromTheirAddress) {
+  const Conversation& bob = sample::buddy(model, "bob@example.org", "Bob");
+  reader.reload_seconds = 30;
+  reader.base = "/s/x";
+  const auto refresh = [](const std::string& to) { return HasSubstr("content=\"30;url=/s/x/plain/" + to + "\">"); };
+  EXPECT_THAT(pages.plain_list(view), refresh(""));
+  EXPECT_THAT(pages.plain({}, 30, view, bob), refresh("c1"));
+  ComposePage page;
+  page.asked = 80;
+  EXPECT_THAT(pages.plain(page, 100, view, bob), refresh("c1?n=80"));
+  page.text = "being written";
+  EXPECT_THAT(pages.plain(page, 100, view, bob), Not(HasSubstr("http-equiv")));
+}
+
 TEST_F(PagesTest, AskForAnAddressAndATimeInPlainWords) {
   LoginPage page;
   EXPECT_THAT(pages.login(page, *reader.texts), HasSubstr("placeholder=\"user@example.org\""));
