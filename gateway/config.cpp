@@ -38,18 +38,23 @@ Domains::Found Domains::find(std::string_view to) const {
 
 namespace {
 
-// With stdio: a stream throws what it meets within its buffer, and does not tell the reason.
+// With stdio: a stream throws what it meets within its buffer, and does not tell the reason. A signal is no reason.
 std::optional<std::string> read_file(const std::string& name) {
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
-  const std::unique_ptr<std::FILE, Close> file(std::fopen(name.c_str(), "rbe"));
+  std::unique_ptr<std::FILE, Close> file;
+  do file.reset(std::fopen(name.c_str(), "rbe"));
+  while (!file && errno == EINTR);
   if (!file) return {};
   std::string text;
   std::array<char, 4096> buffer{};
-  while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    text.append(buffer.data(), got);
-  }
+  do {
+    std::clearerr(file.get());
+    while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+      text.append(buffer.data(), got);
+    }
+  } while (std::ferror(file.get()) != 0 && errno == EINTR);
   if (std::ferror(file.get()) != 0) return {};
   return text;
 }

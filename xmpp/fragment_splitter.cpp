@@ -139,7 +139,8 @@ struct FragmentSplitter::State final : XmlReader::Sink {
     const auto bytes = document.substr(static_cast<std::size_t>(payload.begin) - begin - inserted.size(),
                                        static_cast<std::size_t>(payload.end - payload.begin));
     const auto left = most_growth * limits.max_bytes - stored_bytes;
-    const auto stored = make_self_contained(payload, reader->namespaces(), reader->uses(), {}, bytes, left, out->arena);
+    const auto stored =
+        make_self_contained(payload, reader->namespaces(), reader->uses(), {{}, bytes}, left, out->arena);
     if (const auto* fault = std::get_if<Fault>(&stored)) return reader->fail(fault->kind, fault->text);
     const auto child = std::get<std::string_view>(stored);
     stored_bytes += child.size();

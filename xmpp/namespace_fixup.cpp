@@ -262,8 +262,9 @@ void RootNamespaces::clear() {
 }
 
 std::variant<std::string_view, Fault> make_self_contained(const Payload& payload, const RootNamespaces& root,
-                                                          std::span<const std::uint8_t> uses, std::string_view head,
-                                                          std::string_view tail, std::size_t most, Arena& arena) {
+                                                          std::span<const std::uint8_t> uses, Original original,
+                                                          std::size_t most, Arena& arena) {
+  const auto [head, tail] = original;
   if (payload.rewrite) {
     std::string raw;
     raw.reserve(head.size() + tail.size());

@@ -50,13 +50,18 @@ struct Payload {
 // document is more than honest ones of many tiny children need.
 inline constexpr std::size_t most_growth = 8;
 
-// The bytes of `payload`, of which `head` and then `tail` are the original, self-contained and stored in `arena`: no
+// As it came, in two pieces where its beginning was in an earlier read.
+struct Original {
+  std::string_view head, tail;
+};
+
+// The bytes of `payload`, of which `original` is how they came, self-contained and stored in `arena`: no
 // more than `most` of them, else too_large, and then hardly more have been written. uses[i] is 1 if prefixes[i] of the
 // root is relied on.
 [[nodiscard]] std::variant<std::string_view, Fault> make_self_contained(const Payload& payload,
                                                                         const RootNamespaces& root,
                                                                         std::span<const std::uint8_t> uses,
-                                                                        std::string_view head, std::string_view tail,
-                                                                        std::size_t most, Arena& arena);
+                                                                        Original original, std::size_t most,
+                                                                        Arena& arena);
 
 }  // namespace xmpp

@@ -125,7 +125,7 @@ class StreamSplitter::Run final : public XmlReader::Sink {
         chunk_.substr(static_cast<std::size_t>(begin - chunk_begin_), static_cast<std::size_t>(payload.end - begin));
     const auto most = most_growth * max_bytes();
     const auto bytes =
-        make_self_contained(payload, splitter_.context_->namespaces, reader.uses(), head, tail, most, out_.arena);
+        make_self_contained(payload, splitter_.context_->namespaces, reader.uses(), {head, tail}, most, out_.arena);
     if (const auto* fault = std::get_if<Fault>(&bytes)) return reader.fail(fault->kind, fault->text);
     out_.list.emplace_back(Stanza{std::get<std::string_view>(bytes), payload.kind, payload.type});
     if (payload.end > renew_after) {

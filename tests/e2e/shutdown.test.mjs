@@ -1,5 +1,6 @@
 // SIGTERM, SIGINT and SIGHUP with sessions alive: everybody is told, streams end cleanly, exit code 0 within the bound (E-45).
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -15,6 +16,7 @@ import { Child, run } from './lib/process.mjs';
 import { exchange, HttpConnection, post } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
+import { until } from './lib/wait.mjs';
 import { WebSocketClient } from './lib/websocket.mjs';
 import { ns } from './lib/xml.mjs';
 
@@ -199,6 +201,7 @@ describe('SIGHUP', () => {
     const child = new Child('postern', [postern_binary, '--config', pipe], { env: sanitizer_env });
     const text = toml({ domains: [{ name: 'postern.test', server: '127.0.0.1:1', tls: 'none' }] });
     const end = await open(pipe, 'w'); // it has opened the other one
+    await until(() => /\) S /.test(readFileSync(`/proc/${child.pid}/stat`, 'utf8')), 5000, () => 'it does not wait for the rest');
     child.process.kill('SIGHUP');
     await end.writeFile(text);
     await end.close();
