@@ -32,17 +32,16 @@ bool is_key(std::string_view key) {
 }
 
 // We keep no window between messages and ask the same of the client, so every offer fits that asks for nothing else.
-// A smaller window towards the client would need a compressor of its own.
+// A smaller window towards the client would need a compressor of its own, and who names the usual one must have it
+// named in the answer (RFC 7692 7.1.2.1): neither is taken.
 bool fits(std::string_view parameters) {
   while (!parameters.empty()) {
     std::string_view value = next_item(parameters, ';');
     const std::string_view name = next_item(value, '=');
-    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
     const bool flag = same_ignoring_case(name, "server_no_context_takeover") ||
                       same_ignoring_case(name, "client_no_context_takeover");
     if (flag && value.empty()) continue;
     if (same_ignoring_case(name, "client_max_window_bits")) continue;
-    if (same_ignoring_case(name, "server_max_window_bits") && value == "15") continue;
     return false;
   }
   return true;

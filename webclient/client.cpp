@@ -104,7 +104,9 @@ void Client::on_iq(xmpp::ElementView iq, Turn& turn) {
     return;
   }
   if (type != "get" && type != "set") return;
-  if (type == "set" && iq.child("query", ns::roster)) return roster_.on_push(iq, turn);
+  // RFC 6121 2.1.6: anybody else would like to write our roster.
+  const bool push = type == "set" && iq.child("query", ns::roster) && self_.is_account(iq.attribute("from"));
+  if (push) return roster_.on_push(iq, turn);
   // Who asks more than the server takes from us gets no answer.
   if (iq.attribute("id").size() > xmpp::max_answered_id) return;
   wire_.answer(answer_question(iq, settings_, turn.wall).bytes(), turn);

@@ -29,11 +29,16 @@ xmpp::NewElement result_reply(xmpp::ElementView iq) {
   return reply;
 }
 
-xmpp::NewElement error_reply(xmpp::ElementView iq, std::string_view type, const char* condition) {
+namespace {
+
+xmpp::NewElement error_reply(xmpp::ElementView iq, const char* condition) {
   auto reply = result_reply(iq).set("type", "error");
-  reply.add(xmpp::NewElement("error").set("type", type).add(xmpp::NewElement(condition, xmpp::ns::stanza_conditions)));
+  reply.add(
+      xmpp::NewElement("error").set("type", "cancel").add(xmpp::NewElement(condition, xmpp::ns::stanza_conditions)));
   return reply;
 }
+
+}  // namespace
 
 xmpp::NewElement answer_question(xmpp::ElementView iq, const ClientSettings& settings, WallTime wall) {
   const bool get = iq.attribute("type") == "get";
@@ -54,7 +59,7 @@ xmpp::NewElement answer_question(xmpp::ElementView iq, const ClientSettings& set
   if (const auto asked = iq.child("query", ns::disco_info); get && asked) {
     const auto of = asked.attribute("node");
     if (!of.empty() && of != std::string(node) + "#" + std::string(caps_hash)) {
-      return error_reply(iq, "cancel", "item-not-found");
+      return error_reply(iq, "item-not-found");
     }
     auto query = xmpp::NewElement("query", ns::disco_info);
     if (!of.empty()) query.set("node", of);
@@ -70,7 +75,7 @@ xmpp::NewElement answer_question(xmpp::ElementView iq, const ClientSettings& set
   if (get && iq.child("query", ns::disco_items)) {
     return result_reply(iq).add(xmpp::NewElement("query", ns::disco_items));
   }
-  return error_reply(iq, "cancel", "service-unavailable");
+  return error_reply(iq, "service-unavailable");
 }
 
 xmpp::NewElement caps() {

@@ -9,7 +9,6 @@
 namespace webclient {
 
 [[nodiscard]] xmpp::NewElement result_reply(xmpp::ElementView iq);
-[[nodiscard]] xmpp::NewElement error_reply(xmpp::ElementView iq, std::string_view type, const char* condition);
 
 // To an iq get or set that no part of the client has taken.
 [[nodiscard]] xmpp::NewElement answer_question(xmpp::ElementView iq, const ClientSettings& settings, WallTime wall);

@@ -111,12 +111,6 @@ void Roster::on_answer(xmpp::ElementView iq, Turn& /*turn*/) {
 }
 
 void Roster::on_push(xmpp::ElementView iq, Turn& turn) {
-  const auto from = iq.attribute("from");
-  // RFC 6121 2.1.6: anybody else would like to write our roster.
-  if (!self_.is_account(from)) {
-    wire_.send(error_reply(iq, "cancel", "service-unavailable"), turn);
-    return;
-  }
   const auto item = iq.child("query", ns::roster).child("item", ns::roster);
   if (item) take_item(item);
   wire_.send(result_reply(iq), turn);

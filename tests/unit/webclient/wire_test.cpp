@@ -97,6 +97,10 @@ TEST(Wire, WhoAsksWithAHugeIdGetsNoAnswer) {
   play.logs_in();
   EXPECT_THAT(play.hears(ping(std::string(1024, 'i'))), HasSubstr("type=\"result\""));
   EXPECT_EQ(play.hears(ping(std::string(1025, 'i'))), "");
+  // Nor who would like to write our roster.
+  EXPECT_EQ(play.hears("<iq type='set' from='mallory@example.net' id='" + std::string(1025, 'i') +
+                       "'><query xmlns='jabber:iq:roster'/></iq>"),
+            "");
 }
 
 // It says this and that, but never what it has of ours: as good as gone.
