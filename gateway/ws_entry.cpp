@@ -78,7 +78,7 @@ void refuse_stream(Shard& shard, WsConnection& connection, Condition condition, 
   const auto words = xmpp::refuse_open(
       {}, random_number(), condition, elsewhere ? std::string_view(policy.see_other_uri) : std::string_view{}, framing);
   connection.push(words.open);
-  connection.push(words.error);
+  if (!words.error.empty()) connection.push(words.error);
   connection.push(words.close);
   connection.finish(static_cast<std::uint16_t>(elsewhere ? xmpp::WsClose::going_away : xmpp::WsClose::normal));
 }

@@ -77,9 +77,19 @@ std::string made_up_id(std::uint64_t random) {
   return {digits.data(), end};
 }
 
+namespace {
+
+// Who meets an error first looks no further (RFC 7395 3.6.1, E-45).
+bool redirects(std::string_view see_other_uri, Framing framing) {
+  return !see_other_uri.empty() && framing == Framing::rfc7395;
+}
+
+}  // namespace
+
 OpenRefusal refuse_open(std::string_view from, std::uint64_t random, StreamCondition condition,
                         std::string_view see_other_uri, Framing framing) {
-  return {write_open({from, made_up_id(random), {}, {}, framing}), write_framed_error(condition),
+  return {write_open({from, made_up_id(random), {}, {}, framing}),
+          redirects(see_other_uri, framing) ? std::string() : write_framed_error(condition),
           write_close(see_other_uri, framing)};
 }
 
@@ -332,10 +342,11 @@ void WsEngine::end_with(const Ending& ending, Actions& out) {
   if (state_ == State::opening) {
     push(out.arena.store(write_open({domain_, made_up_id(identity_.random), {}, {}, identity_.framing})), out);
   }
-  push(out.arena.store(write_framed_error(ending.condition)), out);
   // Clients look for it until they have seen features; afterwards they compare <close/> literally (W-025, W-028).
-  const bool elsewhere = ending.reason == EndReason::shutdown && !had_features_;
-  say_close(elsewhere ? std::string_view(policy_->see_other_uri) : std::string_view{}, ending.code, out);
+  const bool early = ending.reason == EndReason::shutdown && !had_features_;
+  const auto elsewhere = early ? std::string_view(policy_->see_other_uri) : std::string_view{};
+  if (!redirects(elsewhere, identity_.framing)) push(out.arena.store(write_framed_error(ending.condition)), out);
+  say_close(elsewhere, ending.code, out);
   resumable_ = resumable_ && ending.reason != EndReason::protocol_fault && ending.reason != EndReason::policy;
   finish(ending.reason, wire_name(ending.condition), ending.text, out);
 }

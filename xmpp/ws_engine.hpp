@@ -77,7 +77,8 @@ struct WsCounters {
   std::uint64_t to_server = 0, to_client = 0;  // elements forwarded
 };
 
-// W-022, W-023, W-028: what refuses a stream that was never opened towards a server, in this order, each a message.
+// W-022, W-023, W-028: what refuses a stream that was never opened towards a server, in this order, each a message. The
+// error is empty where the client is sent elsewhere.
 struct OpenRefusal {
   std::string open, error, close;
 };

@@ -6,7 +6,9 @@ import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
 import { chat_scenarios } from './lib/chat_scenarios.mjs';
 import { stop_all } from './lib/cleanup.mjs';
+import { FakeServer } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
+import { start_postern } from './lib/postern.mjs';
 import { servers } from './lib/servers.mjs';
 import { StropheNode } from './lib/strophe.mjs';
 import { start_gateway } from './lib/target.mjs';
@@ -116,6 +118,24 @@ describe('strophe.js 1.1, of before RFC 7395 (W-036)', () => {
     await gateway.child.line(/refused: the framing of before RFC 7395/);
     await client.close();
     await gateway.stop();
+  });
+});
+
+describe('a gateway that is being stopped (W-028, E-45)', () => {
+  it('sends Strophe.js, which has not begun to log in, to another', async () => {
+    const silent = await FakeServer.start({ on_header: () => {}, on_close: null });
+    const other = await FakeServer.start();
+    const postern = await start_postern({ threads: 1, websocket: { see_other_uri: `wss://127.0.0.1:${other.port}/ws` },
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${silent.port}`, tls: 'none' }] });
+    const client = await StropheNode.open({ url: postern.websocket_url });
+    const connecting = client.connect('alice@postern.test', 'secret');
+    const waiting = await silent.accept();
+    const stopped = postern.stop();
+    await other.accept(); // it begins TLS there, which this one does not speak
+    await waiting.event('end');
+    waiting.end();
+    await Promise.allSettled([stopped, connecting, other.stop(), silent.stop()]);
+    await client.close();
   });
 });
 
