@@ -151,6 +151,9 @@ void Engine::process(const Incoming& incoming, const Body& body, xmpp::Instant n
   pause_ = 0;  // B-098
   idle_since_ = xmpp::never;
   take_attributes(rid, body, now, out);
+  // B-070: what is answered in a server's place counts like what comes from one.
+  if (!tombstone_ && waiting_bytes() > policy_->queue_cap)
+    end_with({EndReason::policy, Condition::policy_violation, "too much unread"}, Told::culprit, rid, now, out);
 }
 
 void Engine::push(const Incoming& incoming, const Digest* key) {

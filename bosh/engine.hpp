@@ -140,7 +140,8 @@ class Engine {
   [[nodiscard]] bool speaks_script() const { return script_ != nullptr; }
   // Of stanzas, answers and requests that are kept: what counts against limits.max_buffered_bytes.
   [[nodiscard]] std::size_t held_bytes() const;
-  // Of what the client has said: what waits to go to the server, and all that was ever answered here in its place.
+  // What the client has said and the server was not told: what waits for that, and the answers that were ever given to
+  // the rest in its place.
   [[nodiscard]] std::size_t unforwarded_bytes() const;
   // After the end: some of it the client has not been given; and, where memory is short, all of it goes.
   [[nodiscard]] bool has_last_words() const;

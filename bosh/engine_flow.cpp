@@ -31,11 +31,11 @@ void Engine::forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, 
   // One block for all that goes on as it is; what is dealt with here leaves a hole at its end.
   char* const block = out.arena.allocate(size);
   char* begin = block;
-  char* filled = block;
+  char* end = block;
   std::uint32_t stanzas = 0;
   const auto flush = [&] {
-    if (begin != filled) order(stream, xmpp::ToServer{{begin, static_cast<std::size_t>(filled - begin)}, stanzas}, out);
-    begin = filled;
+    if (begin != end) order(stream, xmpp::ToServer{{begin, static_cast<std::size_t>(end - begin)}, stanzas}, out);
+    begin = end;
     stanzas = 0;
   };
   for (const xmpp::Stanza& payload : payloads) {
@@ -51,18 +51,14 @@ void Engine::forward(Stream& stream, const std::vector<xmpp::Stanza>& payloads, 
       flush();
       send_header(stream, {}, out);
     }
-    filled = std::copy(payload.bytes.begin(), payload.bytes.end(), filled);
+    end = std::copy(payload.bytes.begin(), payload.bytes.end(), end);
     ++counters_.to_server;
     if (payload.counts()) ++stanzas;
   }
   flush();
-  const auto end = [&](std::string_view why) {
-    end_with({xmpp::EndReason::policy, Condition::policy_violation, why}, Told::culprit, window_.expected() - 1, now,
-             out);
-  };
-  if (deferred_bytes() > policy_->queue_high) return end("too much sent during SASL");
-  // What is answered here comes back; who does not fetch it is as the one for whom a server has too much.
-  if (waiting_bytes() > policy_->queue_cap) end("too much unread");
+  if (deferred_bytes() > policy_->queue_high)
+    end_with({xmpp::EndReason::policy, Condition::policy_violation, "too much sent during SASL"}, Told::culprit,
+             window_.expected() - 1, now, out);
 }
 
 // the answer belongs to this very request, so older ones that wait for nothing in particular go now.

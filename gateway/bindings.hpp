@@ -26,7 +26,8 @@ concept OneOf = (std::same_as<std::remove_cvref_t<Engine>, List> || ...);
 //   on_arrived()          all that was pushed to the connection has been received
 //   secured()             the link stands: how safe it is to speak of secrets, and what to bind them to
 //   held_bytes()          what it keeps, which counts against limits.max_buffered_bytes
-//   unforwarded_bytes()   of that, what the client has sent and the server has not been sent yet
+//   unforwarded_bytes()   of that, what the client has sent and the server has not been sent yet; and all that was ever
+//                         answered in the server's place, which it never will be
 //   has_last_words()      it keeps something after the end, for requests that come late, that the client has not been
 //                         given; the rest is for repeats
 //   let_go()              the memory is needed: it keeps nothing, and looks forgotten

@@ -188,6 +188,18 @@ TEST_F(EngineStreamsEnd, WhatIsSaidToAStreamThatIsOverComesBack) {
   )");
 }
 
+// More comes back than an answer takes along: who goes on is as one who reads too little (B-070).
+TEST(EngineStreamsNew, WhatComesBackIsBounded) {
+  Policy policy = up_to(2);
+  policy.queue_cap = 2000;
+  Transcript t(policy);
+  t.start_two();
+  std::string many = "C>11 [stream='2' pause='60'] ";
+  for (int i = 0; i < 20; ++i) many += "<message to='x'/>";
+  const auto lines = t.play("2 CLOSE server_lost\n" + many);
+  EXPECT_EQ(lines.back(), "END policy policy-violation");
+}
+
 // Likewise what was on its way to a branch when that ended: it comes back before the end is reported.
 TEST_F(EngineStreamsEnd, WhatFoundNobodyComesBack) {
   t.run(R"(
