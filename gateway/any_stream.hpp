@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "gateway/poller.hpp"
 #include "gateway/tls.hpp"
@@ -77,6 +78,22 @@ class AnyStream {
   SslPtr ssl_;
   Poller* poller_ = nullptr;
   Watcher* watcher_ = nullptr;
+};
+
+// Whether a peer goes on taking what was written. The kernel asks for more only when a third of what it holds is gone,
+// which on a slow line may take longer than anybody waits, while something arrives all the time.
+class Progress {
+ public:
+  void begin(const AnyStream& stream) { arrived_ = bytes_of(stream); }
+  // Since begin() or the last time.
+  [[nodiscard]] bool made(const AnyStream& stream) {
+    const auto before = std::exchange(arrived_, bytes_of(stream));
+    return arrived_ != before;
+  }
+
+ private:
+  static std::uint32_t bytes_of(const AnyStream& stream) { return static_cast<std::uint32_t>(stream.arrived_bytes()); }
+  std::uint32_t arrived_ = 0;  // modulo 2^32
 };
 
 }  // namespace gateway

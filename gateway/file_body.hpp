@@ -49,10 +49,12 @@ struct OpenFile {
   Descriptor descriptor;
   struct stat status;
 };
+
 enum class NoFile : std::uint8_t {
   absent,       // there is none, or it may not be read
   unavailable,  // nothing can be said now: no descriptors, no memory, a failing disk
 };
+
 // A regular file or a directory below `root`, never outside of it: the kernel resolves the name (RESOLVE_BENEATH), so
 // that neither `..` nor a symbolic link nor a rename in between leads out. Devices, pipes and sockets do not exist
 // here.

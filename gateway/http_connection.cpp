@@ -330,15 +330,8 @@ void HttpConnection::set_deadline(xmpp::Duration from_now) {
 }
 
 void HttpConnection::wait_for_reader() {
-  arrived_ = static_cast<std::uint32_t>(stream_.arrived_bytes());
+  progress_.begin(stream_);
   set_deadline(shard_.config().limits.write_timeout);
-}
-
-// The kernel takes more only when a third of what it holds is gone; on a slow line that may take longer than
-// write_timeout, while something arrives all the time.
-bool HttpConnection::has_read_more() {
-  const auto arrived = static_cast<std::uint32_t>(stream_.arrived_bytes());
-  return arrived != std::exchange(arrived_, arrived);
 }
 
 // Of a request that comes while an answer waits for the client: it does not put off the deadline of that one.
@@ -363,7 +356,7 @@ void HttpConnection::on_timer(xmpp::Instant now) {
   if (now < deadline_) return arm(deadline_);
   if (parser_ && waiting_.empty() && !draining_ && !write_failed_ && !file_ && outbox_.pending() == 0) {
     refuse(Refusal::timed_out);
-  } else if ((blocked_ || file_) && !write_failed_ && has_read_more()) {
+  } else if ((blocked_ || file_) && !write_failed_ && progress_.made(stream_)) {
     set_deadline(shard_.config().limits.write_timeout);
   } else {
     close();

@@ -147,7 +147,6 @@ class HttpConnection final : public Timed, private Watcher {
   void drain();
   void set_deadline(xmpp::Duration from_now);
   void wait_for_reader();
-  [[nodiscard]] bool has_read_more();
   void read_within(xmpp::Duration time);
   void arm_deadline();
   void try_leave();
@@ -164,7 +163,7 @@ class HttpConnection final : public Timed, private Watcher {
   std::unique_ptr<FileBody> file_;                    // being sent; everything else waits for its end
   SessionId unproven_for_;                            // whose answers were the last since a request came ...
   std::uint32_t unproven_ = 0;                        // ... and how many they are, at most most_known
-  std::uint32_t arrived_ = 0;                         // bytes, modulo 2^32, at the last look at a slow reader
+  Progress progress_;                                 // of a reader who is waited for
   std::unique_ptr<std::function<void(Left)>> leave_;  // apart, because hardly any connection has it
   xmpp::Instant deadline_ = xmpp::never;
   std::uint32_t buffered_ = 0;     // as it was told to the shard

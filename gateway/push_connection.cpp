@@ -131,19 +131,13 @@ void PushConnection::on_timer(xmpp::Instant now) {
   if (deadline_ == xmpp::never) return;
   if (now < deadline_) return arm(deadline_);
   if (std::exchange(checking_, false)) return check_arrival(now);
-  // The kernel takes more only when a third of what it holds is gone: on a slow line that may take long.
-  if (blocked_ && has_read_more()) return set_deadline(shard_.config().limits.write_timeout);
+  if (blocked_ && progress_.made(stream_)) return set_deadline(shard_.config().limits.write_timeout);
   close();
 }
 
 void PushConnection::wait_for_reader() {
-  arrived_ = stream_.arrived_bytes();
+  progress_.begin(stream_);
   set_deadline(shard_.config().limits.write_timeout);
-}
-
-bool PushConnection::has_read_more() {
-  const auto arrived = stream_.arrived_bytes();
-  return arrived != std::exchange(arrived_, arrived);
 }
 
 // A client that has vanished without a word takes what is written into the buffers of the kernel, and shows in nothing
@@ -154,7 +148,7 @@ void PushConnection::check_arrival(xmpp::Instant now) {
     if (SessionHost* const host = shard_.sessions().find(session_)) host->arrived(ref());
     return;
   }
-  if (has_read_more()) unproven_since_ = now;  // slow, but it does arrive
+  if (progress_.made(stream_)) unproven_since_ = now;  // slow, but it does arrive
   if (now >= unproven_since_ + shard_.config().limits.write_timeout) return close();
   checking_ = true;
   set_deadline(arrival_check);

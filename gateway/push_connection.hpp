@@ -50,7 +50,6 @@ class PushConnection final : public Timed, private Watcher {
   void check_arrival(xmpp::Instant now);
   void set_deadline(xmpp::Duration from_now);
   void wait_for_reader();
-  [[nodiscard]] bool has_read_more();
   void note_buffered();
 
   Shard& shard_;
@@ -62,7 +61,7 @@ class PushConnection final : public Timed, private Watcher {
   xmpp::Instant deadline_ = xmpp::never;
   // When the oldest was written that may not have arrived, or some of it has arrived since; never: all has.
   xmpp::Instant unproven_since_ = xmpp::never;
-  std::uint64_t arrived_ = 0;   // bytes, at the last look
+  Progress progress_;
   std::uint32_t buffered_ = 0;  // as it was told to the shard
   bool blocked_ = false;        // a chunk waits for the client to read
   bool checking_ = false;       // deadline_ is for check_arrival()

@@ -95,6 +95,12 @@ class SlowStream : public testing::Test {
     neighbour.emplace(gateway->port());
     neighbour->log_in();
   }
+  // What the kernel has of a stream that is closed still comes; what is said now does not.
+  void expect_to_go_on() {
+    server.send_to_all(message("and on"));
+    EXPECT_TRUE(line->read_until("and on"));
+    EXPECT_TRUE(gateway->drain());
+  }
   // The kernel has as much as it takes, and the gateway the rest of one message.
   void fill() {
     const std::string text(100'000, 'x');
@@ -117,19 +123,14 @@ TEST_F(SlowStream, IsNotGivenUpWhileSomethingArrives) {
   begin("", "write_timeout = 0.1\n", 2304);
   server.send_to_all(message(std::string(16'000, 'x')));
   ASSERT_TRUE(line->read_slowly(14'000, milliseconds(1800), *neighbour)) << "as long as three looks take";
-  // What the kernel has of a closed one still comes; what is said now does not.
-  server.send_to_all(message("and on"));
-  EXPECT_TRUE(line->read_until("and on"));
-  EXPECT_TRUE(gateway->drain());
+  expect_to_go_on();
 }
 
 TEST_F(SlowStream, IsNotGivenUpWhileTheKernelWaitsForAThird) {
   begin(large_streams, "write_timeout = 1\n", 16 * 1024);
   fill();
   ASSERT_TRUE(line->read_slowly(some_of_it, milliseconds(2500), *neighbour));
-  server.send_to_all(message("and on"));
-  EXPECT_TRUE(line->read_until("and on"));
-  EXPECT_TRUE(gateway->drain());
+  expect_to_go_on();
 }
 
 // A sign of life finds the room that a reader has made, before the kernel says that there is some.
@@ -137,36 +138,38 @@ TEST_F(SlowStream, HearsOfRoomWhoeverHasMadeUseOfIt) {
   begin(large_streams + "push_keep_alive = 1\n", "", 16 * 1024);
   fill();
   ASSERT_TRUE(line->read_slowly(some_of_it, milliseconds(1300), *neighbour));
-  server.send_to_all(message("and on"));
-  EXPECT_TRUE(line->read_until("and on"));
-  EXPECT_TRUE(gateway->drain());
+  expect_to_go_on();
 }
 
-TEST(SlowAnswer, IsNotGivenUpWhileTheKernelWaitsForAThird) {
-  const support::ScratchDirectory files;
-  std::ofstream(std::filesystem::path(files.path()) / "large") << std::string(more_than_the_kernel_takes, 'x');
-  const ScriptedServer server;
-  Gateway gateway(
-      server.port(), 1,
-      "[limits]\nwrite_timeout = 1\n[[static]]\npath = \"/files/\"\nroot = \"" + std::string(files.path()) + "\"\n");
-  Browser neighbour(gateway.port());
-  SlowLine line(gateway.port(), "/files/large", 16 * 1024);
+struct LargeFile {
+  LargeFile() {
+    std::ofstream(std::filesystem::path(directory.path()) / "large") << std::string(more_than_the_kernel_takes, 'x');
+  }
+  support::ScratchDirectory directory;
+};
+
+// Somebody asks for one.
+class SlowAnswer : public testing::Test {
+ protected:
+  LargeFile file;
+  ScriptedServer server;
+  Gateway gateway{server.port(), 1,
+                  "[limits]\nwrite_timeout = 1\n[[static]]\npath = \"/files/\"\nroot = \"" +
+                      std::string(file.directory.path()) + "\"\n"};
+  Browser neighbour{gateway.port()};
+  SlowLine line{gateway.port(), "/files/large", 16 * 1024};
+};
+
+TEST_F(SlowAnswer, IsNotGivenUpWhileTheKernelWaitsForAThird) {
   ASSERT_TRUE(line.read_slowly(some_of_it, milliseconds(2500), neighbour));
   EXPECT_TRUE(line.read_up_to(more_than_the_kernel_takes)) << line.read();
   EXPECT_TRUE(gateway.drain());
 }
 
-TEST(SlowAnswer, IsGivenUpWhenNobodyReadsIt) {
-  const support::ScratchDirectory files;
-  std::ofstream(std::filesystem::path(files.path()) / "large") << std::string(more_than_the_kernel_takes, 'x');
-  const ScriptedServer server;
-  Gateway gateway(
-      server.port(), 1,
-      "[limits]\nwrite_timeout = 1\n[[static]]\npath = \"/files/\"\nroot = \"" + std::string(files.path()) + "\"\n");
-  Browser neighbour(gateway.port());
-  SlowLine line(gateway.port(), "/files/large", 16 * 1024);
+TEST_F(SlowAnswer, IsGivenUpWhenNobodyReadsIt) {
   ASSERT_TRUE(line.read_slowly(0, milliseconds(2500), neighbour));
   EXPECT_FALSE(line.read_up_to(more_than_the_kernel_takes));
+  EXPECT_GT(line.read(), some_of_it) << "what the kernel had";
   EXPECT_TRUE(gateway.drain());
 }
 
