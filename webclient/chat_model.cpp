@@ -379,7 +379,7 @@ Occupant* ChatModel::set_occupant(Conversation& in, Occupant occupant) {
     if (!same) note(EventKind::occupant_changed, in.id, number(known.id));
     return &known;
   }
-  // One's own presence says that one is in: it is always kept.
+  // One's own presence says that one is in: it is always kept. Of others neither too many nor what is too long.
   if ((all.size() >= bounds_.occupants || occupant.resource.size() > bounds_.label) && !occupant.self) {
     ++in.room->more_occupants;
     return nullptr;

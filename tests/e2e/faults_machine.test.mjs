@@ -1,18 +1,19 @@
 // The machine fails: the log, the clock, descriptors, memory that the kernel does not give. The process lives, and so do the sessions
 // that do not need what is missing.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession, read_body } from './lib/bosh.mjs';
-import { stop_all } from './lib/cleanup.mjs';
+import { stop_all, temp_dir } from './lib/cleanup.mjs';
 import { answer_client, answer_header, FakeServer } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
 import { assert_terminated, auth, authenticate, Bench, from_server, restart, texts_in } from './lib/probe.mjs';
 import { Child, wait_for_port } from './lib/process.mjs';
-import { exchange, post } from './lib/raw_http.mjs';
+import { exchange, post, request } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
 
@@ -92,10 +93,18 @@ describe('descriptors run out', () => {
 
   it('accepting waits, sessions go on, the log says so once, and nobody spins', { skip }, async () => {
     const server = await FakeServer.start();
-    const postern = await start_postern({ threads: 1, ...few(60), limits: { max_connections_per_address: 0,
+    const root = temp_dir('static');
+    writeFileSync(join(root, 'app.js'), 'true;\n');
+    const postern = await start_postern({ threads: 1, ...few(60), statics: [{ path: '/client/', root }], limits: { max_connections_per_address: 0,
       keepalive_timeout: 30 }, domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none' }] });
     const bench = Object.assign(new Bench(), { server, postern, port: postern.port });
     const connection = await bench.connect();
+    const browser = await bench.connect();
+    const status_of_file = async () => {
+      browser.write(request('GET', '/client/app.js'));
+      return (await browser.read_answer()).status;
+    };
+    assert.equal(await status_of_file(), 200);
     const session = await BoshSession.create(postern.port);
     const stream = await server.accept();
     const crowd = await Promise.all(Array.from({ length: 100 }, () => bench.connect()));
@@ -108,6 +117,7 @@ describe('descriptors run out', () => {
       assert.deepEqual(texts_in(await pending.answer), [`still ${i}`]);
       await delay(100);
     }
+    assert.equal(await status_of_file(), 503, 'it is not gone, it cannot be opened');
     assert.ok(cpu() - before_it < 60, `${cpu() - before_it} ticks in a second`);
     assert.equal(postern.log.match(/cannot accept connections/g).length, 1);
     for (const one of crowd) one.destroy();

@@ -385,6 +385,12 @@ TEST(ChatModelBounds, OccupantsOfARoom) {
   }
   EXPECT_EQ(room.room->occupants.size(), 2U);
   EXPECT_EQ(room.room->more_occupants, 1U);
+  model.remove_occupant(room, "b");
+  Occupant endless;
+  endless.resource = std::string(small().label + 1, 'x');
+  EXPECT_EQ(model.set_occupant(room, endless), nullptr) << "counted, not kept";
+  EXPECT_EQ(room.room->more_occupants, 2U);
+  model.remove_occupant(room, endless.resource);
   Occupant self;
   self.resource = self.nick = "julia";
   self.self = true;
