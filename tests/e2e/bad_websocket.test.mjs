@@ -229,12 +229,13 @@ describe('memory and WebSocket', () => {
   });
 
   it('messages that never end count as well, and who sends the most of them hears why it is ended', async () => {
-    const figures = [];
     const rounds = bench.memory() === null ? 3 : 24;
+    let first = null;
     for (let round = 0; round < rounds; round++) {
       const since = bench.postern.child.lines.length;
-      const greedy = [];
-      for (let i = 0; i < 24; i++) greedy.push((await log_in(bench)).client);
+      const sessions = [];
+      for (let i = 0; i < 24; i++) sessions.push(await log_in(bench));
+      const greedy = sessions.map(({ client }) => client);
       for (const client of greedy) client.write(frame(opcode.text, 'x'.repeat(1_000_000), { fin: false }));
       await bench.postern.child.line(/max_buffered_bytes reached: .* ended/, 20_000, since);
       await until(() => greedy.every(({ http }) => http.socket.writableLength === 0), 5000, 'all is sent');
@@ -244,11 +245,13 @@ describe('memory and WebSocket', () => {
       for (const client of ended) await assert_refused(client, 'resource-constraint', 1013);
       assert.equal(ended_since(since), ended.length);
       for (const client of greedy) client.destroy();
+      await Promise.all(sessions.map(({ stream }) => stream.event('close')));
       await is_well();
-      figures.push(bench.memory());
+      // What is allocated once stays. Large blocks are given back at once (process.hpp), so that one that stayed would show. Another
+      // thread than the neighbour's may be a moment behind.
+      first ??= bench.memory();
+      await until(() => rounds === 3 || bench.memory() < first + (4 << 20), 5000, () => `${first}, now ${bench.memory()}`);
     }
-    // What is allocated once stays. Large blocks are given back at once (process.hpp), so that one that stayed would show.
-    if (rounds > 3) assert.ok(Math.max(...figures) < figures[0] + (4 << 20), figures.join());
   });
 
   it('a bomb in fragments is stopped at the limit', async () => {
