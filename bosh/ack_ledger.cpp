@@ -23,33 +23,51 @@ std::optional<Rid> AckLedger::claimed(const Arrival& arrival) const {
 }
 
 void AckLedger::arrived(const Arrival& arrival) {
-  if (arrival.looks_new) run_ = arrival.rid;
-  if (!arrival.doubt_allowed) {
-    run_ = first_;
-    doubts_.reset();
+  const Rid in_flight = Rid{requests_} + (arrival.one_more ? 1 : 0);
+  const bool new_already = run_ != first_ && arrival.rid - run_ < in_flight;
+  if (arrival.looks_new) {
+    if (!new_already) run_since_ = static_cast<std::uint32_t>(arrival.handed_out);
+    run_ = arrival.rid;
   }
+  drop_old_doubts(arrival, in_flight);
   if (const auto ack = claimed(arrival)) {
     if (above(*ack, proven_, first_)) proven_ = *ack;
-    if (doubts_) std::erase_if(*doubts_, [&](Rid doubt) { return !above(doubt, *ack, first_); });
+    if (doubts_) std::erase_if(*doubts_, [&](const Doubt& doubt) { return !above(doubt.rid, *ack, first_); });
   }
-  const Rid in_flight = Rid{requests_} + (arrival.one_more ? 1 : 0);
   if (acks_ || arrival.rid - run_ < in_flight) return;
   Rid by_window = arrival.rid - in_flight;
   if (above(by_window, arrival.last_answered, first_)) by_window = arrival.last_answered;
   if (doubts_)
-    for (const Rid doubt : *doubts_)
-      if (!above(doubt, by_window, first_)) by_window = doubt - 1;
+    for (const Doubt& doubt : *doubts_)
+      if (!above(doubt.rid, by_window, first_)) by_window = doubt.rid - 1;
   if (above(by_window, proven_, first_)) proven_ = by_window;
 }
 
-void AckLedger::in_doubt(Rid rid) {
+void AckLedger::drop_old_doubts(const Arrival& arrival, Rid in_flight) {
+  const auto is_old = [&arrival](std::uint32_t& since) {
+    const auto now = static_cast<std::uint32_t>(arrival.handed_out);
+    if (now - since > (1U << 31)) since = now;  // streams that are over count no more
+    return now - since > arrival.max_in_doubt;
+  };
+  if (arrival.rid - run_ < in_flight && is_old(run_since_)) run_ = first_;
+  if (doubts_) std::erase_if(*doubts_, [&](Doubt& doubt) { return is_old(doubt.since); });
+}
+
+void AckLedger::in_doubt(Rid rid, std::uint64_t handed_out) {
   if (!above(rid, proven_, first_)) return;
-  if (!doubts_) doubts_ = std::make_unique<std::vector<Rid>>();
-  if (std::find(doubts_->begin(), doubts_->end(), rid) == doubts_->end()) doubts_->push_back(rid);
+  if (!doubts_) doubts_ = std::make_unique<std::vector<Doubt>>();
+  const auto since = static_cast<std::uint32_t>(handed_out);
+  const auto is_it = [rid](const Doubt& doubt) { return doubt.rid == rid; };
+  const auto known = std::find_if(doubts_->begin(), doubts_->end(), is_it);
+  if (known == doubts_->end()) {
+    doubts_->push_back({rid, since});
+  } else {
+    known->since = since;
+  }
 }
 
 void AckLedger::repeated(Rid rid) {
-  if (doubts_) std::erase(*doubts_, rid);
+  if (doubts_) std::erase_if(*doubts_, [rid](const Doubt& doubt) { return doubt.rid == rid; });
 }
 
 bool AckLedger::received_up_to(std::uint64_t count) {
@@ -69,9 +87,10 @@ std::optional<Rid> AckLedger::missing(const Arrival& arrival) const {
 
 void AckLedger::round_trip(xmpp::Duration time) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-  const auto sample = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 0, 60'000));
+  const auto sample = std::clamp<std::int64_t>(ms, 0, 60'000);
   // The smoothing of RFC 6298 2.3; a spike of the client's own idling must not hide real losses for long.
-  round_trip_ms_ = round_trip_ms_ == 0 ? sample : round_trip_ms_ - round_trip_ms_ / 8 + sample / 8;
+  const auto smoothed = round_trip_ms_ == 0 ? sample : round_trip_ms_ - round_trip_ms_ / 8 + sample / 8;
+  round_trip_ms_ = static_cast<std::uint16_t>(smoothed);
 }
 
 }  // namespace bosh

@@ -7,7 +7,7 @@
 // never fetches what was in flight (E-08), so a request that looks like such a start proves nothing, and those after it
 // prove only what the new page itself has asked for. A response on a connection that is known to have died is proven by
 // an ack or by its repeat alone. Since both doubts could last for ever, and everything after them would be delivered
-// twice in the end, they are dropped when more than a bounded number of elements is in doubt.
+// twice in the end, each is dropped when a bounded number of further elements has been handed out since it arose.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -29,17 +29,18 @@ class AckLedger {
         run_(first),
         proven_(first - 1),
         reported_(first - 1),
-        requests_(static_cast<std::uint16_t>(requests)),
+        requests_(static_cast<std::uint16_t>(requests) & 0x7FFF),
         acks_(client_acks) {}
 
   struct Arrival {
     Rid rid;
     std::optional<std::uint64_t> ack;
-    bool bad_ack;        // present and no number: says nothing, not even by absence
-    bool looks_new;      // as after a reload: older requests are given up, or there was no reason to send this one
-    bool one_more;       // there may be one more in flight than the window has room for
-    Rid last_answered;   // first - 1 when there is none
-    bool doubt_allowed;  // fewer elements are in doubt than the policy bears
+    bool bad_ack;       // present and no number: says nothing, not even by absence
+    bool looks_new;     // as after a reload: older requests are given up, or there was no reason to send this one
+    bool one_more;      // there may be one more in flight than the window has room for
+    Rid last_answered;  // first - 1 when there is none
+    std::uint64_t handed_out;    // elements so far, in all streams
+    std::uint32_t max_in_doubt;  // of them since a doubt arose, before it is dropped
   };
   // A new request, in rid order. Everything up to proven() has been received.
   void arrived(const Arrival& arrival);
@@ -47,7 +48,8 @@ class AckLedger {
   [[nodiscard]] Rid first() const { return first_; }
 
   // The connection of this answered request is known to have died with the answer; a repeat takes that back.
-  void in_doubt(Rid rid);
+  // `handed_out`: as in Arrival.
+  void in_doubt(Rid rid, std::uint64_t handed_out);
   void repeated(Rid rid);
 
   // Elements handed out that XEP-0198 counts, and how many of them are proven.
@@ -67,18 +69,24 @@ class AckLedger {
   [[nodiscard]] xmpp::Duration round_trip() const { return std::chrono::milliseconds(round_trip_ms_); }
 
  private:
+  struct Doubt {
+    Rid rid;
+    std::uint32_t since;  // elements that had been handed out when it arose, modulo 2^32
+  };
   [[nodiscard]] std::optional<Rid> claimed(const Arrival& arrival) const;
+  void drop_old_doubts(const Arrival& arrival, Rid in_flight);
 
   std::uint64_t handed_out_;
   std::uint64_t received_;
   Rid first_;
-  Rid run_;                                   // first rid of the client's present run
-  Rid proven_;                                // responses up to here have been received
-  std::unique_ptr<std::vector<Rid>> doubts_;  // responses above proven_ that may be lost; null: none so far
+  Rid run_;                                     // first rid of the client's present run
+  Rid proven_;                                  // responses up to here have been received
+  std::unique_ptr<std::vector<Doubt>> doubts_;  // responses above proven_ that may be lost; null: none so far
   Rid reported_;
-  std::uint32_t round_trip_ms_ = 0;
-  std::uint16_t requests_;
-  bool acks_;
+  std::uint32_t run_since_ = 0;  // as Doubt::since, of the first of the runs that prove nothing yet
+  std::uint16_t round_trip_ms_ = 0;
+  std::uint16_t requests_ : 15;
+  bool acks_ : 1;
 };
 
 }  // namespace bosh

@@ -171,16 +171,10 @@ void Engine::note_acks(Rid rid, const Body& body, Purpose purpose, xmpp::Instant
   const bool given_up = window_.held() > window_.held_alive();
   const bool needless = purpose.empty && pacing_.enough(window_.held());
   const Rid last_answered = window_.first_held() - 1;
-  const std::uint64_t in_other_streams = streams_ ? streams_->unproven() : 0;
   if (pause_ > 0) doubt_unproven();
   const AckLedger::Arrival arrival{
-      rid,
-      body.ack,
-      body.bad_ack,
-      given_up || needless,
-      purpose.leaves && !polled_,
-      last_answered,
-      answered_elements() + in_other_streams <= ledger_.received() + policy_->max_in_doubt,
+      rid,           body.ack,          body.bad_ack,          given_up || needless, purpose.leaves && !polled_,
+      last_answered, elements_of_all(), policy_->max_in_doubt,
   };
   polled_ = purpose.empty && !arrival.looks_new;
   const Rid before = ledger_.proven();
@@ -303,7 +297,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
     settle(now, out);
   } else if (Exchange* const answered = window_.find_answered(request, rid)) {
     answered->alive = false;
-    if (carries_elements(rid)) ledger_.in_doubt(rid);
+    if (carries_elements(rid)) ledger_.in_doubt(rid, elements_of_all());
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
@@ -313,7 +307,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
 // Behind a pause there is another page in most cases. The old one, on its way out, may have had no eyes for what
 // came last.
 void Engine::doubt_unproven() {
-  each_answered_above(ledger_.proven(), [&](Rid answered) { ledger_.in_doubt(answered); });
+  each_answered_above(ledger_.proven(), [&](Rid answered) { ledger_.in_doubt(answered, elements_of_all()); });
 }
 
 // Those with stanzas that are still known: `rid` may lie far behind for ever.
@@ -321,6 +315,10 @@ template <typename Visit>
 void Engine::each_answered_above(Rid rid, Visit visit) {
   for (Rid next = std::max(rid + 1, window_.base()); next != window_.first_held(); ++next)
     if (carries_elements(next)) visit(next);
+}
+
+std::uint64_t Engine::elements_of_all() const {
+  return answered_elements() + (streams_ ? streams_->handed_out() : 0);
 }
 
 // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.

@@ -45,7 +45,7 @@ struct Policy {
   bool strict_overactivity = false;                  // B-115: punish at the first offence, as the XEP allows
   bool strict_text = false;                          // B-003
   bool acks = true;                                  // answer ack='1' with acks of our own (B-044, B-080)
-  std::uint32_t max_in_doubt = 100;  // elements that may lack proof of receipt before doubts are dropped (U-061)
+  std::uint32_t max_in_doubt = 100;  // elements handed out after a doubt arose, before it is dropped (U-061)
   bool nonsasl_features = false;     // make up features for iq:auth where the server has none
   bool local_session = true;         // answer the session iq of RFC 3921 where the server no longer knows it
   LegacyErrors legacy_errors = LegacyErrors::automatic;

@@ -156,9 +156,9 @@ std::size_t StreamSet::deferred_bytes() const {
   return bytes;
 }
 
-std::uint64_t StreamSet::unproven() const {
+std::uint64_t StreamSet::handed_out() const {
   std::uint64_t count = 0;
-  for (const auto& side : sides_) count += side->handed_out.count() - side->handed_out.received();
+  for (const auto& side : sides_) count += side->handed_out.count();
   return count;
 }
 

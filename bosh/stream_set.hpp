@@ -102,7 +102,7 @@ class StreamSet {
   // ---- sums
   [[nodiscard]] std::size_t waiting_bytes() const;   // for the client
   [[nodiscard]] std::size_t deferred_bytes() const;  // for the servers
-  [[nodiscard]] std::uint64_t unproven() const;
+  [[nodiscard]] std::uint64_t handed_out() const;    // elements
   [[nodiscard]] bool any_congested() const;
   [[nodiscard]] bool handed_out_in(Rid rid) const;
   [[nodiscard]] xmpp::Instant flush_at() const;

@@ -213,7 +213,7 @@ class World {
   // What those requests show whose turn has come; of what the engine made of them nothing is known yet.
   void take_up() {
     for (; known_.count(newest_ + 1) != 0; ++newest_) {
-      if (handed_out_ > acknowledged_ + policy_.max_in_doubt) lost_.clear();
+      std::erase_if(lost_, [this](const auto& lost) { return handed_out_ > lost.second + policy_.max_in_doubt; });
       const auto claim = claims_.find(newest_ + 1);
       if (claim == claims_.end() || is_nonsense(claim->second)) continue;
       claimed_ = std::max(claimed_, place(claim->second));
@@ -230,7 +230,7 @@ class World {
 
   void doubt(std::int64_t at) {
     const Rid rid = first_ + static_cast<Rid>(at);
-    if (at > proven() && !serials(answers_[rid], " id='s").empty()) lost_.insert(at);
+    if (at > shown() && !serials(answers_[rid], " id='s").empty()) lost_[at] = handed_out_;
   }
 
   RequestId open(Rid rid) {
@@ -331,13 +331,13 @@ class World {
 
   // Up to which answer the client can at most have shown to have them: by what it said, or by requests that its window
   // allows only then.
-  std::int64_t proven() {
+  std::int64_t shown() {
     if (acks_) return claimed_;
     const bool one_more = leaving_.count(newest_) != 0 && polls_.count(newest_ - 1) == 0;
-    std::int64_t by_window = place(newest_) - (std::int64_t{requests_} + (one_more ? 1 : 0));
-    if (!lost_.empty()) by_window = std::min(by_window, *lost_.begin() - 1);
-    return std::max(by_window, claimed_);
+    return std::max(place(newest_) - (std::int64_t{requests_} + (one_more ? 1 : 0)), claimed_);
   }
+
+  std::int64_t proven() { return lost_.empty() ? shown() : std::min(shown(), lost_.begin()->first - 1); }
 
   std::uint64_t provable() {
     const auto behind = handed_out_by_.upper_bound(proven());
@@ -473,7 +473,8 @@ class World {
   std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
   std::deque<std::pair<RequestId, Rid>> brought_;
   std::set<Rid> known_, leaving_, polls_;
-  std::set<std::int64_t> lost_;  // answers with stanzas that have not arrived as far as anybody knows
+  // Answers with stanzas that have not arrived as far as anybody knows, and how much had been handed out then.
+  std::map<std::int64_t, std::uint64_t> lost_;
   std::map<std::int64_t, std::uint64_t> handed_out_by_;
   std::int64_t claimed_ = -1;
   struct Waiting {

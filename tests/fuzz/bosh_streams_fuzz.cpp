@@ -275,14 +275,13 @@ class World {
     trace("LOST", rid);
     engine_->on_gone(id, now_, out_);
     const auto held = marks(answers_[rid], " id='s");
-    if (carrier_[rid] == id && rid > proven() && !held.empty() && !servers_[held[0].stream].told) lost_.insert(rid);
+    if (carrier_[rid] == id && rid > shown() && !held.empty() && !servers_[held[0].stream].told)
+      lost_[rid] = handed_out_;
     check();
   }
 
   void drop_doubts() {
-    std::uint64_t unproven = 0;
-    for (const auto& [number, server] : servers_) unproven += server.handed_out - server.acknowledged;
-    if (unproven > policy_.max_in_doubt) lost_.clear();
+    std::erase_if(lost_, [this](const auto& lost) { return handed_out_ > lost.second + policy_.max_in_doubt; });
   }
 
   void brought(Rid rid, RequestId by) {
@@ -415,10 +414,12 @@ class World {
   }
 
   // Up to which answer the client can at most have shown to have them.
-  [[nodiscard]] Rid proven() const {
+  [[nodiscard]] Rid shown() const {
     if (acks_) return claimed_;
-    const Rid by_window = next_ - 1 < first + requests_ ? first - 1 : next_ - 1 - requests_;
-    return lost_.empty() ? by_window : std::min(by_window, *lost_.begin() - 1);
+    return next_ - 1 < first + requests_ ? first - 1 : next_ - 1 - requests_;
+  }
+  [[nodiscard]] Rid proven() const {
+    return acks_ || lost_.empty() ? shown() : std::min(shown(), lost_.begin()->first - 1);
   }
 
   [[nodiscard]] std::uint64_t provable(const Server& server) const {
@@ -458,6 +459,7 @@ class World {
         complain("twice, or out of order", reply.body);
       server.waiting.pop_front();
       ++server.handed_out;
+      ++handed_out_;
     }
     server.handed_out_by[rid] = server.handed_out;
   }
@@ -478,12 +480,12 @@ class World {
   std::map<Rid, std::string> answers_;
   std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
   std::deque<std::pair<RequestId, Rid>> brought_;
-  std::set<Rid> lost_;  // answers with stanzas that have not arrived as far as anybody knows
+  std::map<Rid, std::uint64_t> lost_;  // answers with stanzas that did not arrive; what had been handed out then
   std::map<Rid, Sent> bodies_;
   std::map<std::uint32_t, Server> servers_;
   Rid next_ = first + 1, claimed_ = first - 1;
   Rid overtaken_ = 0;  // not sent yet, although the one behind it may be
-  std::uint64_t last_id_ = 0, said_ = 0;
+  std::uint64_t last_id_ = 0, said_ = 0, handed_out_ = 0;
   std::uint32_t requests_ = 0;
   bool acks_ = false, several_ = false, ended_ = false, gap_filled_ = false;
 };

@@ -308,7 +308,31 @@ TEST(EngineAcks, DropDoubtsThatGrowTooLarge) {
     S> <message id='3'/>
       G>12 <message id='3'/>
     C>13
-      ACKED 2
+    S> <message id='4'/>
+      G>13 <message id='4'/>
+    C>14
+      ACKED 3
+  )");
+}
+
+// U-061: what was in the lost answer itself is none of them, however much it was.
+TEST(EngineAcks, DoubtAGreatAnswerLikeASmallOne) {
+  Policy policy;
+  policy.max_in_doubt = 2;
+  Transcript t(policy);
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='1'/><message id='2'/><message id='3'/><message id='4'/>
+      G>10 <message id='1'/><message id='2'/><message id='3'/><message id='4'/>
+    GONE 10
+    C>11
+    S> <message id='5'/>
+      G>11 <message id='5'/>
+    C>12
+    S> <message id='6'/>
+      G>12 <message id='6'/>
+    C>13
   )");
 }
 
