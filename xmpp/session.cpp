@@ -73,6 +73,7 @@ bool Session::may_write() const {
 
 void Session::end(Fault fault, SessionActions& out) {
   if (state_ == State::closed) return;
+  show_header(out);
   if (!is_leaving()) report_lost(out);
   state_ = State::closed;
   std::string().swap(queue_);
@@ -129,6 +130,7 @@ void Session::on_stanza(const Stanza& stanza, Instant now, SessionActions& out) 
   const bool ours = stanza.kind == StanzaKind::management && request_.management == Management::owned;
   if (state_ == State::negotiating) {
     if (ours) return;  // there is nothing to count yet, and the client is to see none of it
+    show_header(out);
     return take(negotiation_.on_stanza(stanza), stanza, now, out);
   }
   if (stanza.kind == StanzaKind::features) return show_features(stanza, now, out);  // as after SASL2
@@ -153,10 +155,15 @@ void Session::take(Negotiation::Step step, const StreamEvent& event, Instant now
     case Step::encrypt:
       out.list.emplace_back(Encrypt{});
       return;
-    case Step::show_opened:
-      out.list.emplace_back(Opened{std::get<StreamOpened>(event)});
+    case Step::show_opened: {
+      const auto& header = std::get<StreamOpened>(event);
+      header_ = std::make_unique<Header>(Header{std::string(header.id), std::string(header.from),
+                                                std::string(header.version), std::string(header.lang)});
+      if (!may_redirect()) show_header(out);
       return;
+    }
     case Step::show_last:
+      shown_ = true;
       out.list.emplace_back(Opened{std::get<StreamOpened>(event)});
       return activate(now, out);
     case Step::show:
@@ -192,17 +199,28 @@ void Session::show_features(const Stanza& stanza, Instant now, SessionActions& o
 void Session::activate(Instant now, SessionActions& out) {
   state_ = State::active;
   if (logged_in_) logging_in_ = false;
-  restarting_ = false;
   if (queue_.empty()) return;
   send(out.arena.store(queue_), now, out);
   std::string().swap(queue_);
 }
 
+// Later the browser must start again itself.
+bool Session::may_redirect() const {
+  return state_ == State::negotiating && !shown_ && redirects_ < max_redirects;
+}
+
+void Session::show_header(SessionActions& out) {
+  const auto header = std::exchange(header_, nullptr);
+  if (!header) return;
+  shown_ = true;
+  const auto store = [&out](const std::string& text) { return out.arena.store(text); };
+  out.list.emplace_back(Opened{{store(header->id), store(header->from), store(header->version), store(header->lang)}});
+}
+
 void Session::on_stream_error(const Stanza& stanza, Instant now, SessionActions& out) {
-  // Later the browser has begun to talk to this server: it must start again itself.
-  const bool may_redirect = state_ == State::negotiating && !restarting_ && redirects_ < max_redirects;
-  if (const auto other = may_redirect ? see_other_host(stanza.bytes) : std::nullopt) {
+  if (const auto other = may_redirect() ? see_other_host(stanza.bytes) : std::nullopt) {
     if (may_write()) send(stream_end, now, out);
+    header_.reset();
     ++redirects_;
     state_ = State::opening;
     encrypted_ = false;
@@ -210,6 +228,7 @@ void Session::on_stream_error(const Stanza& stanza, Instant now, SessionActions&
     out.list.emplace_back(Redirect{out.arena.store(other->host), other->port});
     return;
   }
+  show_header(out);
   report_lost(out);  // before the error, behind which bindings hand out nothing
   out.list.emplace_back(Deliver{stanza});
   if (may_write()) send(stream_end, now, out);
@@ -238,7 +257,6 @@ void Session::restart(std::string_view lang, Instant now, SessionActions& out) {
   if (state_ != State::active) return;
   if (!lang.empty()) request_.lang = lang;
   state_ = State::negotiating;
-  restarting_ = true;
   due_ = now + policy_.negotiation_timeout;
   out.list.emplace_back(ResetSplitter{});
   send_header(now, out);
@@ -248,6 +266,7 @@ void Session::close(Instant now, SessionActions& out) {
   if (is_leaving() || state_ == State::closed) return;
   if (!may_write()) return end({FaultKind::closed, "closed by us"}, out);
   std::string().swap(queue_);
+  header_.reset();
   const bool unsettled = management_ && management_asked_ && (!managed() || management_->has_backlog(now));
   if (unsettled) return begin_emptying(now, out);
   say_end(now, out);

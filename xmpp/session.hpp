@@ -73,7 +73,7 @@ struct Encrypt {};        // start TLS now; discard what was read and not yet ha
 struct ResetSplitter {};  // a new stream header is on its way
 struct Opened {
   StreamOpened stream;
-};  // hand to the binding; not for the pre-TLS stream
+};  // hand to the binding; neither for the pre-TLS stream nor for one that sends us elsewhere at once
 struct Deliver {
   Stanza stanza;
 };  // hand to the binding
@@ -157,6 +157,8 @@ class Session {
   void show_features(const Stanza& stanza, Instant now, SessionActions& out);
   void on_stanza(const Stanza& stanza, Instant now, SessionActions& out);
   void on_stream_error(const Stanza& stanza, Instant now, SessionActions& out);
+  void show_header(SessionActions& out);
+  [[nodiscard]] bool may_redirect() const;
   void activate(Instant now, SessionActions& out);
   void refuse(Fault fault, Instant now, SessionActions& out);
   void end(Fault fault, SessionActions& out);
@@ -192,9 +194,14 @@ class Session {
   [[nodiscard]] bool may_write() const;
   [[nodiscard]] bool is_leaving() const { return state_ == State::emptying || state_ == State::closing; }
 
+  struct Header {
+    std::string id, from, version, lang;
+  };
+
   const StreamPolicy& policy_;
   StreamRequest request_;
   std::string queue_;                             // for the server, until the stream is usable
+  std::unique_ptr<Header> header_;                // not shown yet: the server may send us elsewhere (U-016)
   std::unique_ptr<StreamManagement> management_;  // from the bind on, unless it is the client's
   std::uint64_t delivered_ = 0;                   // stanzas for the client that count
   Instant due_;                                   // the end of patience: negotiating, emptying, closing
@@ -211,7 +218,7 @@ class Session {
   bool encrypted_ = false;
   bool logging_in_ = false;  // SASL has begun, and no features since its success: not a byte of ours in between
   bool logged_in_ = false;
-  bool restarting_ = false;
+  bool shown_ = false;  // a header was: the browser has begun to talk to this server
   bool management_offered_ = false;
   bool management_shown_ = false;  // to the client, in whatever version
   bool management_asked_ = false;  // <enable/> is sent

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -126,6 +127,7 @@ class Play {
         return session_->link_down({xmpp::FaultKind::connection_lost, ""}, now_, actions_);
       case 3:
         if (which % 4 == 0) return close();
+        may_open_ |= session_->state() == xmpp::Session::State::active;
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
       case 4:
         if (which % 8 == 0) {
@@ -274,6 +276,7 @@ class Play {
   void act(const xmpp::ResetSplitter&) { splitter_.reset(); }
   void act(const xmpp::Opened& opened) {
     check(secure_, "the stream before TLS is shown");
+    check(std::exchange(may_open_, false), "a second stream is shown");
     if (opened.stream.version.empty()) usable_ = true;
   }
   void act(const xmpp::Deliver& deliver) {
@@ -333,6 +336,7 @@ class Play {
   xmpp::Instant now_{std::chrono::seconds(1)};
   xmpp::TlsMode mode_ = xmpp::TlsMode::starttls;
   int redirects_ = 0;
+  bool may_open_ = true;  // a header may be shown: none was, or the client has begun the stream again
   bool secure_ = false, usable_ = false, encrypt_asked_ = false, end_sent_ = false, ended_ = false;
   bool rest_is_void_ = false;
   // counted from the start of the session
