@@ -250,6 +250,7 @@ class World {
       engine_->opened(number, {"id", "x", "1.0", "en"}, now_, out_);
       engine_->deliver(number, {"<f/>", StanzaKind::features}, now_, out_);
       engine_->delivered_all(number, now_, out_);
+      ++said_;  // the features may need an answer of their own
     }
     check();
   }

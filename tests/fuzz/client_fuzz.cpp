@@ -278,6 +278,7 @@ class Run {
       } else {
         splitter_.reset();
         client_->close(xmpp::EndReason::server_lost, "", now_, actions_);
+        letters_.link_closed();
         collect();
       }
     }
@@ -310,6 +311,7 @@ class Run {
         }
         splitter_.reset();
         client_->close(xmpp::EndReason::server_lost, "", now_, actions_);
+        letters_.link_closed();
         collect();
         return pass_time(std::chrono::seconds(2));
       case 3:
@@ -413,7 +415,10 @@ class Run {
     for (const auto& action : actions_.list) {
       check(!over_, "an action after the end");
       if (std::holds_alternative<xmpp::EndSession>(action)) over_ = true;
-      if (std::holds_alternative<xmpp::OpenLink>(action)) stream_error_ = false;
+      if (std::holds_alternative<xmpp::OpenLink>(action)) {
+        stream_error_ = false;
+        letters_.link_closed();
+      }
       const auto* sent = std::get_if<xmpp::ToServer>(&action);
       if (sent == nullptr) continue;
       const auto parsed = xmpp::ParsedElement::parse(sent->bytes);

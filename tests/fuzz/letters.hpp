@@ -108,6 +108,8 @@ class Letters {
   void link_lost() {
     for (auto& [id, letter] : letters_) letter.may_come_again = letter.number_of_error > server_has_;
   }
+  // What was asked on it will have no answer.
+  void link_closed() { resumes_ = enables_ = false; }
   // After a resume.
   [[nodiscard]] std::string unconfirmed() const {
     std::string again;
