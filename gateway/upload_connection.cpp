@@ -215,7 +215,7 @@ void UploadConnection::conclude(Problem problem) {
   }
   upload_.reset();
   auto draft = webclient::clean_text(reader_->value("text"), webclient::MultipartLimits{}.max_value_bytes).text;
-  outbox_.add(upload_answer(shard_, host, wish_.to, problem, std::move(draft)));
+  outbox_.add(upload_answer(shard_, host, wish_, problem, std::move(draft)));
   set_deadline(shard_.config().limits.write_timeout);
   after_write(outbox_.flush(stream_));
   read_on();

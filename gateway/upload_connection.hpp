@@ -34,6 +34,7 @@ struct UploadWish {
   std::uint64_t length = 0;  // of the whole body
   std::string form;          // its path, for which the token was minted
   std::string from;          // the browser's address, for the log
+  bool framed = true;        // the form, and so the answer
 };
 
 class UploadConnection final : public Timed, private Watcher, private PutOwner {

@@ -27,7 +27,7 @@ constexpr std::string_view framed_policy =
 
 // What the frame of the form for messages shows.
 bool is_beside_messages(std::string_view path) {
-  return path.starts_with("/compose/") || path.starts_with("/file/") || path.starts_with("/upload/");
+  return path.starts_with("/compose/") || (path.starts_with("/upload/") && !path.ends_with("/plain"));
 }
 
 // no-referrer makes browsers send "Origin: null" with forms, so it is only for pages whose address is the secret: not
@@ -110,7 +110,7 @@ void redirect(Visit& visit, std::string_view location, std::string_view more_fie
 
 void answer_notice(Visit& visit, webclient::NoticePage notice, PageKind kind, std::uint16_t status) {
   const auto reader = visit.reader();
-  notice.strip = kind == PageKind::framed && !reader.static_pages && is_beside_messages(visit.path);
+  notice.strip = kind == PageKind::framed && is_beside_messages(visit.path);
   notice.kept = visit.form.value("text");
   if (!notice.kept.empty()) notice.wait = 0;
   answer_page(visit, visit.shard.pages().notice(notice, *reader.texts), kind, status);

@@ -98,6 +98,7 @@ void serve_app(Visit& visit, std::string_view item) {
   if (is_nobody(visit)) return answer_expired(visit, PageKind::whole);
   const bool known = visit.engine != nullptr;
   if (known && answered_for_state(visit, PageKind::whole)) return;
+  if (known) visit.engine->prefer_static_pages(false);
   const webclient::Reader reader = visit.reader();
   const auto id = id_of<ConversationId>(item, 'c');
   if (!id && !item.empty()) return answer_error(visit, 404, "error.not_found");
@@ -172,13 +173,7 @@ void serve_compose(Visit& visit, const Conversation& to) {
 }
 
 void serve_plain(Visit& visit, std::string_view item) {
-  step(visit, [](WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) {
-    if (!engine.reader().static_pages) {
-      auto reader = engine.reader();
-      reader.static_pages = true;
-      engine.set_reader(std::move(reader), now, out);
-    }
-  });
+  visit.engine->prefer_static_pages(true);
   const auto id = id_of<ConversationId>(item, 'c').value_or(ConversationId{});
   if (!item.empty() && visit.engine->model().find(id) == nullptr) return redirect(visit, "/plain/");
   const std::size_t asked = backlog_of(visit, static_backlog);
@@ -226,7 +221,7 @@ void get(Visit& visit, const PathParts& where) {
   if (where.page == "stream") return serve_stream(visit, where.item);
   if (where.page == "plain") return serve_plain(visit, where.item);
   if (where.page == "compose" && row != nullptr) return serve_compose(visit, *row);
-  if (where.page == "file" && row != nullptr) return show_file_form(visit, *row, {});
+  if (where.page == "file" && row != nullptr) return show_file_form(visit, *row, {}, false);
   if (where.page == "private") return serve_private(visit, where.item, where.rest);
   if (where.page == "settings") return answer_page(visit, pages.settings(view, "", wall_now()));
   if (where.page == "contact" && where.item == "add")

@@ -91,7 +91,7 @@ void post_message(Visit& visit, const webclient::Conversation& to, bool static_p
   const auto receiver = to.id;
   const std::string id = webclient::name_of(receiver);
   const auto wish = visit.form.value("do");
-  if (wish == "file") return show_file_form(visit, to, text_of(visit));
+  if (wish == "file") return show_file_form(visit, to, text_of(visit), true);
   webclient::ComposePage page;
   page.lines = wish.empty() ? visit.asked("lines") == "1" : wish == "lines";
   page.text = text_of(visit);

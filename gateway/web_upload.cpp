@@ -65,10 +65,11 @@ std::string media_type(std::string_view text) {
   return good ? std::string(text) : "application/octet-stream";
 }
 
-void show_file_form(Visit& visit, const webclient::Conversation& to, std::string draft) {
+void show_file_form(Visit& visit, const webclient::Conversation& to, std::string draft, bool framed) {
   if (!visit.engine->model().account().upload) return answer_error(visit, 404, "problem.not_supported");
   webclient::FilePage page;
   page.text = std::move(draft);
+  page.framed = framed;
   answer_page(visit, file_form(visit.shard, *visit.engine, to, std::move(page)), PageKind::framed);
 }
 
@@ -81,8 +82,13 @@ void serve_upload(Visit& visit, const webclient::Conversation* to) {
   if (!boundary || head.coding != Coding::identity) return answer_error(visit, 400, "error.form");
   if (!head.length) return answer_error(visit, 411, "error.form");
   if (!may_hold(visit, "file")) return;
-  UploadWish wish{visit.host->id(), to->id,     std::move(*boundary),
-                  *head.length,     visit.path, visit.client.address.to_string()};
+  UploadWish wish{visit.host->id(),
+                  to->id,
+                  std::move(*boundary),
+                  *head.length,
+                  visit.path,
+                  visit.client.address.to_string(),
+                  !visit.path.ends_with("/plain")};
   visit.connection.leave([&shard = visit.shard, wish = std::move(wish),
                           body = std::string(visit.request.body)](HttpConnection::Left left) mutable {
     shard.add_connection<UploadConnection>(std::move(left.stream), std::move(left.peer),
@@ -90,10 +96,9 @@ void serve_upload(Visit& visit, const webclient::Conversation* to) {
   });
 }
 
-std::string upload_answer(Shard& shard, SessionHost* host, webclient::ConversationId to, Problem problem,
-                          std::string draft) {
+std::string upload_answer(Shard& shard, SessionHost* host, const UploadWish& wish, Problem problem, std::string draft) {
   const auto* const engine = host != nullptr ? host->as<WebEngine>() : nullptr;
-  const auto* const row = engine != nullptr ? engine->model().find(to) : nullptr;
+  const auto* const row = engine != nullptr ? engine->model().find(wish.to) : nullptr;
   ResponseHead head;
   head.content_type = page_type;
   head.close = true;
@@ -102,7 +107,7 @@ std::string upload_answer(Shard& shard, SessionHost* host, webclient::Conversati
   if (engine == nullptr) {
     const auto& texts = webclient::choose_language("");
     auto notice = expired_notice(texts, texts.text("login.expired"));
-    notice.strip = true;
+    notice.strip = wish.framed;
     notice.kept = std::move(draft);
     body = shard.pages().notice(notice, texts);
   } else if (problem == Problem::none && row != nullptr && !draft.empty()) {
@@ -111,18 +116,18 @@ std::string upload_answer(Shard& shard, SessionHost* host, webclient::Conversati
     page.lines = draft.find('\n') != std::string::npos;
     page.text = std::move(draft);
     auto& pages = shard.pages();
-    body = engine->reader().static_pages ? pages.plain(page, 30, engine->view(), *row)
-                                         : pages.compose(page, engine->view(), *row);
+    body = wish.framed ? pages.compose(page, engine->view(), *row) : pages.plain(page, 30, engine->view(), *row);
   } else if (problem == Problem::none || row == nullptr) {
-    const std::string name = webclient::name_of(to);
+    const std::string name = webclient::name_of(wish.to);
     head.status = 303;
     fields += "Location: " + engine->reader().base;
-    fields += engine->reader().static_pages ? "/plain/" + name + "#write\r\n" : "/compose/" + name + "#t\r\n";
+    fields += wish.framed ? "/compose/" + name + "#t\r\n" : "/plain/" + name + "#write\r\n";
   } else {
     head.status = status_of(problem);
     webclient::FilePage page;
     page.message = webclient::words(*engine->reader().texts, problem);
     page.text = std::move(draft);
+    page.framed = wish.framed;
     body = file_form(shard, *engine, *row, std::move(page));
   }
   head.length = body.size();

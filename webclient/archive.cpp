@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t page = 30, catch_up_page = 100;
 constexpr std::size_t max_early = 8;            // a reader opens few before the server has answered
 constexpr std::size_t max_catch_up_pages = 20;  // then the conversations load the rest when they are opened
+constexpr std::size_t max_empty_pages = 10;     // then the reader is asked whether to go on
+constexpr std::size_t max_id = 512;
 
 xmpp::NewElement field(const char* name, std::string_view value, bool hidden = false) {
   auto made = xmpp::NewElement("field", ns::data_form).set("var", name);
@@ -29,9 +31,14 @@ xmpp::NewElement query(std::string_view id, std::string_view with) {
   return xmpp::NewElement("query", ns::mam).set("queryid", id).add(std::move(form));
 }
 
-xmpp::NewElement page_of(std::size_t size, const char* direction, std::string_view from) {
+// "before" nothing is at the end of the archive, "after" nothing at its beginning.
+xmpp::NewElement page_of(std::size_t size, std::string_view direction, std::string_view from) {
   auto set = xmpp::NewElement("set", ns::rsm).add(xmpp::NewElement("max", ns::rsm).text(std::to_string(size)));
-  set.add(xmpp::NewElement(direction, ns::rsm).text(from));
+  if (direction == "before") {
+    set.add(xmpp::NewElement("before", ns::rsm).text(from));
+  } else if (!from.empty()) {
+    set.add(xmpp::NewElement("after", ns::rsm).text(from));
+  }
   return set;
 }
 
@@ -42,12 +49,14 @@ Archive::Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats, R
 
 // ---- asking --------------------------------------------------------------------------------------------------------
 
-bool Archive::ask(Conversation& row, std::string_view before, Turn& turn) {
+bool Archive::ask(Conversation& row, std::string_view before, std::size_t pages, Turn& turn) {
   const auto id = wire_.new_id();
   auto iq = xmpp::NewElement("iq").set("type", "set").add(query(id, row.address).add(page_of(page, "before", before)));
   if (!wire_.ask(std::move(iq), {Question::archive, row.id, 0, {}, id, {}}, turn)) return false;
   row.history.loading = true;
-  queries_[id].conversation = row.id;
+  auto& open = queries_[id];
+  open.conversation = row.id;
+  open.before = pages;
   return true;
 }
 
@@ -62,11 +71,19 @@ void Archive::open(Conversation& row, Turn& turn) {
   // Before what came live, if that is in the archive.
   const auto first =
       std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
-  ask(row, first == row.messages.end() ? std::string_view() : std::string_view(first->archive_id), turn);
+  ask(row, first == row.messages.end() ? std::string_view() : std::string_view(first->archive_id), 0, turn);
+}
+
+// Where it stands when we come: what is behind that has come live, or has been missed.
+void Archive::ask_for_end(Turn& turn) {
+  if (!last_id_.empty() || was_empty_) return;
+  auto iq = xmpp::NewElement("iq").set("type", "set").add(query(wire_.new_id(), {}).add(page_of(1, "before", {})));
+  wire_.ask(std::move(iq), {Question::archive_end, {}, 0, {}, {}, {}}, turn);
 }
 
 void Archive::on_features(Turn& turn) {
   if (!model_.account().archive) return;
+  ask_for_end(turn);
   for (const auto id : std::exchange(early_, {})) {
     if (auto* row = model_.edit(id)) open(*row, turn);
   }
@@ -79,12 +96,13 @@ Problem Archive::older(Conversation& row, Turn& turn) {
   if (row.messages.size() >= model_.bounds().messages) return Problem::too_many;
   const auto first =
       std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
-  const auto before = first == row.messages.end() ? std::string() : first->archive_id;
-  return ask(row, before, turn) ? Problem::none : Problem::offline;
+  auto before = row.history.first;
+  if (before.empty() && first != row.messages.end()) before = first->archive_id;
+  return ask(row, before, 0, turn) ? Problem::none : Problem::offline;
 }
 
 void Archive::catch_up(Turn& turn) {
-  if (last_id_.empty() || !model_.account().archive) return;
+  if ((last_id_.empty() && !was_empty_) || !model_.account().archive) return;
   catching_up_ = true;
   pages_ = 0;
   ask_behind(last_id_, turn);
@@ -111,7 +129,7 @@ bool Archive::on_message(xmpp::ElementView message, Turn& turn) {
   const auto inner = forwarded.child("message", xmpp::ns::client);
   const auto when = read_stamp(forwarded.child("delay", ns::delay).attribute("stamp"));
   const auto id = result.attribute("id");
-  if (!inner || !when || id.empty() || id.size() > 512) return true;
+  if (!inner || !when || id.empty() || id.size() > max_id) return true;
   if (catching_up) {
     if (!rooms_.on_invitation(inner, turn)) chats_.take_archived(inner, {*when, std::string(id), true}, turn);
     note(id);
@@ -126,15 +144,20 @@ bool Archive::on_message(xmpp::ElementView message, Turn& turn) {
 }
 
 void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
+  const auto fin = iq.child("fin", ns::mam);
+  const bool good = iq.attribute("type") == "result" && fin;
+  const auto last = fin.child("set", ns::rsm).child("last", ns::rsm).text();
+  if (asked.what == Question::archive_end) {
+    was_empty_ = good && last.empty() && fin.attribute("complete") == "true";
+    if (last_id_.empty() && last.size() <= max_id) last_id_ = last;
+    return;
+  }
   const auto found = queries_.find(asked.note);
   if (found == queries_.end()) return;
   auto done = std::move(found->second);
   queries_.erase(found);
-  const auto fin = iq.child("fin", ns::mam);
-  const bool good = iq.attribute("type") == "result" && fin;
   const bool complete = good && fin.attribute("complete") == "true";
   if (asked.what == Question::catch_up) {
-    const auto last = fin.child("set", ns::rsm).child("last", ns::rsm).text();
     if (good && !complete && !last.empty() && ++pages_ < max_catch_up_pages) return ask_behind(last, turn);
     catching_up_ = false;
     return;
@@ -142,12 +165,23 @@ void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
   auto* row = model_.edit(asked.conversation);
   if (row == nullptr) return;
   row->history.loading = false;
-  if (good) finish(std::move(done), *row, complete);
+  if (good) on_page(std::move(done), *row, fin, turn);
 }
 
-void Archive::finish(Query query, Conversation& row, bool complete) {
-  row.history.known = true;
-  row.history.complete = complete;
+void Archive::on_page(Query query, Conversation& row, xmpp::ElementView fin, Turn& turn) {
+  const bool nothing = query.results.empty();
+  const auto pages = query.before + 1;
+  add(std::move(query), row);
+  auto& history = row.history;
+  history.known = true;
+  history.complete = fin.attribute("complete") == "true";
+  auto first = fin.child("set", ns::rsm).child("first", ns::rsm).text();
+  const bool further = !first.empty() && first.size() <= max_id && first != history.first;
+  if (further) history.first = std::move(first);
+  if (nothing && further && !history.complete && pages < max_empty_pages) ask(row, history.first, pages, turn);
+}
+
+void Archive::add(Query query, Conversation& row) {
   std::vector<std::pair<std::string, std::string>> corrections;
   std::vector<Message> older;
   older.reserve(query.results.size());

@@ -1,6 +1,7 @@
 // The archive of our account (XEP-0313): the newest page of a conversation when it is opened, older ones when asked
-// for, and after a break that could not be resumed everything since the last message known. Results count only from
-// our own account and only for a query that is open. Deliberately without archives of rooms: a room sends its history.
+// for, and after a break that could not be resumed everything since the last message known, or since the login. A page
+// with nothing to show (receipts, markers) is followed by the next. Results count only from our own account and only
+// for a query that is open. Deliberately without archives of rooms: a room sends its history.
 #pragma once
 #include <deque>
 #include <map>
@@ -29,7 +30,7 @@ class Archive {
 
   // A message that is a result of a query; true: taken (or thrown away as a forgery).
   bool on_message(xmpp::ElementView message, Turn& turn);
-  void on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn);  // Question::archive, catch_up
+  void on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn);  // Question::archive, archive_end, catch_up
   void on_no_answer(const Asked& asked);
   // Whatever has been received was in the archive with this id.
   void note(std::string_view archive_id);
@@ -42,10 +43,13 @@ class Archive {
     ConversationId conversation{};  // 0: catching up
     std::vector<Chats::Older> results;
     std::size_t count = 0;
+    std::size_t before = 0;  // pages before this one, to show the reader anything
   };
-  bool ask(Conversation& row, std::string_view before, Turn& turn);
+  bool ask(Conversation& row, std::string_view before, std::size_t pages, Turn& turn);
+  void ask_for_end(Turn& turn);
   void ask_behind(std::string_view id, Turn& turn);
-  void finish(Query query, Conversation& row, bool complete);
+  void on_page(Query query, Conversation& row, xmpp::ElementView fin, Turn& turn);
+  void add(Query query, Conversation& row);
 
   ChatModel& model_;
   Wire& wire_;
@@ -54,7 +58,8 @@ class Archive {
   Rooms& rooms_;
   std::map<std::string, Query, std::less<>> queries_;  // by queryid
   std::deque<ConversationId> early_;                   // opened before the server said whether it has an archive
-  std::string last_id_;
+  std::string last_id_;                                // of what we know; empty: nothing yet
+  bool was_empty_ = false;                             // the archive, when we came
   std::size_t pages_ = 0;
   bool catching_up_ = false;
 };

@@ -39,6 +39,11 @@ xmpp::NewElement conference(const Conversation& room, std::string_view in) {
   return made;
 }
 
+xmpp::NewElement read_private() {
+  auto query = xmpp::NewElement("query", ns::private_storage).add(xmpp::NewElement("storage", ns::storage_bookmarks));
+  return xmpp::NewElement("iq").set("type", "get").add(std::move(query));
+}
+
 }  // namespace
 
 Bookmarks::Bookmarks(ChatModel& model, Wire& wire, const Self& self, Rooms& rooms)
@@ -62,33 +67,41 @@ void Bookmarks::use(Store store) {
 
 void Bookmarks::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
   const bool good = iq.attribute("type") == "result";
-  if (asked.what == Question::bookmark_edit) {
-    if (good) return;
-    // The model keeps the reader's wish; where the server does not take it as an item, the older storage may.
-    if (store_ == Store::items) {
-      store_ = Store::private_storage;
-      write_private(turn);
-    }
+  if (asked.what == Question::bookmarks) return on_items(iq, turn);
+  if (asked.what == Question::private_bookmarks) return on_private(iq, turn);
+  if (asked.what == Question::private_edit) {
+    reading_ = false;
+    // Nothing is written over a list that could not be read.
+    if (good) write_private(iq.child("query", ns::private_storage).child("storage", ns::storage_bookmarks), turn);
     return;
   }
-  if (asked.what == Question::bookmarks) {
-    std::size_t count = 0;
-    const auto items = iq.child("pubsub", ns::pubsub).child("items", ns::pubsub);
-    for (auto item = items.first_child(); good && item; item = item.next()) {
-      take(item.attribute("id"), item.child("conference", ns::bookmarks), ns::bookmarks);
-      ++count;
-    }
-    if (count > 0) {
-      use(Store::items);
-      return join_marked(turn);
-    }
-    // Empty, or unknown to the server: what other clients stored in the older way?
-    store_ = good || problem_of(iq) == Problem::item_not_found ? Store::items : Store::unknown;
-    auto query = xmpp::NewElement("query", ns::private_storage).add(xmpp::NewElement("storage", ns::storage_bookmarks));
-    wire_.ask(xmpp::NewElement("iq").set("type", "get").add(std::move(query)),
-              {Question::private_bookmarks, {}, 0, {}, {}, {}}, turn);
-    return;
+  if (!good) return on_refused(asked, iq, turn);
+  if (store_ == Store::untried) store_ = Store::items;
+}
+
+void Bookmarks::on_no_answer(const Asked& asked) {
+  if (asked.what == Question::private_edit) reading_ = false;
+}
+
+void Bookmarks::on_items(xmpp::ElementView iq, Turn& turn) {
+  const bool good = iq.attribute("type") == "result";
+  std::size_t count = 0;
+  const auto items = iq.child("pubsub", ns::pubsub).child("items", ns::pubsub);
+  for (auto item = items.first_child(); good && item; item = item.next()) {
+    take(item.attribute("id"), item.child("conference", ns::bookmarks), ns::bookmarks);
+    ++count;
   }
+  if (count > 0) {
+    use(Store::items);
+    return join_marked(turn);
+  }
+  // Empty, or unknown to the server: what other clients stored in the older way?
+  store_ = good || problem_of(iq) == Problem::item_not_found ? Store::untried : Store::unknown;
+  wire_.ask(read_private(), {Question::private_bookmarks, {}, 0, {}, {}, {}}, turn);
+}
+
+void Bookmarks::on_private(xmpp::ElementView iq, Turn& turn) {
+  const bool good = iq.attribute("type") == "result";
   std::size_t count = 0;
   const auto storage = iq.child("query", ns::private_storage).child("storage", ns::storage_bookmarks);
   for (auto at = storage.first_child(); good && at; at = at.next()) {
@@ -98,8 +111,8 @@ void Bookmarks::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) 
   }
   if (good && (count > 0 || store_ == Store::unknown)) {
     use(Store::private_storage);
-  } else if (store_ == Store::items) {
-    use(Store::items);
+  } else if (store_ == Store::untried) {
+    use(Store::untried);
   }
   join_marked(turn);
 }
@@ -181,7 +194,7 @@ Problem Bookmarks::remove(Conversation& room, Turn& turn) {
   if (!wire_.online()) return Problem::offline;
   const auto address = room.address;
   forget(address);
-  if (store_ == Store::private_storage) return write_private(turn) ? Problem::none : Problem::busy;
+  if (store_ == Store::private_storage) return change_private(address, turn) ? Problem::none : Problem::busy;
   auto retract = xmpp::NewElement("retract", ns::pubsub).set("node", ns::bookmarks).set("notify", "true");
   retract.add(xmpp::NewElement("item", ns::pubsub).set("id", address));
   auto iq =
@@ -191,7 +204,7 @@ Problem Bookmarks::remove(Conversation& room, Turn& turn) {
 }
 
 Problem Bookmarks::write(const Conversation& room, Turn& turn) {
-  if (store_ == Store::private_storage) return write_private(turn) ? Problem::none : Problem::busy;
+  if (store_ == Store::private_storage) return change_private(room.address, turn) ? Problem::none : Problem::busy;
   auto made = conference(room, ns::bookmarks);
   if (const auto kept = extensions_.find(room.address); kept != extensions_.end()) {
     if (const auto parsed = xmpp::ParsedElement::parse(kept->second)) {
@@ -207,16 +220,53 @@ Problem Bookmarks::write(const Conversation& room, Turn& turn) {
              : Problem::busy;
 }
 
-// One list: it is written whole.
-bool Bookmarks::write_private(Turn& turn) {
-  auto storage = xmpp::NewElement("storage", ns::storage_bookmarks);
-  for (const auto* row : model_.rows()) {
-    if (!row->room || !row->room->bookmarked) continue;
-    storage.add(conference(*row, ns::storage_bookmarks).set("jid", row->address));
+// Not every server that has items takes them with the options that they need. Where nothing is stored yet, the older
+// storage does as well; otherwise the reader's wish stays in the model, and is not stored.
+void Bookmarks::on_refused(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
+  auto* const room = model_.edit(asked.conversation);
+  if (room == nullptr || !room->room) return;
+  if (store_ == Store::untried) {
+    store_ = Store::private_storage;
+    if (change_private(room->address, turn)) return;
   }
-  auto query = xmpp::NewElement("query", ns::private_storage).add(std::move(storage));
-  return wire_.ask(xmpp::NewElement("iq").set("type", "set").add(std::move(query)),
-                   {Question::bookmark_edit, {}, 0, {}, {}, {}}, turn);
+  const auto problem = problem_of(iq);
+  room->room->problem = problem == Problem::conflict ? Problem::not_acceptable : problem;  // that speaks of nicks
+  model_.note(EventKind::room_changed, room->id);
+}
+
+bool Bookmarks::change_private(std::string_view address, Turn& turn) {
+  changed_.emplace(address);
+  if (!reading_) reading_ = wire_.ask(read_private(), {Question::private_edit, {}, 0, {}, {}, {}}, turn);
+  return reading_;
+}
+
+void Bookmarks::write_private(xmpp::ElementView storage, Turn& turn) {
+  auto written = xmpp::NewElement("storage", ns::storage_bookmarks);
+  std::set<std::string> there;
+  for (auto at = storage.first_child(); at; at = at.next()) {
+    const auto jid = at.is("conference", ns::storage_bookmarks) ? xmpp::parse_jid(at.attribute("jid")) : std::nullopt;
+    const auto changed = jid ? changed_.find(jid->bare()) : changed_.end();
+    if (changed == changed_.end()) {
+      written.add(xmpp::NewElement::copy_of(at));
+      continue;
+    }
+    const auto* row = model_.find(*changed);
+    if (!there.insert(*changed).second) continue;  // twice in the list
+    if (row == nullptr || !row->room || !row->room->bookmarked) continue;
+    written.add(xmpp::NewElement::copy_of(at)
+                    .set("name", row->room->bookmark_name)
+                    .set("autojoin", row->room->autojoin ? "true" : "false"));
+  }
+  ConversationId last{};
+  for (const auto& address : std::exchange(changed_, {})) {
+    const auto* row = model_.find(address);
+    if (there.contains(address) || row == nullptr || !row->room || !row->room->bookmarked) continue;
+    last = row->id;
+    written.add(conference(*row, ns::storage_bookmarks).set("jid", row->address));
+  }
+  auto query = xmpp::NewElement("query", ns::private_storage).add(std::move(written));
+  wire_.ask(xmpp::NewElement("iq").set("type", "set").add(std::move(query)),
+            {Question::bookmark_edit, last, 0, {}, {}, {}}, turn);
 }
 
 }  // namespace webclient

@@ -60,6 +60,10 @@ std::string_view Conversation::title() const {
   return at == std::string_view::npos ? whole : whole.substr(0, at);
 }
 
+bool Conversation::is_room() const {
+  return room && (room->entered || room->bookmarked || room->state != RoomState::outside);
+}
+
 bool Conversation::listed() const {
   return buddy || open || asks || (room && (room->bookmarked || room->invitation || room->state != RoomState::outside));
 }
@@ -123,6 +127,10 @@ std::uint32_t ChatModel::unread() const {
   return sum;
 }
 
+bool ChatModel::may_have_older(const Conversation& in) const {
+  return account_.archive && in.kind != RowKind::room && !in.history.complete && in.messages.size() < bounds_.messages;
+}
+
 // What a row and an occupant take beside their texts, with the nodes of the maps and usual names.
 std::size_t ChatModel::held_bytes() const {
   constexpr std::size_t row = sizeof(Conversation) + 300, occupant = sizeof(Occupant) + 150;
@@ -158,6 +166,12 @@ Conversation* ChatModel::edit(std::string_view address) {
 
 Conversation* ChatModel::require(std::string_view address, RowKind kind, Claim claim) {
   auto* const there = edit(address);
+  if (there != nullptr && there->room && kind == RowKind::person && !there->is_room()) {
+    there->kind = RowKind::person;
+    there->room.reset();  // with nobody in it
+    note(EventKind::rows_changed, there->id);
+    return there;
+  }
   const bool is_stranger = there != nullptr && there->kind == RowKind::person && !there->buddy;
   if (there != nullptr && !(is_stranger && kind == RowKind::room)) return there;
   if (!make_space(kind, there == nullptr, claim)) return nullptr;
@@ -329,6 +343,7 @@ void ChatModel::drop_oldest(Conversation& in) {
   text_size_ -= weight(in.messages.front());
   in.messages.pop_front();
   in.history.complete = false;  // it can be loaded again
+  in.history.first.clear();
 }
 
 void ChatModel::trim(Conversation& conversation) {

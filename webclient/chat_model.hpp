@@ -133,6 +133,7 @@ struct Room {
   std::string nick;                 // own, or the one to join with, as a resource
   std::string subject, subject_by;
   std::string password;
+  bool entered = false;  // at some time: it is a room, not only called one
   bool bookmarked = false;
   bool autojoin = false;
   std::string bookmark_name;
@@ -153,6 +154,7 @@ struct History {
   bool loading = false;
   bool complete = false;  // nothing older is in the archive
   bool known = false;     // the archive has been asked at least once
+  std::string first;      // how far back: the id of the oldest that it has told, shown or not; empty: by the messages
 };
 
 struct Conversation {
@@ -175,6 +177,8 @@ struct Conversation {
 
   // What the list calls it: name, bookmark, nick, or the local part of the address.
   [[nodiscard]] std::string_view title() const;
+  // Not only an invitation has called it a room, which may name anybody's address (XEP-0249).
+  [[nodiscard]] bool is_room() const;
   // It belongs into the list.
   [[nodiscard]] bool listed() const;
 };
@@ -235,6 +239,8 @@ class ChatModel {
   [[nodiscard]] std::vector<const Conversation*> rows() const;
   [[nodiscard]] std::size_t size() const { return conversations_.size(); }  // those that are not listed too
   [[nodiscard]] std::uint32_t unread() const;                               // of all conversations
+  // Whether there may be older messages in the archive than those that it holds, and it has room for them.
+  [[nodiscard]] bool may_have_older(const Conversation& in) const;
   // About what it takes: texts to the byte, rows, occupants and events by their number.
   [[nodiscard]] std::size_t held_bytes() const;
 
@@ -243,7 +249,8 @@ class ChatModel {
   void forget();
   void set_account(Account account, EventKind what);  // own_changed or link_changed
   // Finds or makes it. Null: the bound is reached and nothing may be dropped for it. Who was taken for a stranger
-  // becomes a room when one is required: an occupant may have written before it was known (XEP-0045 7.5).
+  // becomes a room when one is required: an occupant may have written before it was known (XEP-0045 7.5); and what is
+  // no room for sure becomes a person.
   Conversation* require(std::string_view address, RowKind kind, Claim claim = Claim::content);
   Conversation* edit(ConversationId id);
   Conversation* edit(std::string_view address);

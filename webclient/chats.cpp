@@ -53,7 +53,7 @@ std::optional<Chats::Place> Chats::place_of(xmpp::ElementView message) const {
   if (!other) return std::nullopt;
   const auto bare = other->bare();
   const auto* known = model_.find(bare);
-  const bool of_room = known != nullptr && known->kind == RowKind::room;
+  const bool of_room = known != nullptr && known->room && (known->is_room() || message.child("x", ns::muc_user));
   if (!of_room) return Place{bare, RowKind::person, outgoing};
   if (other->resource.empty()) return std::nullopt;
   return Place{other->full(), RowKind::occupant, outgoing};
@@ -208,21 +208,23 @@ void Chats::tell_author(std::string_view author, std::string_view wire_id, Turn&
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
-  auto* row = model_.edit(place.address);
-  if (row != nullptr && !place.outgoing && !read.receipt_of.empty()) {
+  const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
+  auto* row = has_text ? model_.require(place.address, place.kind) : model_.edit(place.address);
+  if (row == nullptr || row->kind != place.kind) {
+    if (has_text) tell_author(place.author, fields.wire_id, turn);  // no page will ever have it
+    return;
+  }
+  if (!place.outgoing && !read.receipt_of.empty()) {
     const auto found = std::find_if(row->messages.rbegin(), row->messages.rend(), [&](const Message& sent) {
       return sent.direction == Direction::outgoing && sent.wire_id == read.receipt_of;
     });
     if (found != row->messages.rend()) model_.set_delivery(*row, *found, Delivery::delivered);
   }
-  const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
   // Some clients say nothing more of typing with the message itself.
-  if (row != nullptr && !place.outgoing && (has_text || read.state)) {
+  if (!place.outgoing && (has_text || read.state)) {
     set_typing(*row, has_text ? Typing::no : *read.state, turn);
   }
   if (!has_text) return;
-  if (row == nullptr) row = model_.require(place.address, place.kind);
-  if (row == nullptr) return tell_author(place.author, fields.wire_id, turn);  // no page will ever have it
   fields.direction = place.outgoing ? Direction::outgoing : Direction::incoming;
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);

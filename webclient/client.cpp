@@ -79,6 +79,7 @@ void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
 void Client::on_message(xmpp::ElementView message, Turn& turn) {
   const auto type = message.attribute("type");
   if (type == "error") {
+    rooms_.on_refused(message, turn);
     if (!chats_.on_error(message)) rooms_.on_error(message, turn);
     return;
   }
@@ -93,7 +94,7 @@ void Client::on_message(xmpp::ElementView message, Turn& turn) {
 void Client::on_presence(xmpp::ElementView presence, Turn& turn) {
   const auto from = xmpp::parse_jid(presence.attribute("from"));
   const auto* row = from ? model_.find(from->bare()) : nullptr;
-  if (row != nullptr && row->room) return rooms_.on_presence(presence, turn);
+  if (row != nullptr && row->is_room()) return rooms_.on_presence(presence, turn);
   roster_.on_presence(presence, turn);
 }
 
@@ -117,12 +118,14 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
     case Question::roster:
       return roster_.on_answer(iq, turn);
     case Question::archive:
+    case Question::archive_end:
     case Question::catch_up:
       archive_.on_answer(asked, iq, turn);
       if (wire_.has_put_off() && !archive_.catching_up()) resend(turn);
       return;
     case Question::bookmarks:
     case Question::private_bookmarks:
+    case Question::private_edit:
     case Question::bookmark_edit:
       return bookmarks_.on_answer(asked, iq, turn);
     case Question::account_features:
@@ -143,6 +146,7 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
 
 void Client::on_no_answer(const Asked& asked) {
   archive_.on_no_answer(asked);
+  bookmarks_.on_no_answer(asked);
   services_.on_no_answer(asked);
 }
 

@@ -204,17 +204,12 @@ std::size_t skipped(const Conversation& shown, std::size_t backlog) {
   return shown.messages.size() - std::min(shown.messages.size(), backlog);
 }
 
-// Whether there may be older messages than the first that the model holds, and it has room for them.
-bool may_have_more(const View& view, const Conversation& shown) {
-  return view.model.account().archive && shown.kind != RowKind::room && !shown.history.complete &&
-         shown.messages.size() < view.model.bounds().messages;
-}
-
 // Where to look for older messages than the first that is shown, to which browsers scroll once the page has an end.
 std::string older_link(std::string_view path, const View& view, const Conversation& shown, std::size_t backlog) {
   const std::size_t from = skipped(shown, backlog);
-  if (shown.messages.empty() || (from == 0 && !may_have_more(view, shown))) return {};
-  return copy(path) + "n=" + std::to_string(backlog + first_backlog) + "#" + name_of(shown.messages[from].id);
+  if (from == 0 && !view.model.may_have_older(shown)) return {};
+  const auto place = shown.messages.empty() ? std::string() : "#" + name_of(shown.messages[from].id);
+  return copy(path) + "n=" + std::to_string(backlog + first_backlog) + place;
 }
 
 std::string bubbles(const Conversation& shown, std::size_t backlog, const Reader& reader, bool live) {
@@ -331,7 +326,10 @@ std::string StreamPage::address() const {
   return backlog == first_backlog ? self() : self() + "&n=" + std::to_string(backlog);
 }
 
-std::string Pages::stream(const StreamPage& page, const View& view, const Conversation* shown) {
+std::string Pages::stream(const StreamPage& page, const View& given, const Conversation* shown) {
+  Reader reader = given.reader;
+  reader.static_pages = false;  // its rows lead to pages like itself, whatever is looked at beside it
+  const View view{given.model, reader, given.token};
   Values values = base_values(view.reader, copy(view.reader.texts->text("stream.frame")));
   values.text("nonce", page.nonce).text("self", page.address()).text("kind", shown != nullptr ? "conv" : "list");
   values.text("rules", all_rules(view, shown, page.backlog)).list("sections", sections(view, shown));
@@ -365,11 +363,11 @@ std::string Pages::file(const FilePage& page, const View& view, const Conversati
   values.text("id", id)
       .text("message", page.message)
       .text("once", page.once)
-      .text("token", view.token("/upload/" + id))
+      .text("token", view.token("/upload/" + id + (page.framed ? "" : "/plain")))
       .text("text", page.text)
       .text("back", page.text.find('\n') == std::string::npos ? "line" : "lines")
       .text("back_token", view.token("/compose/" + id));
-  values.flag("framed", !view.reader.static_pages);
+  values.flag("framed", page.framed);
   if (page.limit > 0) values.text("limit", texts.fill("file.limit", {{"size", size_text(page.limit)}}));
   return templates_.render("file", texts, values);
 }

@@ -68,6 +68,7 @@ struct FilePage {
   std::string once;
   std::uint64_t limit = 0;  // bytes; 0: none known
   std::string text{};       // what stood in the form for messages, and goes back there
+  bool framed = true;       // in the place of the form for messages; or a page by itself
 };
 
 struct StreamPage {

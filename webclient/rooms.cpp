@@ -105,6 +105,7 @@ void Rooms::on_here(Conversation& room, std::string_view who, xmpp::ElementView 
   const bool was_joined = room.room->state == RoomState::joined;
   const bool renamed = room.room->nick != who;
   room.room->state = RoomState::joined;
+  room.room->entered = true;
   room.room->nick = who;
   if (!was_joined || renamed) {
     room.room->problem = Problem::none;
@@ -280,6 +281,16 @@ void Rooms::on_declined(xmpp::ElementView message, xmpp::ElementView decline, Tu
   if (!asked) return;
   notice(*room, Notice::declined, who->bare(),
          clean_label(decline.child("reason", ns::muc_user).text(), model_.bounds().status), turn);
+}
+
+// It has forgotten us: its service was restarted, or lost the way to our server.
+void Rooms::on_refused(xmpp::ElementView message, Turn& turn) {
+  const auto from = xmpp::parse_jid(message.attribute("from"));
+  auto* const room = from && from->resource.empty() ? model_.edit(from->bare()) : nullptr;
+  if (room == nullptr || !room->room || room->room->state != RoomState::joined) return;
+  if (problem_of(message) != Problem::not_acceptable) return;
+  model_.clear_occupants(*room);
+  enter(*room, turn);
 }
 
 void Rooms::on_error(xmpp::ElementView message, Turn& turn) {

@@ -24,6 +24,8 @@ class Rooms {
   void on_message(xmpp::ElementView message, Turn& turn);  // type groupchat
   // An invitation in a message, or the answer to one of ours; true: it was one.
   bool on_invitation(xmpp::ElementView outer, Turn& turn);
+  // What a room says to who is not in it, about any message: where we thought to be, we enter again.
+  void on_refused(xmpp::ElementView message, Turn& turn);
   void on_error(xmpp::ElementView message, Turn& turn);  // type error, of no message of a conversation
   void on_time(Turn& turn);
   [[nodiscard]] xmpp::Instant deadline() const;

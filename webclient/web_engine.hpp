@@ -94,6 +94,8 @@ class WebEngine {
   [[nodiscard]] Client& client() { return *client_; }
   [[nodiscard]] const ChatModel& model() const { return client_->model(); }
   [[nodiscard]] const Reader& reader() const { return settings_.reader; }
+  // Where pages that are of both kinds lead back to: what was looked at last.
+  void prefer_static_pages(bool are) { settings_.reader.static_pages = are; }
   void set_reader(Reader reader, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] View view() const { return View{client_->model(), settings_.reader, settings_.token}; }
   [[nodiscard]] bool is_displaced(std::string_view window) const { return push_.is_displaced(window); }

@@ -127,7 +127,7 @@ for (const { kind, browser_name, launch, open } of pairs) {
       const content = randomBytes(limit - 1000);
       const answer = await alice.send_file(bob, content, { name: '../../.größe "1".bin', type: 'application/octet-stream' });
       assert.equal(answer.status, 303);
-      assert.match(answer.headers.location, new RegExp(`^/plain/${bob}#write$|^/compose/${bob}#t$`));
+      assert.equal(answer.headers.location, `/compose/${bob}#t`);
       const url = await link();
       assert.doesNotMatch(url, /\.\./);
       assert.ok((await download(url, world.server.tls.trust)).body.equals(content));
@@ -144,7 +144,7 @@ for (const { kind, browser_name, launch, open } of pairs) {
         const refused = await alice.send_file(bob, 'x', { name: 'x.png', type: 'image/png' });
         assert.deepEqual([refused.status, alert(refused)], [503, 'This was not accepted.']);
       }
-      assert.equal((await alice.send_file('c999', 'x', { form: await alice.file_form(bob) })).status, 404);
+      assert.equal((await alice.send_file('c999', 'x', { form: { ...(await alice.file_form(bob)), action: undefined } })).status, 404);
     });
 
     it('gives the message back that was begun before the file, and takes no harm from a long one', async () => {
@@ -152,15 +152,35 @@ for (const { kind, browser_name, launch, open } of pairs) {
       const text = 'half a "thought"\r\nand more';
       const asked = await alice.post(`/compose/${bob}`, { ...fields, do: 'file', text });
       const kept = 'name="text" value="half a &quot;thought&quot;\nand more"';
-      assert.equal(asked.text.split(kept).length, 2);
+      assert.equal(asked.text.split(kept).length, 3); // goes along with the file, and with the way back
       const form = { ...(await alice.file_form(bob)), text };
       const empty = await alice.send_file(bob, '', { form });
-      assert.equal(empty.text.split(kept).length, 2);
+      assert.equal(empty.text.split(kept).length, 3);
       const sent = await alice.send_file(bob, 'x', { form: { ...(await alice.file_form(bob)), text } });
       assert.deepEqual([sent.status, /<textarea[^>]*>half a &quot;thought&quot;\nand more<\/textarea>/.test(sent.text)], [200, true]);
       await arrived();
       const long = await alice.send_file(bob, 'x', { form: { ...(await alice.file_form(bob)), text: 'x'.repeat(70_000) } });
       assert.equal(long.status, 400);
+    });
+
+    // A page of its own has no frame for the form for messages, and that frame no room for a page.
+    it('leads from each form back to where it was opened, whatever was looked at meanwhile', async () => {
+      const framed = await alice.file_form(bob);
+      const whole = await alice.file_form(bob, { framed: false });
+      await alice.get('/plain/');
+      const list = await alice.stream('/stream/');
+      await list.see(`href="/app/${bob}"`);
+      list.close();
+      assert.doesNotMatch(list.text, /\/plain\//);
+      const sent = [await alice.send_file(bob, 'in the frame', { form: framed }), await alice.send_file(bob, '', { form: whole })];
+      await alice.get('/app/');
+      assert.match(await alice.page('/settings'), /href="\/app\/"/);
+      sent.push(await alice.send_file(bob, 'by itself', { form: await alice.file_form(bob, { framed: false }) }));
+      assert.deepEqual(sent.map(({ status, headers }) => [status, headers.location]),
+        [[303, `/compose/${bob}#t`], [400, undefined], [303, `/plain/${bob}#write`]]);
+      assert.match(sent[1].text, /<body class="sheet">/);
+      assert.equal((await arrived()).toString(), 'in the frame');
+      assert.equal((await arrived()).toString(), 'by itself');
     });
 
     it('takes each form once, and only its own, from its own page', async () => {

@@ -144,7 +144,8 @@ int main(int argc, char** argv) {
   write("settings.html", pages.settings(view, "", sample::noon));
   reader.static_pages = true;
   write("plain.html", pages.plain({}, 30, view, bob));
-  write("file.html", pages.file({std::string(words(*reader.texts, Problem::file_too_large)), "o", 5 << 20}, view, bob));
+  write("file.html",
+        pages.file({std::string(words(*reader.texts, Problem::file_too_large)), "o", 5 << 20, {}, false}, view, bob));
   write("plain_room.html", pages.plain({}, 30, view, room));
   write("plain_list.html", pages.plain_list(view));
   write(pages.templates().stylesheet().c_str(), std::string(embedded("assets/chat.css")));

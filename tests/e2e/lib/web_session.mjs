@@ -93,10 +93,13 @@ export class WebSession {
 
   // Hidden and filled fields of the form on a page that is sent to `action` (the page's own path, if none is named).
   async fields(path, action = path) {
-    const { text } = await this.get(path);
+    return this.fields_in((await this.get(path)).text, action);
+  }
+
+  fields_in(text, action) {
     const forms = text.split('<form ').slice(1).map((form) => form.split('</form>')[0]);
     const form = forms.find((one) => unescape(/action="([^"?#]*)/.exec(one)?.[1] ?? '') === this.base + action.split(/[?#]/)[0]);
-    if (!form) throw new Error(`no form for ${action} at ${path}: ${text.slice(0, 2000)}`);
+    if (!form) throw new Error(`no form for ${action}: ${text.slice(0, 2000)}`);
     return Object.fromEntries([...form.matchAll(/<input[^>]*>/g)].map(([input]) =>
       [/name="([^"]*)"/.exec(input)?.[1], unescape(/value="([^"]*)"/.exec(input)?.[1] ?? '')]));
   }
@@ -123,15 +126,19 @@ export class WebSession {
     return this.post(`/compose/${id}`, { ...(await this.fields(`/compose/${id}`)), text });
   }
 
-  // The form for a file, and that form with a file in it, as browsers write it.
-  file_form(id) {
-    return this.fields(`/file/${id}`, `/upload/${id}`);
+  // The form for a file in the place of that for messages, or on a page of its own, and such a form with a file in it, as
+  // browsers write it.
+  async file_form(id, { framed = true } = {}) {
+    const action = `/upload/${id}${framed ? '' : '/plain'}`;
+    if (!framed) return { action, ...(await this.fields(`/file/${id}`, action)) };
+    const asked = { ...(await this.fields(`/compose/${id}`)), text: '', do: 'file' };
+    return { action, ...this.fields_in((await this.post(`/compose/${id}`, asked)).text, action) };
   }
 
   async send_file(id, content, { form, name = 'note.txt', type = 'text/plain', headers = {} } = {}) {
-    const { token, once, text = '' } = form ?? (await this.file_form(id));
+    const { token, once, action, text = '' } = form ?? (await this.file_form(id));
     const body = multipart({ token, once, text }, { name, type, content });
-    return ask(`${this.origin}/upload/${id}`, { method: 'POST', from: this.from, body,
+    return ask(this.origin + (action ?? `/upload/${id}`), { method: 'POST', from: this.from, body,
       headers: { ...this.headers, ...this.from_here, 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers } });
   }
 

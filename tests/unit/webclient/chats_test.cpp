@@ -1,7 +1,8 @@
-// Messages between people: transcripts beside RFC 6121 5, XEP-0085, 0184, 0203, 0280, 0308, 0359 and 0313.
+// Messages between people: transcripts beside RFC 6121 5, XEP-0085, 0184, 0203, 0280, 0308 and 0359.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/webclient/messages.hpp"
 #include "tests/unit/webclient/play.hpp"
 
 namespace {
@@ -9,35 +10,15 @@ namespace {
 using namespace std::chrono_literals;
 using namespace webclient;
 using testing::HasSubstr;
+using tests::chat;
+using tests::inner;
 using tests::Play;
-
-std::string chat(std::string_view from, std::string_view body, std::string_view more = {}, std::string_view id = {}) {
-  std::string message = "<message type='chat' to='julia@example.org' from='" + std::string(from) + "'";
-  if (!id.empty()) message += " id='" + std::string(id) + "'";
-  message += ">";
-  if (!body.empty()) message += "<body>" + std::string(body) + "</body>";
-  return message + std::string(more) + "</message>";
-}
+using tests::send;
 
 std::string carbon(std::string_view from, std::string_view kind, std::string_view inner) {
   return "<message from='" + std::string(from) + "' to='julia@example.org/web'><" + std::string(kind) +
          " xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>" + std::string(inner) + "</forwarded></" +
          std::string(kind) + "></message>";
-}
-
-std::string inner(std::string_view from, std::string_view to, std::string_view body, std::string_view more = {}) {
-  return "<message xmlns='jabber:client' type='chat' from='" + std::string(from) + "' to='" + std::string(to) + "'" +
-         std::string(more) + "><body>" + std::string(body) + "</body></message>";
-}
-
-Chats::Sent send(Play& play, std::string_view to, std::string_view text) {
-  Chats::Sent sent;
-  play.does([&](Client& client, auto now, auto& out) {
-    const auto opened = client.start_chat(to, now, out);
-    ASSERT_EQ(opened.problem, Problem::none);
-    sent = client.send(opened.conversation, text, now, out);
-  });
-  return sent;
 }
 
 const Message& message(const Play& play, std::string_view address, std::size_t index) {
@@ -50,11 +31,6 @@ class ChatsTest : public testing::Test {
   void befriend(std::string_view address, std::string_view subscription = "both") {
     play.hears("<iq type='set' id='push'><query xmlns='jabber:iq:roster'><item jid='" + std::string(address) +
                "' subscription='" + std::string(subscription) + "'/></query></iq>");
-  }
-  std::string has_archive() {
-    return play.hears(
-        "<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
-        "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
   }
   Play play;
 };
@@ -329,151 +305,6 @@ TEST_F(ChatsTest, TheCopyOfOursIsOursWhateverItSays) {
   play.hears(carbon("julia@example.org", "sent",
                     inner("julia@example.org/web", "romeo@example.net", "a *** word", " id='" + id + "'")));
   EXPECT_EQ(play.texts("romeo@example.net"), "me[a rude word]");
-}
-
-// ---- XEP-0313
-
-std::string result(std::string_view queryid, std::string_view id, std::string_view stamp, std::string_view message,
-                   std::string_view from = "julia@example.org") {
-  return "<message from='" + std::string(from) + "'><result xmlns='urn:xmpp:mam:2' queryid='" + std::string(queryid) +
-         "' id='" + std::string(id) + "'><forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='" +
-         std::string(stamp) + "'/>" + std::string(message) + "</forwarded></result></message>";
-}
-
-std::string queryid_of(const std::string& said) {
-  const auto at = said.find("queryid=\"") + 9;
-  return said.substr(at, said.find('"', at) - at);
-}
-
-// Who is quick opens a conversation before the server has said that there is an archive.
-TEST_F(ChatsTest, HistoryIsLoadedAsSoonAsThereIsAnArchive) {
-  play.hears(chat("romeo@example.net/o", "live", "", "m9"));
-  const auto conversation = play.row("romeo@example.net").id;
-  for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }),
-              "");
-  }
-  EXPECT_THAT(has_archive(), HasSubstr("<value>romeo@example.net</value>"));
-  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
-  EXPECT_EQ(has_archive(), "");
-}
-
-TEST_F(ChatsTest, HistoryIsLoadedWhenAConversationIsOpened) {
-  has_archive();
-  play.hears(
-      chat("romeo@example.net/o", "live", "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='a9'/>", "m9"));
-  const auto conversation = play.row("romeo@example.net").id;
-  const auto open = [&] {
-    return play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); });
-  };
-  const auto said = open();
-  EXPECT_THAT(said, HasSubstr("<value>romeo@example.net</value>"));
-  EXPECT_THAT(said, HasSubstr("<before>a9</before>"));
-  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
-  EXPECT_EQ(open(), "");  // not twice
-  const auto query = queryid_of(said);
-  play.hears(result(query, "a1", "2020-01-01T10:00:00Z",
-                    inner("romeo@example.net/o", "julia@example.org", "old", " id='x1'")));
-  play.hears(
-      result(query, "a2", "2020-01-01T10:00:01Z",
-             "<message xmlns='jabber:client' type='chat' id='x2' to='julia@example.org' from='romeo@example.net/o'>"
-             "<body>better</body><replace xmlns='urn:xmpp:message-correct:0' id='x1'/></message>"));
-  play.hears(
-      result(query, "a3", "2020-01-01T10:00:02Z", inner("julia@example.org/phone", "romeo@example.net", "mine")));
-  EXPECT_EQ(play.texts("romeo@example.net"), "[live]");  // nothing before the page is whole
-  play.answers("<before>a9",
-               "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><first>a1</first></set></fin>");
-  EXPECT_EQ(play.texts("romeo@example.net"), "[old][better]me[mine][live]");
-  EXPECT_EQ(message(play, "romeo@example.net", 0).replaced_by, message(play, "romeo@example.net", 1).id);
-  EXPECT_EQ(play.row("romeo@example.net").unread, 0U);
-  const auto& history = play.row("romeo@example.net").history;
-  EXPECT_TRUE(history.known);
-  EXPECT_FALSE(history.loading);
-  EXPECT_FALSE(history.complete);
-  const auto older = play.does([&](Client& client, auto now, auto& out) {
-    EXPECT_EQ(client.load_older(conversation, now, out), Problem::none);
-    EXPECT_EQ(client.load_older(conversation, now, out), Problem::busy);
-  });
-  EXPECT_THAT(older, HasSubstr("<before>a1</before>"));
-  play.answers("<before>a1", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
-  play.does([&](Client& client, auto now, auto& out) {
-    EXPECT_EQ(client.load_older(conversation, now, out), Problem::nothing_older);
-  });
-}
-
-// What came live and without the id under which the archive has it, ours too.
-TEST_F(ChatsTest, HistoryDoesNotRepeatWhatIsThere) {
-  has_archive();
-  play.hears(chat("romeo@example.net/o", "live", {}, "1"));
-  const auto conversation = play.row("romeo@example.net").id;
-  const auto query = queryid_of(
-      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
-  send(play, "romeo@example.net", "mine");
-  const auto mine = play.id_of("<body>mine");
-  const auto theirs = [](std::string_view text) {
-    return inner("romeo@example.net/o", "julia@example.org", text, " id='1'");
-  };
-  play.hears(result(query, "a1", "2020-01-01T10:00:00Z", theirs("of another day")));
-  play.hears(result(query, "a2", "2020-01-01T10:00:01Z", theirs("live")));
-  play.hears(result(query, "a3", "2020-01-01T10:00:02Z",
-                    inner("julia@example.org/web", "romeo@example.net", "mine", " id='" + mine + "'")));
-  play.answers("urn:xmpp:mam:2", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
-  EXPECT_EQ(play.texts("romeo@example.net"), "[of another day][live]me[mine]");
-}
-
-TEST_F(ChatsTest, ForgedResultsAreNothing) {
-  has_archive();
-  play.hears(chat("romeo@example.net/o", "live"));
-  const auto conversation = play.row("romeo@example.net").id;
-  const auto query = queryid_of(
-      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
-  const auto words = inner("romeo@example.net/o", "julia@example.org", "forged");
-  play.hears(result(query, "f1", "2020-01-01T10:00:00Z", words, "mallory@example.net"));
-  play.hears(result(query, "f2", "2020-01-01T10:00:00Z", words, "julia@example.org/x"));
-  play.hears(result("another", "f3", "2020-01-01T10:00:00Z", words));
-  play.hears(
-      result(query, "f4", "2020-01-01T10:00:00Z", inner("mallory@example.net/o", "julia@example.org", "not of here")));
-  play.hears(result(query, "", "2020-01-01T10:00:00Z", words));
-  play.hears(result(query, "f6", "yesterday", words));
-  const auto id = play.id_of("urn:xmpp:mam:2");
-  play.hears("<iq type='result' from='mallory@example.net' id='" + id +
-             "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
-  EXPECT_TRUE(play.row("romeo@example.net").history.loading);
-  play.hears("<iq type='result' from='julia@example.org' id='" + id +
-             "'><fin xmlns='urn:xmpp:mam:2' complete='true'/></iq>");
-  EXPECT_EQ(play.texts("romeo@example.net"), "[live]");
-  EXPECT_EQ(play.model().find("mallory@example.net"), nullptr);
-}
-
-TEST_F(ChatsTest, CorrectionsInTheArchiveMakeNoCircle) {
-  has_archive();
-  play.hears(chat("romeo@example.net/o", "live"));
-  const auto conversation = play.row("romeo@example.net").id;
-  const auto query = queryid_of(
-      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); }));
-  const auto entry = [](const char* id, const char* corrects) {
-    return "<message xmlns='jabber:client' type='chat' id='" + std::string(id) +
-           "' to='julia@example.org' from='romeo@example.net/o'>"
-           "<body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='" +
-           corrects + "'/></message>";
-  };
-  play.hears(result(query, "a1", "2020-01-01T10:00:00Z", entry("x1", "x2")));
-  play.hears(result(query, "a2", "2020-01-01T10:00:01Z", entry("x2", "x1")));
-  play.answers("urn:xmpp:mam:2", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
-  // One more walks the chain.
-  play.hears(chat("romeo@example.net/o", "y", "<replace xmlns='urn:xmpp:message-correct:0' id='x1'/>", "m4"));
-  EXPECT_EQ(play.row("romeo@example.net").messages.size(), 4U);
-}
-
-TEST_F(ChatsTest, AnArchiveThatDoesNotAnswerIsNotWaitedFor) {
-  has_archive();
-  play.hears(chat("romeo@example.net/o", "live"));
-  const auto conversation = play.row("romeo@example.net").id;
-  play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); });
-  play.waits(50s);
-  play.hears("<presence from='example.org'/>");
-  play.waits(11s);
-  EXPECT_FALSE(play.row("romeo@example.net").history.loading);
 }
 
 // Z-007: names, texts and statuses of a hostile contact, in the size it likes.

@@ -278,11 +278,16 @@ TEST(ClientStream, TheSecondLoginIsNoWeakerThanTheFirst) {
 }
 
 // The server has an archive: what was on its way waits until that has shown what has arrived.
-void has_an_archive(Play& play) {
+std::string hears_of_an_archive(Play& play) {
   play.logs_in();
   play.answers("disco#info", "<query xmlns='http://jabber.org/protocol/disco#info'/>", "example.org");
-  play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
-             "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+  return play.hears(
+      "<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
+      "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+}
+
+void has_an_archive(Play& play) {
+  hears_of_an_archive(play);
   play.hears(
       "<message from='romeo@example.net/o' type='chat' id='m1'><body>one</body>"
       "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='arch-1'/></message>");
@@ -334,6 +339,22 @@ TEST(ClientStream, AResumeThatFailsIsANewSessionWithNothingLostOrDoubled) {
   EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[missed]"));
   EXPECT_EQ(play.row("romeo@example.net").messages.size(), 4U);
   EXPECT_EQ(play.row("romeo@example.net").unread, 1U);
+}
+
+// Nothing has come live whose place in the archive was told: its end was asked for at the login.
+TEST(ClientStream, WhatWasMissedIsAskedForFromTheLogin) {
+  for (const bool was_empty : {false, true}) {
+    Play play;
+    EXPECT_THAT(hears_of_an_archive(play), HasSubstr("<max>1</max><before></before>"));
+    const std::string end = "<set xmlns='http://jabber.org/protocol/rsm'><last>end</last></set>";
+    play.answers("<max>1</max>", "<fin xmlns='urn:xmpp:mam:2' complete='true'>" + (was_empty ? "" : end) + "</fin>");
+    send(play, "romeo@example.net", "on its way");
+    const auto begun = does_not_resume(play);
+    EXPECT_THAT(begun, HasSubstr(was_empty ? "<max>100</max></set>" : "<after>end</after>"));
+    EXPECT_THAT(begun, Not(HasSubstr("on its way")));
+    const auto after = play.answers("<max>100</max>", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>");
+    EXPECT_THAT(after, HasSubstr("on its way"));
+  }
 }
 
 // What is written meanwhile does not overtake it.

@@ -93,6 +93,59 @@ TEST_F(InvitationsTest, OfAFloodKeepTheReaderOutOfNoRoom) {
   EXPECT_EQ(rooms(), 50);
 }
 
+// Anybody may call any address a room (XEP-0249). Whose it is must be heard all the same.
+TEST_F(InvitationsTest, ToAPersonMakeNoRoomOfThem) {
+  const std::string romeo = "romeo@example.net";
+  const auto invites = [&](const std::string& address) {
+    play.hears("<message from='mallory@example.net/x'><x xmlns='jabber:x:conference' jid='" + address +
+               "'/></message>");
+    EXPECT_EQ(play.row(address).kind, RowKind::room);
+  };
+  const auto says = [&](const std::string& address, const std::string& more = {}) {
+    play.hears("<message from='" + address + "' type='chat' id='m1'><body>it is me</body>" + more + "</message>");
+  };
+  invites(romeo);
+  play.hears(
+      "<message from='romeo@example.net' type='chat'><composing "
+      "xmlns='http://jabber.org/protocol/chatstates'/></message>");
+  says(romeo);
+  EXPECT_EQ(play.row(romeo).kind, RowKind::person);
+  EXPECT_EQ(play.row(romeo).room, nullptr);
+  EXPECT_EQ(play.row(romeo).messages.back().text, "it is me");
+  EXPECT_EQ(play.row(romeo).unread, 1U);
+
+  invites("nurse@example.net");
+  says("nurse@example.net/phone");
+  EXPECT_EQ(play.row("nurse@example.net").unread, 1U);
+  EXPECT_EQ(play.model().find("nurse@example.net/phone"), nullptr);
+
+  invites("paris@example.net");
+  play.hears("<presence from='paris@example.net' type='subscribe'/>");
+  EXPECT_EQ(play.row("paris@example.net").kind, RowKind::person);
+  EXPECT_TRUE(play.row("paris@example.net").asks);
+
+  invites("tybalt@example.net");
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto opened = client.start_chat("tybalt@example.net", now, out);
+    EXPECT_EQ(client.send(opened.conversation, "hello", now, out).problem, Problem::none);
+  });
+
+  // What a room passes on says so.
+  invites(std::string(hall));
+  says("hall@rooms.example.org/nurse", "<x xmlns='http://jabber.org/protocol/muc#user'/>");
+  EXPECT_EQ(play.row(hall).kind, RowKind::room);
+  EXPECT_EQ(play.row("hall@rooms.example.org/nurse").kind, RowKind::occupant);
+}
+
+// Where we were once is a room for good.
+TEST_F(InvitationsTest, RoomsStayRoomsAfterwards) {
+  enter();
+  play.does([&](Client& client, auto now, auto& out) { client.leave_room(id(), now, out); });
+  play.hears("<message from='hall@rooms.example.org' type='normal'><body>forged?</body></message>");
+  play.does([&](Client& client, auto now, auto& out) { client.start_chat(hall, now, out); });
+  EXPECT_EQ(play.row(hall).kind, RowKind::room);
+}
+
 TEST_F(InvitationsTest, GoByTheRoom) {
   enter();
   const auto invite = [&](std::string_view address, std::string_view reason = {}) {

@@ -396,7 +396,8 @@ TEST_F(PagesTest, OfferOlderMessagesWhereThereMayBeSome) {
     model.set_account(account, EventKind::own_changed);
   };
   archive(true);
-  EXPECT_THAT(pages.stream(page, view, &bob), Not(HasSubstr("Older messages")));
+  // What the archive has told so far may have been nothing to show.
+  EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110\""));
   model.add_message(bob, sample::incoming("x"));
   EXPECT_THAT(pages.stream(page, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=110#m1\""));
   EXPECT_THAT(pages.stream({"N", "/stream/c1", "x"}, view, &bob), HasSubstr("href=\"/stream/c1?w=x&amp;n=100#m1\""));

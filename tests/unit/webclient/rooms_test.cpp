@@ -1,4 +1,4 @@
-// Rooms and bookmarks: transcripts beside XEP-0045, 0402 and 0048.
+// Rooms: transcripts beside XEP-0045.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -382,72 +382,32 @@ TEST_F(RoomsTest, ARoomFullOfPeopleIsBounded) {
   EXPECT_EQ(room().more_occupants, 3002U - play.model().bounds().occupants);
 }
 
-// ---- bookmarks
-
-constexpr std::string_view stored =
-    "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'>"
-    "<item id='hall@rooms.example.org'><conference xmlns='urn:xmpp:bookmarks:1' name='The hall' autojoin='true'>"
-    "<nick>jules</nick><extensions><state xmlns='http://myclient.example/bookmark/state' "
-    "minimized='true'/></extensions>"
-    "</conference></item></items></pubsub>";
-
-TEST_F(RoomsTest, BookmarksAreReadAndJoined) {
-  const auto joined = play.answers("urn:xmpp:bookmarks:1", stored);
-  EXPECT_THAT(joined, HasSubstr("to=\"hall@rooms.example.org/jules\""));
-  EXPECT_TRUE(room().bookmarked);
-  EXPECT_EQ(play.row(hall).title(), "The hall");
-  EXPECT_TRUE(play.model().account().bookmarks);
-}
-
-TEST_F(RoomsTest, BookmarksAreWrittenWithWhatOthersPutIn) {
-  play.answers("urn:xmpp:bookmarks:1", stored);
-  const auto written = play.does([&](Client& client, auto now, auto& out) {
-    EXPECT_EQ(client.set_bookmark(id(), {"Feast", false}, now, out), Problem::none);
-  });
-  EXPECT_THAT(written, HasSubstr("name=\"Feast\""));
-  EXPECT_THAT(written, HasSubstr("autojoin=\"false\""));
-  EXPECT_THAT(written, HasSubstr("minimized=\"true\""));
-  EXPECT_THAT(written, HasSubstr("<value>whitelist</value>"));
-  const auto removed = play.does(
-      [&](Client& client, auto now, auto& out) { EXPECT_EQ(client.remove_bookmark(id(), now, out), Problem::none); });
-  EXPECT_THAT(removed, HasSubstr("<retract"));
-  EXPECT_FALSE(room().bookmarked);
-}
-
-TEST_F(RoomsTest, OlderBookmarksAreReadAndWrittenWhereTheyAre) {
-  const auto asked = play.answers("urn:xmpp:bookmarks:1",
-                                  "<pubsub xmlns='http://jabber.org/protocol/pubsub'>"
-                                  "<items node='urn:xmpp:bookmarks:1'/></pubsub>");
-  EXPECT_THAT(asked, HasSubstr("jabber:iq:private"));
-  play.answers(
-      "jabber:iq:private",
-      "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference "
-      "jid='hall@rooms.example.org' name='Hall' autojoin='0'><nick>jules</nick></conference></storage></query>");
-  EXPECT_TRUE(room().bookmarked);
-  EXPECT_EQ(room().state, RoomState::outside);
-  const auto written = play.does([&](Client& client, auto now, auto& out) {
-    EXPECT_EQ(client.set_bookmark(id(), {"Hall", true}, now, out), Problem::none);
-  });
-  EXPECT_THAT(written, HasSubstr("<storage xmlns=\"storage:bookmarks\">"));
-  EXPECT_THAT(written, HasSubstr("jid=\"hall@rooms.example.org\""));
-}
-
-TEST_F(RoomsTest, BookmarksOfOtherDevicesArriveFromOurAccountOnly) {
-  const auto event = [](const char* from, const char* content) {
-    return "<message from='" + std::string(from) +
-           "' type='headline'><event xmlns='http://jabber.org/protocol/pubsub#event'>"
-           "<items node='urn:xmpp:bookmarks:1'>" +
-           content + "</items></event></message>";
+// Its service was restarted, or has lost us: what we say comes back, and we go in again.
+TEST_F(RoomsTest, ARoomThatHasForgottenUsIsEnteredAgain) {
+  enter();
+  const auto says = [&] {
+    return play.does([&](Client& client, auto now, auto& out) {
+      EXPECT_EQ(client.send(id(), "anybody?", now, out).problem, Problem::none);
+    });
   };
-  const char* item = "<item id='hall@rooms.example.org'><conference xmlns='urn:xmpp:bookmarks:1' name='Trap'/></item>";
-  play.hears(event("mallory@example.net", item));
-  EXPECT_EQ(play.model().find(hall), nullptr);
-  play.hears(event("julia@example.org", item));
-  EXPECT_TRUE(room().bookmarked);
-  play.hears(event("mallory@example.net", "<retract id='hall@rooms.example.org'/>"));
-  EXPECT_TRUE(room().bookmarked);
-  play.hears(event("julia@example.org", "<retract id='hall@rooms.example.org'/>"));
-  EXPECT_FALSE(room().bookmarked);
+  const auto refused = [&](const std::string& condition, std::string_view from = hall) {
+    return play.hears("<message type='error' from='" + std::string(from) + "' id='" + play.id_of("anybody?") +
+                      "'><error type='cancel'><" + condition +
+                      " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>");
+  };
+  says();
+  EXPECT_EQ(refused("forbidden"), "");
+  EXPECT_EQ(refused("not-acceptable", "hall@rooms.example.org/nurse"), "");
+  EXPECT_EQ(room().state, RoomState::joined);
+  says();
+  EXPECT_THAT(refused("not-acceptable"),
+              AllOf(HasSubstr("to=\"hall@rooms.example.org/julia\""), HasSubstr("http://jabber.org/protocol/muc\"")));
+  EXPECT_EQ(room().state, RoomState::joining);
+  EXPECT_TRUE(room().occupants.empty());
+  EXPECT_EQ(play.row(hall).messages.back().problem, Problem::not_acceptable);
+  EXPECT_EQ(refused("not-acceptable"), "");  // all that was on its way comes back
+  play.hears(presence("julia", {}, "110"));
+  EXPECT_EQ(room().state, RoomState::joined);
 }
 
 }  // namespace
