@@ -215,16 +215,16 @@ class Session {
   TlsMode tls_ = TlsMode::starttls;
   std::uint8_t redirects_ = 0;
   std::uint8_t answers_due_ = 0;  // emptying: <a/> up to the one that stands behind everything
-  bool encrypted_ = false;
-  bool logging_in_ = false;  // SASL has begun, and no features since its success: not a byte of ours in between
-  bool logged_in_ = false;
-  bool shown_ = false;  // a header was: the browser has begun to talk to this server
-  bool management_offered_ = false;
-  bool management_shown_ = false;  // to the client, in whatever version
-  bool management_asked_ = false;  // <enable/> is sent
-  bool spoke_ = false;             // where it is decided late: the client has, without asking
-  bool bound_ = false;
-  bool congested_ = false;
+  bool encrypted_ : 1 = false;
+  bool logging_in_ : 1 = false;  // SASL has begun, and no features since its success: not a byte of ours in between
+  bool logged_in_ : 1 = false;
+  bool shown_ : 1 = false;  // a header was: the browser has begun to talk to this server
+  bool management_offered_ : 1 = false;
+  bool management_shown_ : 1 = false;  // to the client, in whatever version
+  bool management_asked_ : 1 = false;  // <enable/> is sent
+  bool spoke_ : 1 = false;             // where it is decided late: the client has, without asking
+  bool bound_ : 1 = false;
+  bool congested_ : 1 = false;
 };
 
 }  // namespace xmpp

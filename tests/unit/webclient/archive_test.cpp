@@ -10,7 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace webclient;
 using testing::HasSubstr;
-using testing::Not;
 using tests::chat;
 using tests::inner;
 using tests::Play;

@@ -122,7 +122,7 @@ TEST(SessionManagement, FollowsBindTwo) {
   into_features(rig);
   // A child without a namespace of its own is the parent's.
   EXPECT_THAT(rig.server(features),
-              ElementsAre(delivered(with("<inline><feature var='urn:xmpp:carbons:2'/></inline>", ""))));
+              ElementsAre("opened i1", delivered(with("<inline><feature var='urn:xmpp:carbons:2'/></inline>", ""))));
   EXPECT_THAT(rig.server(bound), ElementsAre("deliver " + bound, "managed", "send " + enable));
   EXPECT_THAT(rig.server(enabled + r), ElementsAre("send " + a(0)));
 
