@@ -1,6 +1,8 @@
 // The chat without scripts behind proxies: what is endless must flow, whatever they buffer by default. PROTOCOL Z-002.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Apache } from './lib/apache.mjs';
+import { Caddy } from './lib/caddy.mjs';
 import { Chromium } from './lib/chromium.mjs';
 import { stop_all } from './lib/cleanup.mjs';
 import { Haproxy } from './lib/haproxy.mjs';
@@ -24,6 +26,18 @@ const proxies = {
     const proxy = await Haproxy.recommended(port, tls);
     return Object.assign(proxy, { origin: `https://${name}:${proxy.port}` });
   },
+  'Apache as conf/ says': async (port, tls) => {
+    const proxy = await Apache.recommended(port, tls);
+    return Object.assign(proxy, { origin: `https://${name}:${proxy.port}` });
+  },
+  'Caddy with nothing but reverse_proxy, plain HTTP': async (port) => {
+    const proxy = await Caddy.stock(port);
+    return Object.assign(proxy, { origin: `http://127.0.0.1:${proxy.port}` });
+  },
+  'Caddy as conf/ says, HTTP/2': async (port, _, authority) => {
+    const proxy = await Caddy.recommended(port, await authority.good(name)); // it shows a certificate of this name or none
+    return Object.assign(proxy, { origin: `https://${name}:${proxy.port}` });
+  },
 };
 
 const world = {};
@@ -38,7 +52,7 @@ describe('the chat without scripts behind', () => {
 
   for (const [what, start] of Object.entries(proxies)) {
     it(what, async () => {
-      const proxy = await start(world.gateway.port, world.server.tls);
+      const proxy = await start(world.gateway.port, world.server.tls, world.authority);
       const reader = await Reader.open(browser, proxy.origin, { ignoreHTTPSErrors: true });
       await reader.log_in('alice', world.server.password('alice'));
       await reader.open_chat('bob');

@@ -42,9 +42,9 @@ export class Apache {
     self.port = await free_port();
     await self.start((dir) => readFileSync(join(conf, 'apache.conf'), 'utf8')
       .replaceAll('127.0.0.1:5280', `127.0.0.1:${backend_port}`)
-      .replace('*:443', `127.0.0.1:${self.port}`)
-      .replace(/SSLCertificateFile .*/, `SSLCertificateFile ${tls.certificate}`)
-      .replace(/SSLCertificateKeyFile .*/, `SSLCertificateKeyFile ${tls.key}`)
+      .replaceAll('*:443', `127.0.0.1:${self.port}`)
+      .replace(/SSLCertificateFile .*/g, `SSLCertificateFile ${tls.certificate}`)
+      .replace(/SSLCertificateKeyFile .*/g, `SSLCertificateKeyFile ${tls.key}`)
       .replace('/var/www/chat', dir));
     self.url = `https://127.0.0.1:${self.port}/http-bind`;
     return self;

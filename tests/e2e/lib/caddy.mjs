@@ -26,11 +26,13 @@ export class Caddy {
     const self = new Caddy();
     self.port = await free_port();
     const dir = temp_dir('caddy');
+    const site = (names) => `${names.map((name) => `https://${name}:${self.port}`).join(', ')} {
+	bind 127.0.0.1
+	tls ${tls.certificate} ${tls.key}`;
     const text = readFileSync(join(conf, 'Caddyfile'), 'utf8')
       .replaceAll('127.0.0.1:5280', `127.0.0.1:${backend_port}`)
-      .replace('chat.example.org {', `https://chat.example.org:${self.port}, https://localhost:${self.port} {
-	bind 127.0.0.1
-	tls ${tls.certificate} ${tls.key}`)
+      .replace(/^chat\.example\.org \{/m, site(['chat.example.org', 'localhost']))
+      .replace(/^webchat\.example\.org \{/m, site(['webchat.example.org']))
       .replace('/var/www/chat', dir);
     await self.start(text, dir);
     self.url = `https://127.0.0.1:${self.port}/http-bind`;
