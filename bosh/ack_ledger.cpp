@@ -53,17 +53,24 @@ void AckLedger::drop_old_doubts(const Arrival& arrival, Rid in_flight) {
   if (doubts_) std::erase_if(*doubts_, [&](Doubt& doubt) { return is_old(doubt.since); });
 }
 
-void AckLedger::in_doubt(Rid rid, std::uint64_t handed_out) {
+void AckLedger::in_doubt(Rid rid, std::uint64_t before, std::uint64_t handed_out) {
   if (!above(rid, proven_, first_)) return;
   if (!doubts_) doubts_ = std::make_unique<std::vector<Doubt>>();
   const auto since = static_cast<std::uint32_t>(handed_out);
   const auto is_it = [rid](const Doubt& doubt) { return doubt.rid == rid; };
   const auto known = std::find_if(doubts_->begin(), doubts_->end(), is_it);
   if (known == doubts_->end()) {
-    doubts_->push_back({rid, since});
+    doubts_->push_back({rid, before, since});
   } else {
     known->since = since;
   }
+}
+
+std::uint64_t AckLedger::proven_before_doubt() const {
+  if (!doubts_) return 0;
+  const auto next =
+      std::find_if(doubts_->begin(), doubts_->end(), [this](const Doubt& doubt) { return doubt.rid == proven_ + 1; });
+  return next == doubts_->end() ? 0 : next->before;
 }
 
 void AckLedger::repeated(Rid rid) {

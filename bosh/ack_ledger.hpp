@@ -46,10 +46,12 @@ class AckLedger {
   void arrived(const Arrival& arrival);
   [[nodiscard]] Rid proven() const { return proven_; }
   [[nodiscard]] Rid first() const { return first_; }
+  // Elements up to proven(), where a doubt stands behind it: the window may have forgotten that answer. Else 0.
+  [[nodiscard]] std::uint64_t proven_before_doubt() const;
 
   // The connection of this answered request is known to have died with the answer; a repeat takes that back.
-  // `handed_out`: as in Arrival.
-  void in_doubt(Rid rid, std::uint64_t handed_out);
+  // `before`: elements up to the answer before it; `handed_out`: as in Arrival.
+  void in_doubt(Rid rid, std::uint64_t before, std::uint64_t handed_out);
   void repeated(Rid rid);
 
   // Elements handed out that XEP-0198 counts, and how many of them are proven.
@@ -71,6 +73,7 @@ class AckLedger {
  private:
   struct Doubt {
     Rid rid;
+    std::uint64_t before;
     std::uint32_t since;  // elements that had been handed out when it arose, modulo 2^32
   };
   [[nodiscard]] std::optional<Rid> claimed(const Arrival& arrival) const;

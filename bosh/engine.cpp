@@ -297,7 +297,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
     settle(now, out);
   } else if (Exchange* const answered = window_.find_answered(request, rid)) {
     answered->alive = false;
-    if (carries_elements(rid)) ledger_.in_doubt(rid, elements_of_all());
+    if (carries_elements(rid)) doubt(rid);
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
@@ -307,7 +307,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
 // Behind a pause there is another page in most cases. The old one, on its way out, may have had no eyes for what
 // came last.
 void Engine::doubt_unproven() {
-  each_answered_above(ledger_.proven(), [&](Rid answered) { ledger_.in_doubt(answered, elements_of_all()); });
+  each_answered_above(ledger_.proven(), [&](Rid answered) { doubt(answered); });
 }
 
 // Those with stanzas that are still known: `rid` may lie far behind for ever.
@@ -317,8 +317,12 @@ void Engine::each_answered_above(Rid rid, Visit visit) {
     if (carries_elements(next)) visit(next);
 }
 
+void Engine::doubt(Rid answered) {
+  ledger_.in_doubt(answered, window_.delivered_up_to(answered - 1), elements_of_all());
+}
+
 std::uint64_t Engine::elements_of_all() const {
-  return answered_elements() + (streams_ ? streams_->handed_out() : 0);
+  return ledger_.handed_out() + (streams_ ? streams_->handed_out() : 0);
 }
 
 // An answer without stanzas cannot lose any: to doubt it would only hold up the proofs of all that follow.

@@ -179,6 +179,7 @@ class Engine {
   template <typename Visit>
   void each_answered_above(Rid rid, Visit visit);
   void doubt_unproven();
+  void doubt(Rid answered);
   [[nodiscard]] std::uint64_t elements_of_all() const;
   [[nodiscard]] bool is_pause(const Body& body) const;
   [[nodiscard]] bool used_by_another(Rid rid);

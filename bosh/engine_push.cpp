@@ -39,7 +39,8 @@ std::uint64_t Engine::answered_elements() const {
 }
 
 void Engine::prove(xmpp::Actions& out) {
-  bool news = ledger_.received_up_to(window_.delivered_up_to(ledger_.proven()));
+  bool news =
+      ledger_.received_up_to(std::max(window_.delivered_up_to(ledger_.proven()), ledger_.proven_before_doubt()));
   // In the order of the server: an event proves nothing about an earlier answer that may have been lost.
   if (pushing() && ledger_.received() >= push_->events->before())
     news |= ledger_.received_up_to(push_->events->seen_elements());

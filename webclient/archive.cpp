@@ -5,6 +5,7 @@
 
 #include "webclient/names.hpp"
 #include "webclient/stamp.hpp"
+#include "webclient/stanza_error.hpp"
 #include "xmpp/names.hpp"
 
 namespace webclient {
@@ -13,8 +14,8 @@ namespace {
 
 constexpr std::size_t page = 30, catch_up_page = 100;
 constexpr std::size_t max_early = 8;            // a reader opens few before the server has answered
-constexpr std::size_t max_catch_up_pages = 20;  // then the conversations load the rest when they are opened
-constexpr std::size_t max_empty_pages = 10;     // then the reader is asked whether to go on
+constexpr std::size_t max_catch_up_pages = 20;  // what there is beyond that stays in the archive
+constexpr std::size_t max_empty_pages = 10;     // in a row, for one that was asked for
 constexpr std::size_t max_id = 512;
 
 xmpp::NewElement field(const char* name, std::string_view value, bool hidden = false) {
@@ -103,7 +104,8 @@ Problem Archive::older(Conversation& row, Turn& turn) {
 
 void Archive::catch_up(Turn& turn) {
   if ((last_id_.empty() && !was_empty_) || !model_.account().archive) return;
-  catching_up_ = true;
+  has_gap_ = true;
+  live_id_.clear();
   pages_ = 0;
   ask_behind(last_id_, turn);
 }
@@ -132,7 +134,7 @@ bool Archive::on_message(xmpp::ElementView message, Turn& turn) {
   if (!inner || !when || id.empty() || id.size() > max_id) return true;
   if (catching_up) {
     if (!rooms_.on_invitation(inner, turn)) chats_.take_archived(inner, {*when, std::string(id), true}, turn);
-    note(id);
+    last_id_ = id;
     return true;
   }
   const auto* row = model_.find(open.conversation);
@@ -160,6 +162,8 @@ void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
   if (asked.what == Question::catch_up) {
     if (good && !complete && !last.empty() && ++pages_ < max_catch_up_pages) return ask_behind(last, turn);
     catching_up_ = false;
+    // What is not closed now is tried again with the next stream; but not from a place that the archive has forgotten.
+    if (good || problem_of(iq) == Problem::item_not_found) close_gap();
     return;
   }
   auto* row = model_.edit(asked.conversation);
@@ -169,16 +173,18 @@ void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
 }
 
 void Archive::on_page(Query query, Conversation& row, xmpp::ElementView fin, Turn& turn) {
-  const bool nothing = query.results.empty();
-  const auto pages = query.before + 1;
-  add(std::move(query), row);
   auto& history = row.history;
-  history.known = true;
-  history.complete = fin.attribute("complete") == "true";
   auto first = fin.child("set", ns::rsm).child("first", ns::rsm).text();
   const bool further = !first.empty() && first.size() <= max_id && first != history.first;
+  const bool nothing = query.results.empty();
+  history.known = true;
+  // One that tells the same again, or not where it is, has no more to tell.
+  history.complete = fin.attribute("complete") == "true" || (nothing && !further);
   if (further) history.first = std::move(first);
-  if (nothing && further && !history.complete && pages < max_empty_pages) ask(row, history.first, pages, turn);
+  const auto pages = query.before + 1;
+  const bool goes_on = nothing && !history.complete && pages < max_empty_pages;
+  if (goes_on && ask(row, history.first, pages, turn)) return;
+  add(std::move(query), row);  // which may have to drop some of it, and then begins there
 }
 
 void Archive::add(Query query, Conversation& row) {
@@ -200,7 +206,12 @@ void Archive::on_no_answer(const Asked& asked) {
 }
 
 void Archive::note(std::string_view archive_id) {
-  if (!archive_id.empty()) last_id_ = archive_id;
+  if (!archive_id.empty()) (has_gap_ ? live_id_ : last_id_) = archive_id;
+}
+
+void Archive::close_gap() {
+  has_gap_ = false;
+  if (!live_id_.empty()) last_id_ = std::exchange(live_id_, {});
 }
 
 void Archive::forget() {

@@ -50,6 +50,7 @@ class Archive {
   void ask_behind(std::string_view id, Turn& turn);
   void on_page(Query query, Conversation& row, xmpp::ElementView fin, Turn& turn);
   void add(Query query, Conversation& row);
+  void close_gap();
 
   ChatModel& model_;
   Wire& wire_;
@@ -58,10 +59,12 @@ class Archive {
   Rooms& rooms_;
   std::map<std::string, Query, std::less<>> queries_;  // by queryid
   std::deque<ConversationId> early_;                   // opened before the server said whether it has an archive
-  std::string last_id_;                                // of what we know; empty: nothing yet
+  std::string last_id_;                                // up to where we know all; empty: nothing yet
+  std::string live_id_;                                // what has come since, while there may be something between
   bool was_empty_ = false;                             // the archive, when we came
   std::size_t pages_ = 0;
   bool catching_up_ = false;
+  bool has_gap_ = false;  // behind last_id_
 };
 
 }  // namespace webclient

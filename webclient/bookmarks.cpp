@@ -72,15 +72,25 @@ void Bookmarks::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) 
   if (asked.what == Question::private_edit) {
     reading_ = false;
     // Nothing is written over a list that could not be read.
-    if (good) write_private(iq.child("query", ns::private_storage).child("storage", ns::storage_bookmarks), turn);
-    return;
+    if (!good) return on_not_stored(problem_of(iq));
+    return write_private(iq.child("query", ns::private_storage).child("storage", ns::storage_bookmarks), turn);
   }
-  if (!good) return on_refused(asked, iq, turn);
+  if (asked.what == Question::private_write) {
+    if (!good) return on_not_stored(problem_of(iq));
+    store_ = Store::private_storage;
+    return written_.clear();
+  }
+  if (!good) return on_refused(asked, problem_of(iq), turn);
   if (store_ == Store::untried) store_ = Store::items;
 }
 
 void Bookmarks::on_no_answer(const Asked& asked) {
   if (asked.what == Question::private_edit) reading_ = false;
+  if (asked.what == Question::private_write) changed_.merge(written_);
+}
+
+void Bookmarks::write_again(Turn& turn) {
+  if (!changed_.empty()) change_private(*changed_.begin(), turn);
 }
 
 void Bookmarks::on_items(xmpp::ElementView iq, Turn& turn) {
@@ -169,7 +179,10 @@ bool Bookmarks::on_event(xmpp::ElementView message) {
   if (!items || items.attribute("node") != ns::bookmarks) return false;
   if (!self_.is_account(message.attribute("from"))) return true;
   for (auto at = items.first_child(); at; at = at.next()) {
-    if (at.name() == "item") take(at.attribute("id"), at.child("conference", ns::bookmarks), ns::bookmarks);
+    if (at.name() == "item") {
+      take(at.attribute("id"), at.child("conference", ns::bookmarks), ns::bookmarks);
+      if (store_ == Store::untried) store_ = Store::items;  // another client has begun
+    }
     if (at.name() == "retract") forget(at.attribute("id"));
   }
   return true;
@@ -222,14 +235,22 @@ Problem Bookmarks::write(const Conversation& room, Turn& turn) {
 
 // Not every server that has items takes them with the options that they need. Where nothing is stored yet, the older
 // storage does as well; otherwise the reader's wish stays in the model, and is not stored.
-void Bookmarks::on_refused(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
-  auto* const room = model_.edit(asked.conversation);
+void Bookmarks::on_refused(const Asked& asked, Problem problem, Turn& turn) {
+  const auto* const room = model_.find(asked.conversation);
+  if (room == nullptr) return;
+  if (store_ == Store::untried && change_private(room->address, turn)) return;
+  say(room->address, problem);
+}
+
+void Bookmarks::on_not_stored(Problem problem) {
+  changed_.merge(written_);
+  written_.clear();
+  for (const auto& address : changed_) say(address, problem);
+}
+
+void Bookmarks::say(std::string_view address, Problem problem) {
+  auto* const room = model_.edit(address);
   if (room == nullptr || !room->room) return;
-  if (store_ == Store::untried) {
-    store_ = Store::private_storage;
-    if (change_private(room->address, turn)) return;
-  }
-  const auto problem = problem_of(iq);
   room->room->problem = problem == Problem::conflict ? Problem::not_acceptable : problem;  // that speaks of nicks
   model_.note(EventKind::room_changed, room->id);
 }
@@ -257,16 +278,17 @@ void Bookmarks::write_private(xmpp::ElementView storage, Turn& turn) {
                     .set("name", row->room->bookmark_name)
                     .set("autojoin", row->room->autojoin ? "true" : "false"));
   }
-  ConversationId last{};
-  for (const auto& address : std::exchange(changed_, {})) {
+  for (const auto& address : changed_) {
     const auto* row = model_.find(address);
     if (there.contains(address) || row == nullptr || !row->room || !row->room->bookmarked) continue;
-    last = row->id;
     written.add(conference(*row, ns::storage_bookmarks).set("jid", row->address));
   }
   auto query = xmpp::NewElement("query", ns::private_storage).add(std::move(written));
-  wire_.ask(xmpp::NewElement("iq").set("type", "set").add(std::move(query)),
-            {Question::bookmark_edit, last, 0, {}, {}, {}}, turn);
+  const bool asked = wire_.ask(xmpp::NewElement("iq").set("type", "set").add(std::move(query)),
+                               {Question::private_write, {}, 0, {}, {}, {}}, turn);
+  if (!asked) return on_not_stored(Problem::busy);
+  written_.merge(changed_);
+  changed_.clear();
 }
 
 }  // namespace webclient

@@ -19,9 +19,11 @@ class Bookmarks {
   Bookmarks(ChatModel& model, Wire& wire, const Self& self, Rooms& rooms);
 
   void fetch(Turn& turn);
-  // Question::bookmarks, private_bookmarks, private_edit, bookmark_edit
+  // Question::bookmarks, private_bookmarks, private_edit, private_write, bookmark_edit
   void on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn);
   void on_no_answer(const Asked& asked);
+  // A new stream: what is not stored yet is tried again.
+  void write_again(Turn& turn);
   // An event in a message; true: it was one of bookmarks.
   bool on_event(xmpp::ElementView message);
 
@@ -42,7 +44,9 @@ class Bookmarks {
   Problem write(const Conversation& room, Turn& turn);
   void on_items(xmpp::ElementView iq, Turn& turn);
   void on_private(xmpp::ElementView iq, Turn& turn);
-  void on_refused(const Asked& asked, xmpp::ElementView iq, Turn& turn);
+  void on_refused(const Asked& asked, Problem problem, Turn& turn);
+  void on_not_stored(Problem problem);
+  void say(std::string_view address, Problem problem);
   bool change_private(std::string_view address, Turn& turn);
   void write_private(xmpp::ElementView storage, Turn& turn);
 
@@ -51,7 +55,7 @@ class Bookmarks {
   const Self& self_;
   Rooms& rooms_;
   std::map<std::string, std::string, std::less<>> extensions_;  // by address, as they are written
-  std::set<std::string, std::less<>> changed_;                  // addresses, not yet in the private storage
+  std::set<std::string, std::less<>> changed_, written_;        // addresses: not in the private storage yet; on the way
   Store store_ = Store::unknown;
   bool reading_ = false;  // the list, for changed_
 };

@@ -132,6 +132,7 @@ struct Room {
   Problem problem = Problem::none;  // why one is outside
   std::string nick;                 // own, or the one to join with, as a resource
   std::string subject, subject_by;
+  WallTime heard{};  // of the newest message that it has sent us; 0: none
   std::string password;
   bool entered = false;  // at some time: it is a room, not only called one
   bool bookmarked = false;

@@ -79,13 +79,18 @@ void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
 void Client::on_message(xmpp::ElementView message, Turn& turn) {
   const auto type = message.attribute("type");
   if (type == "error") {
-    rooms_.on_refused(message, turn);
-    if (!chats_.on_error(message)) rooms_.on_error(message, turn);
-    return;
+    const bool of_message = chats_.on_error(message);
+    if (!of_message) rooms_.on_error(message, turn);
+    return rooms_.on_refused(message, of_message, turn);
   }
   if (archive_.on_message(message, turn)) return;
   if (bookmarks_.on_event(message)) return;
   archive_.note(read_archive_id(message, self_.bare));
+  for (const char* const copy : {"received", "sent"}) {
+    if (message.attribute("from") != self_.bare) break;
+    const auto forwarded = message.child(copy, ns::carbons).child("forwarded", ns::forward);
+    archive_.note(read_archive_id(forwarded.child("message", xmpp::ns::client), self_.bare));
+  }
   if (type == "groupchat") return rooms_.on_message(message, turn);
   if (rooms_.on_invitation(message, turn)) return;
   chats_.on_message(message, turn);
@@ -126,6 +131,7 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
     case Question::bookmarks:
     case Question::private_bookmarks:
     case Question::private_edit:
+    case Question::private_write:
     case Question::bookmark_edit:
       return bookmarks_.on_answer(asked, iq, turn);
     case Question::account_features:

@@ -235,6 +235,7 @@ void Client::begin_session(Turn& turn) {
     bookmarks_.fetch(turn);
     return;
   }
+  bookmarks_.write_again(turn);
   rooms_.rejoin(turn);
   archive_.catch_up(turn);
   if (!archive_.catching_up()) resend(turn);

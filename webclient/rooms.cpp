@@ -193,6 +193,7 @@ void Rooms::add_message(Conversation& room, std::string_view who, xmpp::ElementV
   fields.when = delay.value_or(turn.wall);
   fields.delayed = delay.has_value();
   fields.archive_id = read_archive_id(message, room.address);
+  room.room->heard = std::max(room.room->heard, fields.when);
   fields.author = shown(who);
   const bool ours = who == room.room->nick;
   fields.direction = ours ? Direction::outgoing : Direction::incoming;
@@ -283,13 +284,16 @@ void Rooms::on_declined(xmpp::ElementView message, xmpp::ElementView decline, Tu
          clean_label(decline.child("reason", ns::muc_user).text(), model_.bounds().status), turn);
 }
 
-// It has forgotten us: its service was restarted, or lost the way to our server.
-void Rooms::on_refused(xmpp::ElementView message, Turn& turn) {
+// It has forgotten us: its service was restarted, so that there may be no such room any more, or lost the way to our
+// server.
+void Rooms::on_refused(xmpp::ElementView message, bool of_message, Turn& turn) {
   const auto from = xmpp::parse_jid(message.attribute("from"));
   auto* const room = from && from->resource.empty() ? model_.edit(from->bare()) : nullptr;
   if (room == nullptr || !room->room || room->room->state != RoomState::joined) return;
-  if (problem_of(message) != Problem::not_acceptable) return;
+  const auto problem = problem_of(message);
+  if (problem != Problem::not_acceptable && !(of_message && problem == Problem::item_not_found)) return;
   model_.clear_occupants(*room);
+  joining_[room->id] = {xmpp::never, max_returns, false};
   enter(*room, turn);
 }
 
@@ -335,7 +339,7 @@ void Rooms::enter(Conversation& room, Turn& turn) {
   joining_[room.id].until = turn.now + join_patience;
   auto x = xmpp::NewElement("x", ns::muc);
   auto history = xmpp::NewElement("history", ns::muc).set("maxstanzas", history_wanted);
-  if (room.last != WallTime{}) history.set("since", write_stamp(room.last));
+  if (room.room->heard != WallTime{}) history.set("since", write_stamp(room.room->heard));
   x.add(std::move(history));
   if (!room.room->password.empty()) x.add(xmpp::NewElement("password", ns::muc).text(room.room->password));
   wire_.send(roster_.own_presence(room.address + "/" + room.room->nick).add(std::move(x)), turn);

@@ -24,8 +24,9 @@ class Rooms {
   void on_message(xmpp::ElementView message, Turn& turn);  // type groupchat
   // An invitation in a message, or the answer to one of ours; true: it was one.
   bool on_invitation(xmpp::ElementView outer, Turn& turn);
-  // What a room says to who is not in it, about any message: where we thought to be, we enter again.
-  void on_refused(xmpp::ElementView message, Turn& turn);
+  // What a room says to who is not in it: where we thought to be, we enter again. `of_message`: it is about one of a
+  // conversation.
+  void on_refused(xmpp::ElementView message, bool of_message, Turn& turn);
   void on_error(xmpp::ElementView message, Turn& turn);  // type error, of no message of a conversation
   void on_time(Turn& turn);
   [[nodiscard]] xmpp::Instant deadline() const;

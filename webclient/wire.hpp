@@ -29,7 +29,8 @@ enum class Question : std::uint8_t {
   item_features,
   bookmarks,
   private_bookmarks,
-  private_edit,
+  private_edit,   // the list, to be changed ...
+  private_write,  // ... and written
   bookmark_edit,
   archive,
   archive_end,

@@ -336,6 +336,42 @@ TEST(EngineAcks, DoubtAGreatAnswerLikeASmallOne) {
   )");
 }
 
+// U-061: what is between two of them is proven when the first is dropped, though the window has forgotten it.
+TEST(EngineAcks, DropOneDoubtAfterTheOther) {
+  Policy policy;
+  policy.max_in_doubt = 3;
+  Transcript t(policy);
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='lost'/>
+      G>10 <message id='lost'/>
+    GONE 10
+    C>11
+    S> <message id='2'/>
+      G>11 <message id='2'/>
+    C>12
+    S> <message id='3'/>
+      G>12 <message id='3'/>
+    GONE 12
+    C>13
+    S> <message id='4'/>
+      G>13 <message id='4'/>
+    C>14
+    S> <message id='5'/>
+      G>14 <message id='5'/>
+    C>15
+      ACKED 2
+    S> <message id='6'/>
+      G>15 <message id='6'/>
+    C>16
+    S> <message id='7'/>
+      G>16 <message id='7'/>
+    C>17
+      ACKED 6
+  )");
+}
+
 // U-061: more than the window at once proves no more than what was answered.
 TEST(EngineAcks, NeverCoverWhatWasNotAnswered) {
   Transcript t;

@@ -165,6 +165,56 @@ TEST(Archive, WhatWasDroppedIsNotSkipped) {
   EXPECT_EQ(play.row("romeo@example.net").history.first, "");
 }
 
+// Nor what had to be dropped as soon as it was there.
+TEST(Archive, WhatIsDroppedAtOnceIsNotSkipped) {
+  Bounds bounds;
+  bounds.all_text = 4000;
+  Play play(bounds);
+  play.logs_in();
+  play.hears("<iq type='result' from='julia@example.org' id='" + play.id_of("to=\"julia@example.org\"") +
+             "'><query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query></iq>");
+  play.hears(chat("romeo@example.net/o", std::string(3000, 'x')));
+  const auto conversation = play.row("romeo@example.net").id;
+  const auto said =
+      play.does([&](Client& client, auto now, auto& out) { client.open_conversation(conversation, now, out); });
+  for (const char* id : {"a1", "a2"}) {
+    play.hears(result(queryid_of(said), id, "2020-01-01T10:00:00Z",
+                      inner("romeo@example.net/o", "julia@example.org", std::string(1000, *id))));
+  }
+  play.answers("urn:xmpp:mam:2", page_ends("a1", true));
+  EXPECT_LT(play.row("romeo@example.net").messages.size(), 3U);
+  EXPECT_FALSE(play.row("romeo@example.net").history.complete);
+  EXPECT_EQ(play.row("romeo@example.net").history.first, "");
+}
+
+// What comes live meanwhile says nothing of what is missing in between.
+TEST_F(ArchiveTest, AGapThatIsNotClosedIsAskedForAgain) {
+  const auto live = [&](const std::string& id) {
+    play.hears(chat("romeo@example.net/o", id,
+                    "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='" + id + "'/>", id));
+  };
+  const auto does_not_resume = [&] {
+    play.reconnects();
+    play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+    return play.answers("xmpp-bind",
+                        "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  };
+  has_archive();
+  live("l1");
+  EXPECT_THAT(does_not_resume(), HasSubstr("<after>l1</after>"));
+  live("l9");
+  EXPECT_THAT(does_not_resume(), HasSubstr("<after>l1</after>"));
+  EXPECT_EQ(play.answers("<after>l1", "<fin xmlns='urn:xmpp:mam:2' complete='true'/>"), "");
+  live("l12");
+  EXPECT_THAT(does_not_resume(), HasSubstr("<after>l12</after>"));
+  // The archive has forgotten that one.
+  play.hears("<iq type='error' id='" + play.id_of("<after>l12") +
+             "'><error type='cancel'><item-not-found "
+             "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>");
+  live("l13");
+  EXPECT_THAT(does_not_resume(), HasSubstr("<after>l13</after>"));
+}
+
 // What came live and without the id under which the archive has it, ours too.
 TEST_F(ArchiveTest, HistoryDoesNotRepeatWhatIsThere) {
   has_archive();

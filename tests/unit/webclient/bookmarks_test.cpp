@@ -99,9 +99,21 @@ TEST_F(BookmarksTest, OlderBookmarksAreNotReplacedByWhatIsKnown) {
       EXPECT_EQ(client.set_bookmark(id(), {"Hall", true}, now, out), Problem::none);
     });
   };
+  const auto fails = [&] {
+    return play.hears("<iq type='error' id='" + play.id_of("jabber:iq:private") + "'><error type='wait'/></iq>");
+  };
   set();
-  EXPECT_EQ(play.hears("<iq type='error' id='" + play.id_of("jabber:iq:private") + "'><error type='wait'/></iq>"), "");
+  EXPECT_EQ(fails(), "");
+  EXPECT_NE(room().problem, Problem::none);
   EXPECT_THAT(set(), HasSubstr("type=\"get\""));
+  EXPECT_THAT(play.answers("jabber:iq:private", list), HasSubstr("name=\"Hall\""));
+  // What is not stored is tried again with the next stream.
+  EXPECT_EQ(fails(), "");
+  play.reconnects();
+  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  EXPECT_THAT(
+      play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>"),
+      HasSubstr("storage:bookmarks"));
   EXPECT_THAT(play.answers("jabber:iq:private", list), HasSubstr("name=\"Hall\""));
 }
 
@@ -133,6 +145,19 @@ TEST_F(RefusedBookmarksTest, GoToTheOlderStorageWhereThereAreNoneYet) {
   play.answers("jabber:iq:private", empty);
   EXPECT_THAT(is_refused("resource-constraint"), HasSubstr("jabber:iq:private"));
   EXPECT_THAT(play.answers("jabber:iq:private", empty), HasSubstr("jid=\"hall@rooms.example.org\""));
+}
+
+// There are some now: the next login would not look into the older storage.
+TEST_F(RefusedBookmarksTest, StayWhereAnotherClientHasBegun) {
+  enter();
+  play.answers("urn:xmpp:bookmarks:1",
+               "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:bookmarks:1'/></pubsub>");
+  play.answers("jabber:iq:private", "<query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'/></query>");
+  play.hears(
+      "<message from='julia@example.org'><event xmlns='http://jabber.org/protocol/pubsub#event'>"
+      "<items node='urn:xmpp:bookmarks:1'><item id='garden@rooms.example.org'>"
+      "<conference xmlns='urn:xmpp:bookmarks:1'/></item></items></event></message>");
+  EXPECT_EQ(is_refused("resource-constraint"), "");
 }
 
 TEST_F(BookmarksTest, BookmarksOfOtherDevicesArriveFromOurAccountOnly) {

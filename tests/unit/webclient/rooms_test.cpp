@@ -399,15 +399,29 @@ TEST_F(RoomsTest, ARoomThatHasForgottenUsIsEnteredAgain) {
   EXPECT_EQ(refused("forbidden"), "");
   EXPECT_EQ(refused("not-acceptable", "hall@rooms.example.org/nurse"), "");
   EXPECT_EQ(room().state, RoomState::joined);
+  play.hears(
+      "<message from='hall@rooms.example.org/nurse' type='groupchat'><body>before</body>"
+      "<delay xmlns='urn:xmpp:delay' from='hall@rooms.example.org' stamp='2020-01-01T10:00:00Z'/></message>");
   says();
+  // What was said meanwhile is asked for: since what the room has said last, not since what we have.
   EXPECT_THAT(refused("not-acceptable"),
-              AllOf(HasSubstr("to=\"hall@rooms.example.org/julia\""), HasSubstr("http://jabber.org/protocol/muc\"")));
+              AllOf(HasSubstr("to=\"hall@rooms.example.org/julia\""), HasSubstr("http://jabber.org/protocol/muc\""),
+                    HasSubstr("since=\"2020-01-01T10:00:00Z\"")));
   EXPECT_EQ(room().state, RoomState::joining);
   EXPECT_TRUE(room().occupants.empty());
   EXPECT_EQ(play.row(hall).messages.back().problem, Problem::not_acceptable);
   EXPECT_EQ(refused("not-acceptable"), "");  // all that was on its way comes back
+  // Others come back as well, and one of them has made the room anew.
+  play.hears(
+      "<presence type='error' from='hall@rooms.example.org/julia'><error type='cancel'><item-not-found "
+      "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>");
+  EXPECT_EQ(room().state, RoomState::joining);
+  EXPECT_THAT(play.waits(2s), HasSubstr("to=\"hall@rooms.example.org/julia\""));
   play.hears(presence("julia", {}, "110"));
   EXPECT_EQ(room().state, RoomState::joined);
+  // A room that lasted as long as its service is not there any more.
+  says();
+  EXPECT_THAT(refused("item-not-found"), HasSubstr("to=\"hall@rooms.example.org/julia\""));
 }
 
 }  // namespace
