@@ -372,6 +372,34 @@ TEST(EngineAcks, DropOneDoubtAfterTheOther) {
   )");
 }
 
+// U-061: what a push stream brings counts as well.
+TEST(EngineAcks, EventsCountForTheAgeOfADoubt) {
+  Policy policy;
+  policy.push.enabled = true;
+  policy.max_in_doubt = 2;
+  Transcript t(policy);
+  t.start();
+  t.run(R"(
+    C>10
+    S> <message id='1'/>
+      G>10 <message id='1'/>
+    GONE 10
+    STREAM a
+      E>a ready
+    S> <message id='2'/><message id='3'/>
+      E>a 1 <message id='2'/><message id='3'/>
+    C>11 [push:seen='1']
+      G>11 empty
+    C>12
+      G>12 empty
+    S> <message id='4'/>
+      E>a 2 <message id='4'/>
+    C>13 [push:seen='2']
+      ACKED 4
+      G>13 empty
+  )");
+}
+
 // U-061: more than the window at once proves no more than what was answered.
 TEST(EngineAcks, NeverCoverWhatWasNotAnswered) {
   Transcript t;
