@@ -143,6 +143,8 @@ void Client::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
     case Question::item_features:
     case Question::slot:
       return services_.on_answer(asked, iq, turn);
+    case Question::room_ping:
+      return rooms_.on_ping(asked, iq, turn);
     case Question::roster_edit:
     case Question::ping:
     case Question::room_config:

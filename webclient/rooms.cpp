@@ -15,6 +15,7 @@ namespace {
 constexpr auto join_patience = std::chrono::seconds(60);
 constexpr auto return_after = std::chrono::seconds(2);
 constexpr std::uint8_t max_returns = 3;
+constexpr auto silence = std::chrono::minutes(15);  // XEP-0410 3
 constexpr const char* history_wanted = "50";
 
 bool has_status(xmpp::ElementView presence, std::string_view code) {
@@ -62,6 +63,7 @@ void Rooms::on_presence(xmpp::ElementView presence, Turn& turn) {
   if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
   const auto type = presence.attribute("type");
   if (type == "error") return on_join_error(*room, presence, turn);
+  if (room->room->state == RoomState::joined) heard_[room->id] = turn.now;
   if (from->resource.empty()) return;
   if (type == "unavailable") return on_gone(*room, from->resource, presence, turn);
   if (type.empty()) on_here(*room, from->resource, presence, turn);
@@ -106,6 +108,7 @@ void Rooms::on_here(Conversation& room, std::string_view who, xmpp::ElementView 
   const bool renamed = room.room->nick != who;
   room.room->state = RoomState::joined;
   room.room->entered = true;
+  heard_[room.id] = turn.now;
   room.room->nick = who;
   if (!was_joined || renamed) {
     room.room->problem = Problem::none;
@@ -140,6 +143,7 @@ void Rooms::on_gone(Conversation& room, std::string_view who, xmpp::ElementView 
 
 void Rooms::outside(Conversation& room, Problem why) {
   joining_.erase(room.id);
+  heard_.erase(room.id);
   room.room->state = RoomState::outside;
   room.room->problem = why;
   model_.clear_occupants(room);
@@ -167,6 +171,7 @@ void Rooms::on_message(xmpp::ElementView message, Turn& turn) {
   auto* room = from ? model_.edit(from->bare()) : nullptr;
   // Joining: the history comes before our own presence does, in some servers.
   if (room == nullptr || !room->room || room->room->state == RoomState::outside) return;
+  if (room->room->state == RoomState::joined) heard_[room->id] = turn.now;
   const auto& who = from->resource;
   const bool has_body = static_cast<bool>(message.child("body", xmpp::ns::client));
   if (message.child("subject", xmpp::ns::client) && !has_body) return on_subject(*room, who, message, turn);
@@ -228,61 +233,7 @@ bool Rooms::is_repeat(Conversation& room, const Message& message) {
   return true;
 }
 
-// ---- invitations ---------------------------------------------------------------------------------------------------
-
-bool Rooms::on_invitation(xmpp::ElementView outer, Turn& turn) {
-  // Or the copy of one that another device of ours has got (XEP-0280); from anybody else that is a forgery.
-  const auto copy =
-      outer.child("received", ns::carbons).child("forwarded", ns::forward).child("message", xmpp::ns::client);
-  const auto message = copy && outer.attribute("from") == self_.bare ? copy : outer;
-  const auto mediated = message.child("x", ns::muc_user);
-  if (const auto decline = mediated.child("decline", ns::muc_user)) {
-    on_declined(message, decline, turn);
-    return true;
-  }
-  const auto invite = mediated.child("invite", ns::muc_user);
-  const auto direct = message.child("x", ns::conference);
-  if (!invite && !(direct && direct.has_attribute("jid"))) return false;
-  const auto sender = xmpp::parse_jid(message.attribute("from"));
-  if (sender && sender->bare() == self_.bare) return false;  // one that we have sent, out of the archive
-  const auto address = invite ? sender : xmpp::parse_jid(direct.attribute("jid"));
-  if (!sender || !address || address->local.empty()) return true;
-  const auto* known = model_.find(address->bare());
-  if (known != nullptr && (!known->room || known->room->state != RoomState::outside)) return true;
-  const auto& bounds = model_.bounds();
-  Invitation invitation;
-  const auto from = xmpp::parse_jid(invite ? invite.attribute("from") : message.attribute("from"));
-  const bool is_occupant = from && from->bare() == address->bare() && !from->resource.empty();
-  invitation.from = is_occupant ? from->full() : (from ? from->bare() : address->bare());
-  invitation.name = is_occupant ? shown(from->resource) : invitation.from;
-  invitation.reason = clean_label(
-      invite ? invite.child("reason", ns::muc_user).text() : std::string(direct.attribute("reason")), bounds.status);
-  invitation.password =
-      invite ? mediated.child("password", ns::muc_user).text() : std::string(direct.attribute("password"));
-  if (invitation.password.size() > bounds.label) invitation.password.clear();
-  auto* room = model_.require(address->bare(), RowKind::room, Claim::question);
-  if (room == nullptr || !room->room) return true;
-  const auto name = invitation.name;
-  auto reason = invitation.reason;
-  room->room->invitation = std::move(invitation);
-  model_.note(EventKind::rows_changed, room->id);
-  notice(*room, Notice::invited, name, std::move(reason), turn);
-  return true;
-}
-
-// Anybody can have a room pass on such a thing: it counts from whom we have invited.
-void Rooms::on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn) {
-  const auto from = xmpp::parse_jid(message.attribute("from"));
-  const auto who = xmpp::parse_jid(decline.attribute("from"));
-  auto* room = from && from->resource.empty() ? model_.edit(from->bare()) : nullptr;
-  if (room == nullptr || !room->room || !who) return;
-  const auto asked = std::any_of(room->messages.begin(), room->messages.end(), [&](const Message& there) {
-    return there.notice == Notice::has_invited && there.author == who->bare();
-  });
-  if (!asked) return;
-  notice(*room, Notice::declined, who->bare(),
-         clean_label(decline.child("reason", ns::muc_user).text(), model_.bounds().status), turn);
-}
+// ---- whether we are in -------------------------------------------------------------------------------------------
 
 // It has forgotten us: its service was restarted, so that there may be no such room any more, or lost the way to our
 // server.
@@ -292,9 +243,37 @@ void Rooms::on_refused(xmpp::ElementView message, bool of_message, Turn& turn) {
   if (room == nullptr || !room->room || room->room->state != RoomState::joined) return;
   const auto problem = problem_of(message);
   if (problem != Problem::not_acceptable && !(of_message && problem == Problem::item_not_found)) return;
-  model_.clear_occupants(*room);
-  joining_[room->id] = {xmpp::never, max_returns, false};
-  enter(*room, turn);
+  enter_again(*room, turn);
+}
+
+// Who only reads would not notice (XEP-0410): a ping to ourselves goes by the room, which knows whether we are in.
+void Rooms::ask_the_silent(Turn& turn) {
+  for (auto& [id, heard] : heard_) {
+    if (turn.now < heard + silence) continue;
+    heard = turn.now;
+    const auto* const room = model_.find(id);
+    if (room == nullptr || !wire_.online()) continue;
+    const auto own = room->address + "/" + room->room->nick;
+    auto iq = xmpp::NewElement("iq").set("type", "get").set("to", own).add(xmpp::NewElement("ping", ns::ping));
+    wire_.ask(std::move(iq), {Question::room_ping, id, 0, own, {}, {}}, turn);
+  }
+}
+
+void Rooms::on_ping(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
+  auto* const room = model_.edit(asked.conversation);
+  if (room == nullptr || !room->room || room->room->state != RoomState::joined) return;
+  const bool renamed = asked.address != room->address + "/" + room->room->nick;
+  if (iq.attribute("type") == "result" || renamed) return;
+  // XEP-0410 3.1; but Prosody and ejabberd say item-not-found of a room that is not there any more.
+  switch (problem_of(iq)) {
+    case Problem::service_unavailable:  // one of our own clients, in the room, does not know what a ping is
+    case Problem::feature_not_implemented:
+    case Problem::remote_server_not_found:  // nobody knows
+    case Problem::remote_server_timeout:
+      return;
+    default:
+      return enter_again(*room, turn);
+  }
 }
 
 void Rooms::on_error(xmpp::ElementView message, Turn& turn) {
@@ -334,6 +313,7 @@ Problem Rooms::join(Conversation& room, std::string_view nick, std::string_view 
 }
 
 void Rooms::enter(Conversation& room, Turn& turn) {
+  heard_.erase(room.id);
   room.room->state = RoomState::joining;
   room.room->problem = Problem::none;
   joining_[room.id].until = turn.now + join_patience;
@@ -344,6 +324,12 @@ void Rooms::enter(Conversation& room, Turn& turn) {
   if (!room.room->password.empty()) x.add(xmpp::NewElement("password", ns::muc).text(room.room->password));
   wire_.send(roster_.own_presence(room.address + "/" + room.room->nick).add(std::move(x)), turn);
   model_.note(EventKind::room_changed, room.id);
+}
+
+void Rooms::enter_again(Conversation& room, Turn& turn) {
+  model_.clear_occupants(room);
+  joining_[room.id] = {xmpp::never, max_returns, false};
+  enter(room, turn);
 }
 
 Problem Rooms::leave(Conversation& room, Turn& turn) {
@@ -358,16 +344,12 @@ Problem Rooms::leave(Conversation& room, Turn& turn) {
   return Problem::none;
 }
 
-namespace {
-
 // What went wrong the last time is of no interest any more.
-void settle(ChatModel& model, Conversation& room) {
+void Rooms::settle(Conversation& room) {
   if (room.room->problem == Problem::none) return;
   room.room->problem = Problem::none;
-  model.note(EventKind::room_changed, room.id);
+  model_.note(EventKind::room_changed, room.id);
 }
-
-}  // namespace
 
 Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
@@ -375,7 +357,7 @@ Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn
   const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
   if (!prepared || prepared->empty()) return Problem::bad_nick;
   if (wire_.full()) return Problem::offline;
-  settle(model_, room);
+  settle(room);
   if (*prepared != room.room->nick) wire_.send(roster_.own_presence(room.address + "/" + *prepared), turn);
   return Problem::none;
 }
@@ -384,50 +366,13 @@ Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& t
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
   if (wire_.full()) return Problem::offline;
-  settle(model_, room);
+  settle(room);
   wire_.send(xmpp::NewElement("message")
                  .set("to", room.address)
                  .set("type", "groupchat")
                  .set("id", wire_.new_id())
                  .add(xmpp::NewElement("subject").text(clean_label(subject, model_.bounds().status))),
              turn);
-  return Problem::none;
-}
-
-Problem Rooms::invite(Conversation& room, std::string_view address, std::string_view reason, Turn& turn) {
-  if (!room.room) return Problem::not_a_room;
-  if (room.room->state != RoomState::joined) return Problem::not_joined;
-  const auto jid = xmpp::parse_jid(address);
-  if (!jid || jid->local.empty() || !jid->resource.empty()) return Problem::bad_address;
-  if (jid->bare() == self_.bare) return Problem::own_address;
-  if (!wire_.takes_messages()) return Problem::offline;
-  settle(model_, room);
-  auto invite = xmpp::NewElement("invite", ns::muc_user).set("to", jid->bare());
-  auto why = clean_label(reason, model_.bounds().status);
-  if (!why.empty()) invite.add(xmpp::NewElement("reason", ns::muc_user).text(why));
-  auto* said = notice(room, Notice::has_invited, jid->bare(), std::move(why), turn);
-  if (said == nullptr) return Problem::too_many;
-  model_.set_wire_id(*said, wire_.new_id());
-  // Like a message: it survives a stream that is not resumed.
-  wire_.send_message(xmpp::NewElement("message")
-                         .set("to", room.address)
-                         .set("id", said->wire_id)
-                         .add(xmpp::NewElement("x", ns::muc_user).add(std::move(invite))),
-                     {room.id, said->id}, turn);
-  return Problem::none;
-}
-
-Problem Rooms::decline(Conversation& room, Turn& turn) {
-  if (!room.room || !room.room->invitation) return Problem::no_such_conversation;
-  if (wire_.full()) return Problem::offline;
-  auto decline = xmpp::NewElement("decline", ns::muc_user).set("to", room.room->invitation->from);
-  wire_.send(xmpp::NewElement("message")
-                 .set("to", room.address)
-                 .set("id", wire_.new_id())
-                 .add(xmpp::NewElement("x", ns::muc_user).add(std::move(decline))),
-             turn);
-  room.room->invitation.reset();
-  model_.note(EventKind::rows_changed, room.id);
   return Problem::none;
 }
 
@@ -444,14 +389,12 @@ void Rooms::rejoin(Turn& turn) {
     // A server that is going down takes its rooms down first.
     const bool was_in = row->room->state != RoomState::outside || row->room->problem == Problem::room_shut_down;
     if (!was_in) continue;
-    auto* room = model_.edit(row->id);
-    model_.clear_occupants(*room);
-    joining_[room->id] = {xmpp::never, max_returns, false};
-    enter(*room, turn);
+    enter_again(*model_.edit(row->id), turn);
   }
 }
 
 void Rooms::on_time(Turn& turn) {
+  ask_the_silent(turn);
   for (auto at = joining_.begin(); at != joining_.end();) {
     auto& [id, joining] = *at;
     auto* room = model_.edit(id);
@@ -470,6 +413,7 @@ void Rooms::on_time(Turn& turn) {
 xmpp::Instant Rooms::deadline() const {
   auto first = xmpp::never;
   for (const auto& [id, joining] : joining_) first = std::min(first, joining.until);
+  for (const auto& [id, heard] : heard_) first = std::min(first, heard + silence);
   return first;
 }
 

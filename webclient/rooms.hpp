@@ -1,6 +1,6 @@
-// Rooms (XEP-0045): joining, leaving, occupants, subject, messages and mentions, and invitations: what comes also as
-// XEP-0249, what goes by the room only, which decides who may, and adds its password and the membership (7.8.2).
-// A room vouches for what comes from its address: nicks, history, its errors; nothing of it counts for another room.
+// Rooms (XEP-0045, 0410): joining, leaving, occupants, subject, messages and mentions, and invitations: what comes also
+// as XEP-0249, what goes by the room only, which decides who may, and adds its password and the membership (7.8.2). A
+// room vouches for what comes from its address: nicks, history, its errors; nothing of it counts for another room.
 // Bookmarks are in bookmarks.hpp; private messages of occupants are conversations of their own (chats.hpp).
 #pragma once
 #include <cstdint>
@@ -27,7 +27,8 @@ class Rooms {
   // What a room says to who is not in it: where we thought to be, we enter again. `of_message`: it is about one of a
   // conversation.
   void on_refused(xmpp::ElementView message, bool of_message, Turn& turn);
-  void on_error(xmpp::ElementView message, Turn& turn);  // type error, of no message of a conversation
+  void on_error(xmpp::ElementView message, Turn& turn);                // type error, of no message of a conversation
+  void on_ping(const Asked& asked, xmpp::ElementView iq, Turn& turn);  // Question::room_ping
   void on_time(Turn& turn);
   [[nodiscard]] xmpp::Instant deadline() const;
 
@@ -52,10 +53,13 @@ class Rooms {
   void add_message(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn);
   bool is_repeat(Conversation& room, const Message& message);
   void outside(Conversation& room, Problem why);
+  void settle(Conversation& room);
   void on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn);
   [[nodiscard]] std::string shown(std::string_view resource) const;
   Message* notice(Conversation& room, Notice what, std::string_view name, std::string text, Turn& turn);
   void enter(Conversation& room, Turn& turn);
+  void enter_again(Conversation& room, Turn& turn);
+  void ask_the_silent(Turn& turn);
 
   ChatModel& model_;
   Wire& wire_;
@@ -67,6 +71,7 @@ class Rooms {
     bool again = false;        // at `until`, instead of giving up
   };
   std::map<ConversationId, Joining> joining_;
+  std::map<ConversationId, xmpp::Instant> heard_;  // of rooms where we are: when they last said anything
 };
 
 }  // namespace webclient

@@ -38,6 +38,7 @@ enum class Question : std::uint8_t {
   slot,
   ping,
   room_config,
+  room_ping,
 };
 
 struct Asked {

@@ -382,6 +382,44 @@ TEST_F(RoomsTest, ARoomFullOfPeopleIsBounded) {
   EXPECT_EQ(room().more_occupants, 3002U - play.model().bounds().occupants);
 }
 
+// XEP-0410: who only reads is out of a room, and does not notice.
+TEST_F(RoomsTest, ASilentRoomIsAskedWhetherWeAreIn) {
+  enter();
+  const auto silence = [&](int minutes = 16) {
+    std::string sent;
+    for (int i = 0; i < minutes && sent.find("hall@") == std::string::npos; ++i) {
+      play.hears("<presence from='example.org'/>");  // the link is alive
+      sent += play.waits(1min);
+    }
+    return sent;
+  };
+  const auto says = [&](const std::string& what) {
+    return play.hears("<iq from='hall@rooms.example.org/julia' id='" + play.id_of("urn:xmpp:ping") + "' " + what);
+  };
+  const auto error = [](const std::string& condition) {
+    return "type='error'><error type='cancel'><" + condition +
+           " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>";
+  };
+  EXPECT_THAT(silence(), HasSubstr("to=\"hall@rooms.example.org/julia\" type=\"get\"><ping"));
+  EXPECT_EQ(says("type='result'/>"), "");
+  for (const char* inside :
+       {"service-unavailable", "feature-not-implemented", "remote-server-not-found", "remote-server-timeout"}) {
+    EXPECT_THAT(silence(), HasSubstr("<ping")) << inside;
+    EXPECT_EQ(says(error(inside)), "") << inside;
+    EXPECT_EQ(room().state, RoomState::joined) << inside;
+  }
+  for (int i = 0; i < 3; ++i) {
+    play.hears("<message from='hall@rooms.example.org/nurse' type='groupchat'><body>hello</body></message>");
+    EXPECT_THAT(silence(10), Not(HasSubstr("hall@")));
+  }
+  for (const char* outside : {"not-acceptable", "item-not-found"}) {
+    EXPECT_THAT(silence(), HasSubstr("<ping"));
+    EXPECT_THAT(says(error(outside)), HasSubstr("to=\"hall@rooms.example.org/julia\"")) << outside;
+    EXPECT_EQ(room().state, RoomState::joining) << outside;
+    play.hears(presence("julia", {}, "110"));
+  }
+}
+
 // Its service was restarted, or has lost us: what we say comes back, and we go in again.
 TEST_F(RoomsTest, ARoomThatHasForgottenUsIsEnteredAgain) {
   enter();
