@@ -43,6 +43,14 @@ xmpp::NewElement page_of(std::size_t size, std::string_view direction, std::stri
   return set;
 }
 
+// How far back the archive has told of a conversation; empty: not at all.
+std::string oldest_id(const Conversation& row) {
+  if (!row.history.first.empty()) return row.history.first;
+  const auto first =
+      std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
+  return first == row.messages.end() ? std::string() : first->archive_id;
+}
+
 }  // namespace
 
 Archive::Archive(ChatModel& model, Wire& wire, const Self& self, Chats& chats, Rooms& rooms)
@@ -69,10 +77,7 @@ void Archive::open(Conversation& row, Turn& turn) {
     if (early_.size() > max_early) early_.pop_front();
     return;
   }
-  // Before what came live, if that is in the archive.
-  const auto first =
-      std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
-  ask(row, first == row.messages.end() ? std::string_view() : std::string_view(first->archive_id), 0, turn);
+  ask(row, oldest_id(row), 0, turn);  // before what came live, if that is in the archive
 }
 
 // Where it stands when we come: what is behind that has come live, or has been missed.
@@ -95,11 +100,7 @@ Problem Archive::older(Conversation& row, Turn& turn) {
   if (row.history.loading) return Problem::busy;
   if (row.history.complete) return Problem::nothing_older;
   if (row.messages.size() >= model_.bounds().messages) return Problem::too_many;
-  const auto first =
-      std::find_if(row.messages.begin(), row.messages.end(), [](const Message& m) { return !m.archive_id.empty(); });
-  auto before = row.history.first;
-  if (before.empty() && first != row.messages.end()) before = first->archive_id;
-  return ask(row, before, 0, turn) ? Problem::none : Problem::offline;
+  return ask(row, oldest_id(row), 0, turn) ? Problem::none : Problem::offline;
 }
 
 void Archive::catch_up(Turn& turn) {

@@ -78,7 +78,8 @@ void Bookmarks::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) 
   if (asked.what == Question::private_write) {
     if (!good) return on_not_stored(problem_of(iq));
     store_ = Store::private_storage;
-    return written_.clear();
+    for (const auto& address : std::exchange(written_, {})) say(address, Problem::none);
+    return;
   }
   if (!good) return on_refused(asked, problem_of(iq), turn);
   if (store_ == Store::untried) store_ = Store::items;
@@ -86,7 +87,8 @@ void Bookmarks::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) 
 
 void Bookmarks::on_no_answer(const Asked& asked) {
   if (asked.what == Question::private_edit) reading_ = false;
-  if (asked.what == Question::private_write) changed_.merge(written_);
+  if (asked.what == Question::private_edit || asked.what == Question::private_write)
+    on_not_stored(Problem::remote_server_timeout);
 }
 
 void Bookmarks::write_again(Turn& turn) {
@@ -197,6 +199,7 @@ Problem Bookmarks::set(Conversation& room, std::string_view name, bool autojoin,
   room.room->bookmarked = true;
   room.room->bookmark_name = clean_label(name, model_.bounds().label);
   room.room->autojoin = autojoin;
+  model_.set_problem(room, Problem::none);
   model_.note(EventKind::rows_changed, room.id);
   return write(room, turn);
 }
@@ -249,10 +252,9 @@ void Bookmarks::on_not_stored(Problem problem) {
 }
 
 void Bookmarks::say(std::string_view address, Problem problem) {
-  auto* const room = model_.edit(address);
-  if (room == nullptr || !room->room) return;
-  room->room->problem = problem == Problem::conflict ? Problem::not_acceptable : problem;  // that speaks of nicks
-  model_.note(EventKind::room_changed, room->id);
+  if (auto* const room = model_.edit(address))
+    model_.set_problem(*room,
+                       problem == Problem::conflict ? Problem::not_acceptable : problem);  // that speaks of nicks
 }
 
 bool Bookmarks::change_private(std::string_view address, Turn& turn) {

@@ -382,6 +382,12 @@ void ChatModel::replace(Conversation& in, Message& old, Message& with) {
 
 // ---- occupants -----------------------------------------------------------------------------------------------------
 
+void ChatModel::set_problem(Conversation& room, Problem problem) {
+  if (!room.room || room.room->problem == problem) return;
+  room.room->problem = problem;
+  note(EventKind::room_changed, room.id);
+}
+
 Occupant* ChatModel::set_occupant(Conversation& in, Occupant occupant) {
   auto& all = in.room->occupants;
   const auto there = all.find(occupant.resource);

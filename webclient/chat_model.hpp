@@ -276,6 +276,7 @@ class ChatModel {
   void set_delivery(Conversation& in, Message& message, Delivery delivery, Problem problem = Problem::none);
   void replace(Conversation& in, Message& old, Message& with);
 
+  void set_problem(Conversation& room, Problem problem);
   Occupant* set_occupant(Conversation& in, Occupant occupant);  // by resource; keeps the id of the one that is there
   void remove_occupant(Conversation& in, std::string_view resource);
   void clear_occupants(Conversation& in);

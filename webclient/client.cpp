@@ -10,6 +10,20 @@
 
 namespace webclient {
 
+namespace {
+
+// Also of one that another device of ours has sent or got (XEP-0280): it stands inside.
+std::string known_archive_id(xmpp::ElementView message, const Self& self) {
+  for (const char* const kind : {"received", "sent"}) {
+    const auto copy = message.child(kind, ns::carbons);
+    if (!copy || message.attribute("from") != self.bare) continue;
+    return read_archive_id(copy.child("forwarded", ns::forward).child("message", xmpp::ns::client), self.bare);
+  }
+  return read_archive_id(message, self.bare);
+}
+
+}  // namespace
+
 Client::Client(ClientSettings settings, xmpp::SaslIdentity identity, xmpp::Instant now, WallTime wall)
     : settings_(std::move(settings)),
       identity_(std::move(identity)),
@@ -85,12 +99,7 @@ void Client::on_message(xmpp::ElementView message, Turn& turn) {
   }
   if (archive_.on_message(message, turn)) return;
   if (bookmarks_.on_event(message)) return;
-  archive_.note(read_archive_id(message, self_.bare));
-  for (const char* const copy : {"received", "sent"}) {
-    if (message.attribute("from") != self_.bare) break;
-    const auto forwarded = message.child(copy, ns::carbons).child("forwarded", ns::forward);
-    archive_.note(read_archive_id(forwarded.child("message", xmpp::ns::client), self_.bare));
-  }
+  archive_.note(known_archive_id(message, self_));
   if (type == "groupchat") return rooms_.on_message(message, turn);
   if (rooms_.on_invitation(message, turn)) return;
   chats_.on_message(message, turn);

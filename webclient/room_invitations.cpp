@@ -69,7 +69,7 @@ Problem Rooms::invite(Conversation& room, std::string_view address, std::string_
   if (!jid || jid->local.empty() || !jid->resource.empty()) return Problem::bad_address;
   if (jid->bare() == self_.bare) return Problem::own_address;
   if (!wire_.takes_messages()) return Problem::offline;
-  settle(room);
+  model_.set_problem(room, Problem::none);
   auto invite = xmpp::NewElement("invite", ns::muc_user).set("to", jid->bare());
   auto why = clean_label(reason, model_.bounds().status);
   if (!why.empty()) invite.add(xmpp::NewElement("reason", ns::muc_user).text(why));

@@ -73,8 +73,7 @@ void Rooms::on_join_error(Conversation& room, xmpp::ElementView presence, Turn& 
   const auto problem = problem_of(presence);
   if (room.room->state != RoomState::joining) {
     // Another nick was wanted and is not to be had; one is still in.
-    room.room->problem = problem;
-    return model_.note(EventKind::room_changed, room.id);
+    return model_.set_problem(room, problem);
   }
   // After a restart the first who comes back makes the room anew, and it is locked until that is done.
   const auto joining = joining_.find(room.id);
@@ -285,8 +284,7 @@ void Rooms::on_error(xmpp::ElementView message, Turn& turn) {
     return there.notice == Notice::has_invited && there.wire_id == id;
   });
   if (invited == room->messages.rend()) {  // a subject that the room does not take from us
-    room->room->problem = problem_of(message);
-    return model_.note(EventKind::room_changed, room->id);
+    return model_.set_problem(*room, problem_of(message));
   }
   const auto who = invited->author;
   auto* said = notice(*room, Notice::not_invited, who, {}, turn);
@@ -344,20 +342,13 @@ Problem Rooms::leave(Conversation& room, Turn& turn) {
   return Problem::none;
 }
 
-// What went wrong the last time is of no interest any more.
-void Rooms::settle(Conversation& room) {
-  if (room.room->problem == Problem::none) return;
-  room.room->problem = Problem::none;
-  model_.note(EventKind::room_changed, room.id);
-}
-
 Problem Rooms::change_nick(Conversation& room, std::string_view nick, Turn& turn) {
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
   const auto prepared = xmpp::prepare_resource(clean_label(nick, model_.bounds().label));
   if (!prepared || prepared->empty()) return Problem::bad_nick;
   if (wire_.full()) return Problem::offline;
-  settle(room);
+  model_.set_problem(room, Problem::none);
   if (*prepared != room.room->nick) wire_.send(roster_.own_presence(room.address + "/" + *prepared), turn);
   return Problem::none;
 }
@@ -366,7 +357,7 @@ Problem Rooms::set_subject(Conversation& room, std::string_view subject, Turn& t
   if (!room.room) return Problem::not_a_room;
   if (room.room->state != RoomState::joined) return Problem::not_joined;
   if (wire_.full()) return Problem::offline;
-  settle(room);
+  model_.set_problem(room, Problem::none);
   wire_.send(xmpp::NewElement("message")
                  .set("to", room.address)
                  .set("type", "groupchat")

@@ -53,7 +53,6 @@ class Rooms {
   void add_message(Conversation& room, std::string_view who, xmpp::ElementView message, Turn& turn);
   bool is_repeat(Conversation& room, const Message& message);
   void outside(Conversation& room, Problem why);
-  void settle(Conversation& room);
   void on_declined(xmpp::ElementView message, xmpp::ElementView decline, Turn& turn);
   [[nodiscard]] std::string shown(std::string_view resource) const;
   Message* notice(Conversation& room, Notice what, std::string_view name, std::string text, Turn& turn);

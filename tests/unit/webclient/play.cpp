@@ -128,6 +128,19 @@ std::string Play::reconnects() {
   return authenticates(bound_features);
 }
 
+std::string Play::begins_anew() {
+  reconnects();
+  hears("<failed xmlns='urn:xmpp:sm:3'/>");
+  return answers("xmpp-bind",
+                 "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web2</jid></bind>");
+}
+
+std::string Play::has_archive() {
+  return answers("to=\"julia@example.org\"",
+                 "<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mam:2'/></query>",
+                 "julia@example.org");
+}
+
 std::string Play::id_of(std::string_view text) const {
   for (auto at = sent.rbegin(); at != sent.rend(); ++at) {
     if (at->find(text) == std::string::npos) continue;

@@ -35,6 +35,10 @@ class Play {
   std::string logs_in();
   // A new link after the old one was lost: to just before the resume.
   std::string reconnects();
+  // The same, where the server resumes nothing: to the new session, and what it says first.
+  std::string begins_anew();
+  // The server has an archive (XEP-0313).
+  std::string has_archive();
 
   // The id of the last stanza sent that contains `text`.
   [[nodiscard]] std::string id_of(std::string_view text) const;

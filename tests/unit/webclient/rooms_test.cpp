@@ -352,9 +352,7 @@ TEST_F(RoomsTest, GoesBackAfterARestartOfTheServer) {
   enter();
   play.hears(presence("julia", {}, "110 332", "unavailable"));
   EXPECT_EQ(room().problem, Problem::room_shut_down);
-  play.reconnects();
-  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
-  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  play.begins_anew();
   EXPECT_EQ(room().state, RoomState::joining);
   // The first who comes back makes the room anew; until that is done the others are told that there is none.
   const char* locked =
@@ -369,9 +367,7 @@ TEST_F(RoomsTest, GoesBackAfterARestartOfTheServer) {
   // From one that was left on purpose one stays away.
   play.does([&](Client& client, auto now, auto& out) { client.leave_room(id(), now, out); });
   play.hears("<enabled xmlns='urn:xmpp:sm:3' id='resume-me' resume='true'/>");
-  play.reconnects();
-  play.hears("<failed xmlns='urn:xmpp:sm:3'/>");
-  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/w</jid></bind>");
+  play.begins_anew();
   EXPECT_EQ(room().state, RoomState::outside);
 }
 
