@@ -13,9 +13,9 @@ namespace webclient {
 namespace {
 
 constexpr std::size_t page = 30, catch_up_page = 100;
-constexpr std::size_t max_early = 8;            // a reader opens few before the server has answered
-constexpr std::size_t max_catch_up_pages = 20;  // what there is beyond that stays in the archive
-constexpr std::size_t max_empty_pages = 10;     // in a row, for one that was asked for
+constexpr std::size_t max_early = 8;              // a reader opens few before the server has answered
+constexpr std::size_t max_catch_up_pages = 1000;  // what there is beyond that stays in the archive
+constexpr std::size_t max_empty_pages = 10;       // in a row, for one that was asked for
 constexpr std::size_t max_id = 512;
 
 xmpp::NewElement field(const char* name, std::string_view value, bool hidden = false) {
@@ -161,7 +161,8 @@ void Archive::on_answer(const Asked& asked, xmpp::ElementView iq, Turn& turn) {
   queries_.erase(found);
   const bool complete = good && fin.attribute("complete") == "true";
   if (asked.what == Question::catch_up) {
-    if (good && !complete && !last.empty() && ++pages_ < max_catch_up_pages) return ask_behind(last, turn);
+    const bool further = good && !complete && !last.empty() && done.count > 0;
+    if (further && ++pages_ < max_catch_up_pages) return ask_behind(last, turn);
     catching_up_ = false;
     // What is not closed now is tried again with the next stream; but not from a place that the archive has forgotten.
     if (good || problem_of(iq) == Problem::item_not_found) close_gap();

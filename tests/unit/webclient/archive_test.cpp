@@ -218,6 +218,28 @@ TEST_F(ArchiveTest, AGapThatIsNotClosedIsAskedForAgain) {
   EXPECT_THAT(play.begins_anew(), HasSubstr("<after>c14</after>"));
 }
 
+// As far as it goes: somebody may have written for days. But an archive that tells nothing has no further page.
+TEST_F(ArchiveTest, EverythingMissedIsAskedFor) {
+  play.has_archive();
+  play.hears(
+      chat("romeo@example.net/o", "live", "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='a0'/>", "m0"));
+  auto said = play.begins_anew();
+  const auto last = [](const std::string& id) {
+    return "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><last>" + id +
+           "</last></set></fin>";
+  };
+  for (int i = 0; i < 50; ++i) {
+    const std::string before = "a" + std::to_string(i), id = "a" + std::to_string(i + 1);
+    ASSERT_THAT(said, HasSubstr("<after>" + before + "</after>"));
+    play.hears(result(queryid_of(said), id, "2020-01-01T10:00:00Z",
+                      inner("romeo@example.net/o", "julia@example.org", "text " + id)));
+    said = play.answers("<after>" + before + "<", last(id));
+  }
+  EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[text a1][text a2]"));
+  EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[text a49][text a50]"));
+  EXPECT_EQ(play.answers("<after>a50<", last("a51")), "");
+}
+
 // What came live and without the id under which the archive has it, ours too.
 TEST_F(ArchiveTest, HistoryDoesNotRepeatWhatIsThere) {
   play.has_archive();
