@@ -49,6 +49,9 @@ struct Payload {
 // becomes a declaration: a few bytes of a browser could become thousands for the server. So many times the limit on a
 // document is more than honest ones of many tiny children need.
 inline constexpr std::size_t most_growth = 8;
+// What a stanza of a stream may gain besides, however small it is: more than the names of the namespaces that real
+// headers declare. Their number in one read is bounded by nothing else.
+inline constexpr std::size_t most_declared = 256;
 
 // As it came, in two pieces where its beginning was in an earlier read.
 struct Original {

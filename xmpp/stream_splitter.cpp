@@ -123,15 +123,32 @@ class StreamSplitter::Run final : public XmlReader::Sink {
     }
     const auto tail =
         chunk_.substr(static_cast<std::size_t>(begin - chunk_begin_), static_cast<std::size_t>(payload.end - begin));
-    const auto most = most_growth * max_bytes();
-    const auto bytes =
-        make_self_contained(payload, splitter_.context_->namespaces, reader.uses(), {head, tail}, most, out_.arena);
-    if (const auto* fault = std::get_if<Fault>(&bytes)) return reader.fail(fault->kind, fault->text);
-    out_.list.emplace_back(Stanza{std::get<std::string_view>(bytes), payload.kind, payload.type});
+    if (!append(payload, {head, tail})) return;
     if (payload.end > renew_after) {
       renew_at_ = payload.end;
       reader.stop();
     }
+  }
+
+  // False: it is a fault of whom the stream comes from.
+  bool append(const Payload& payload, Original original) {
+    XmlReader& reader = parser().reader;
+    const auto most = most_growth * (original.head.size() + original.tail.size()) + most_declared;
+    const auto bytes =
+        make_self_contained(payload, splitter_.context_->namespaces, reader.uses(), original, most, out_.arena);
+    Stanza stanza{{}, payload.kind, payload.type};
+    if (const auto* fault = std::get_if<Fault>(&bytes)) {
+      if (fault->kind != FaultKind::too_large || !splitter_.limits_.leave_out || !stanza.counts()) {
+        reader.fail(fault->kind, fault->text);
+        return false;
+      }
+      stanza.bytes = out_.arena.store(start_tag_alone(std::string(original.head).append(original.tail)));
+      stanza.excess = fault->text;
+    } else {
+      stanza.bytes = std::get<std::string_view>(bytes);
+    }
+    out_.list.emplace_back(stanza);
+    return true;
   }
 
   void on_root_end() override {

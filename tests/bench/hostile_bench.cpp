@@ -86,17 +86,17 @@ Cost measure_apart(const Case& one) {
 
 // Generous, for a loaded machine and for sanitizers: the quadratic ways that were found cost a hundred times as much.
 bool costs_little_time(const Case& one, const Cost& cost, const Cost& usual) {
-  return one.left || one.packed || cost.nanoseconds < 60 * usual.nanoseconds;
+  return one.packed || cost.nanoseconds < 60 * usual.nanoseconds;
 }
 
 // The megabytes: the process's own, and buffers that are used again for each message.
 bool keeps_little(const Case& one, const Cost& cost) {
-  return one.left || cost.memory * cost.sent < 250 * (one.packed ? 0 : cost.sent) + (4 << 20);
+  return cost.memory * cost.sent < 250 * (one.packed ? 0 : cost.sent) + (4 << 20);
 }
 
 bool passes_little_on(const Case& one, const Cost& cost) {
   if (one.packed) return cost.out * cost.sent <= unpacked_limit;
-  return one.left || cost.out < 220;
+  return cost.out < 220;
 }
 
 }  // namespace

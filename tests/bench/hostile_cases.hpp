@@ -16,7 +16,6 @@ struct Sent {
 struct Case {
   const char* name;
   std::function<Sent()> run;
-  bool left = false;    // known to cost more, and why it is left so stands in docs/THREAT_MODEL.md
   bool packed = false;  // of its bytes the bound is on what comes out, however small they were
 };
 

@@ -89,6 +89,21 @@ TEST(StreamExcess, IsPassedOverAndNothingElse) {
   }
 }
 
+// What grows too much when its prefixes are gone: each element says a long namespace again.
+TEST(StreamExcess, IsNotMadeLong) {
+  Limits limits;
+  limits.leave_out = true;
+  const std::string with_prefix = header.substr(0, header.size() - 1) + " xmlns:c='jabber:client' xmlns:o='u'>";
+  const std::string declared = " xmlns:q='" + std::string(200, 'q') + "'>", elements = repeat("<q:b/>", 100);
+  const std::string stanza = "<c:message from='b@x/y' id='7' type='chat'" + declared + elements + "</c:message>";
+  EXPECT_THAT(test::split_stream(with_prefix + before + stanza + after, limits),
+              ElementsAre(opened, before_self, "the names of its namespaces make it too long: " + rest, after_self));
+  EXPECT_EQ(test::sweep(with_prefix + before + stanza + after, limits), "");
+  EXPECT_THAT(test::split_stream(with_prefix + "<o:a" + declared + elements + "</o:a>" + after, limits),
+              ElementsAre(opened, "fault too_large"))
+      << "not a stanza";
+}
+
 // The size is the server's to keep to, and what is no stanza is nobody else's.
 TEST(StreamExcess, StillHasLimits) {
   const std::string deep = repeat("<a>", 5);

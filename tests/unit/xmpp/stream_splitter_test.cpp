@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/xmpp/splitter_support.hpp"
+#include "xmpp/namespace_fixup.hpp"
 
 namespace {
 
@@ -372,6 +373,25 @@ const std::vector<Case>& over_limits() {
 
 TEST(StreamSplitter, EnforcesLimits) {
   for (const auto& c : over_limits()) EXPECT_EQ(after_header(c.bytes, small_limits()), c.expected) << c.what;
+}
+
+// A namespace of the header, repeated on each of the smallest stanzas, would make a hundred bytes of each that came;
+// and one of the stanza's own, on each of its elements, once their prefixes are gone.
+TEST(StreamSplitter, LetsAStanzaGrowALittle) {
+  const std::string start = header.substr(0, header.size() - 1) + " xmlns:p='";
+  const auto with = [&](const std::string& uri, const std::string& stanza) {
+    return split_stream(start + uri + "'>" + stanza).back();
+  };
+  const auto most = [](std::string_view stanza) { return xmpp::most_growth * stanza.size() + xmpp::most_declared; };
+  const std::string element(most("<p:a/>") - std::string("<a xmlns=''/>").size(), 'u');
+  EXPECT_EQ(with(element, "<p:a/>"), "<a xmlns='" + element + "'/>");
+  EXPECT_EQ(with(element + "u", "<p:a/>"), "fault too_large");
+  const std::string attribute(most("<m p:b=''/>") - std::string("<m xmlns='jabber:client' xmlns:p='' p:b=''/>").size(),
+                              'u');
+  EXPECT_EQ(with(attribute, "<m p:b=''/>"), "<m xmlns='jabber:client' xmlns:p='" + attribute + "' p:b=''/>");
+  EXPECT_EQ(with(attribute + "u", "<m p:b=''/>"), "fault too_large");
+  const std::string inner = "<p:a xmlns:q='" + std::string(200, 'q') + "'>";
+  EXPECT_EQ(with("u", inner + repeat("<q:b/>", 100) + "</p:a>"), "fault too_large");
 }
 
 TEST(StreamSplitter, CountsTheBytesOfOneStanzaNotOfTheChunk) {
