@@ -28,10 +28,13 @@ constexpr std::size_t max_record = 16 * 1024;
 }  // namespace
 
 AnyStream::AnyStream(AnyStream&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), tls_broken_(other.tls_broken_), ssl_(std::move(other.ssl_)) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      read_waits_(other.read_waits_),
+      tls_broken_(other.tls_broken_),
+      ssl_(std::move(other.ssl_)) {}
 
 bool AnyStream::watch(Poller& poller, Watcher& watcher) {
-  if (!poller.add(descriptor_, watcher, wants_read_, wants_write_)) return false;
+  if (!poller.add(descriptor_, watcher, wants_read_ && !read_waits_, wants_write_)) return false;
   poller_ = &poller;
   watcher_ = &watcher;
   return true;
@@ -46,7 +49,15 @@ void AnyStream::want(bool read, bool write) {
   if (read == wants_read_ && write == wants_write_) return;
   wants_read_ = read;
   wants_write_ = write;
-  if (poller_ != nullptr) poller_->change(descriptor_, *watcher_, read, write);
+  watch_again();
+}
+
+void AnyStream::watch_again() {
+  if (poller_ != nullptr) poller_->change(descriptor_, *watcher_, wants_read_ && !read_waits_, wants_write_);
+}
+
+void AnyStream::read_waits_for_write(bool does) {
+  if (std::exchange(read_waits_, does) != does && wants_read_) watch_again();
 }
 
 bool AnyStream::start_tls(SslPtr ssl) {
@@ -91,6 +102,7 @@ IoResult AnyStream::read(std::span<char> into) {
     const int status = SSL_read_ex(ssl_.get(), into.data() + result.bytes, into.size() - result.bytes, &got);
     if (status != 1) {
       if (result.bytes == 0) result.status = tls_status(status);
+      if (result.status == IoStatus::wait_write) read_waits_for_write(true);
       break;
     }
     result.bytes += got;
@@ -146,6 +158,7 @@ IoResult AnyStream::write(std::span<const std::string_view> parts) {
     result.bytes += sent;
     bytes.remove_prefix(sent);
   }
+  if (read_waits_ && SSL_is_init_finished(ssl_.get()) == 1) read_waits_for_write(false);
   return result;
 }
 

@@ -36,7 +36,9 @@ class AnyStream {
   AnyStream& operator=(AnyStream&&) = delete;
   ~AnyStream() { close(); }
 
-  // From now on `watcher` is told by `poller` what want() asks for. False when the kernel has no memory.
+  // From now on `watcher` is told by `poller` what want() asks for; but not that there is something to read while TLS
+  // must first write (a KeyUpdate that a full line holds up), since reading would be in vain again and again. False
+  // when the kernel has no memory.
   [[nodiscard]] bool watch(Poller& poller, Watcher& watcher);
   // Costs a system call only when it changes something.
   void want(bool read, bool write);
@@ -71,9 +73,12 @@ class AnyStream {
  private:
   [[nodiscard]] IoStatus tls_status(int result);
   void unwatch();
+  void watch_again();
+  void read_waits_for_write(bool does);
 
   int descriptor_ = -1;
   bool wants_read_ = false, wants_write_ = false;
+  bool read_waits_ = false;  // until something is written
   bool tls_broken_ = false;  // after SSL_ERROR_SSL or SSL_ERROR_SYSCALL no close_notify may be sent
   SslPtr ssl_;
   Poller* poller_ = nullptr;
