@@ -3,14 +3,6 @@
 #include <algorithm>
 
 namespace bosh {
-namespace {
-
-// Rids may start at 0 (B-020), and first - 1 is "nothing yet" then: compare as distances from first - 1.
-bool above(Rid a, Rid b, Rid first) {
-  return a - (first - 1) > b - (first - 1);
-}
-
-}  // namespace
 
 std::optional<Rid> AckLedger::claimed(const Arrival& arrival) const {
   if (arrival.bad_ack) return std::nullopt;
@@ -18,7 +10,7 @@ std::optional<Rid> AckLedger::claimed(const Arrival& arrival) const {
   if (!ack && acks_) ack = arrival.rid - 1;  // B-083
   if (!ack) return std::nullopt;
   // B-084: nonsense proves nothing.
-  if (above(*ack, arrival.last_answered, first_)) return std::nullopt;
+  if (above(*ack, arrival.last_answered)) return std::nullopt;
   return ack;
 }
 
@@ -31,16 +23,16 @@ void AckLedger::arrived(const Arrival& arrival) {
   }
   drop_old_doubts(arrival, in_flight);
   if (const auto ack = claimed(arrival)) {
-    if (above(*ack, proven_, first_)) proven_ = *ack;
-    if (doubts_) std::erase_if(*doubts_, [&](const Doubt& doubt) { return !above(doubt.rid, *ack, first_); });
+    if (above(*ack, proven_)) proven_ = *ack;
+    if (doubts_) std::erase_if(*doubts_, [&](const Doubt& doubt) { return !above(doubt.answer.rid, *ack); });
   }
   if (acks_ || arrival.rid - run_ < in_flight) return;
   Rid by_window = arrival.rid - in_flight;
-  if (above(by_window, arrival.last_answered, first_)) by_window = arrival.last_answered;
+  if (above(by_window, arrival.last_answered)) by_window = arrival.last_answered;
   if (doubts_)
     for (const Doubt& doubt : *doubts_)
-      if (!above(doubt.rid, by_window, first_)) by_window = doubt.rid - 1;
-  if (above(by_window, proven_, first_)) proven_ = by_window;
+      if (!doubt.given_up && !above(doubt.answer.rid, by_window)) by_window = doubt.answer.rid - 1;
+  if (above(by_window, proven_)) proven_ = by_window;
 }
 
 void AckLedger::drop_old_doubts(const Arrival& arrival, Rid in_flight) {
@@ -50,31 +42,36 @@ void AckLedger::drop_old_doubts(const Arrival& arrival, Rid in_flight) {
     return now - since > arrival.max_in_doubt;
   };
   if (arrival.rid - run_ < in_flight && is_old(run_since_)) run_ = first_;
-  if (doubts_) std::erase_if(*doubts_, [&](Doubt& doubt) { return is_old(doubt.since); });
+  if (!doubts_) return;
+  std::erase_if(*doubts_, [&](Doubt& doubt) {
+    if (doubt.given_up || !is_old(doubt.since)) return false;
+    doubt.given_up = doubt.answer.lost && !acks_;  // where there are acks, they alone prove anything
+    return !doubt.given_up;
+  });
 }
 
-void AckLedger::in_doubt(Rid rid, std::uint64_t before, std::uint64_t handed_out) {
-  if (!above(rid, proven_, first_)) return;
+void AckLedger::in_doubt(const Answer& answer, std::uint64_t handed_out) {
+  if (!above(answer.rid, proven_)) return;
   if (!doubts_) doubts_ = std::make_unique<std::vector<Doubt>>();
   const auto since = static_cast<std::uint32_t>(handed_out);
-  const auto is_it = [rid](const Doubt& doubt) { return doubt.rid == rid; };
-  const auto known = std::find_if(doubts_->begin(), doubts_->end(), is_it);
+  const auto known = std::find_if(doubts_->begin(), doubts_->end(),
+                                  [&answer](const Doubt& doubt) { return doubt.answer.rid == answer.rid; });
   if (known == doubts_->end()) {
-    doubts_->push_back({rid, before, since});
+    doubts_->push_back({answer, since});
   } else {
-    known->since = since;
+    *known = {{answer.rid, answer.before, answer.up_to, known->answer.lost || answer.lost}, since};
   }
 }
 
 std::uint64_t AckLedger::proven_before_doubt() const {
   if (!doubts_) return 0;
-  const auto next =
-      std::find_if(doubts_->begin(), doubts_->end(), [this](const Doubt& doubt) { return doubt.rid == proven_ + 1; });
-  return next == doubts_->end() ? 0 : next->before;
+  const auto next = std::find_if(doubts_->begin(), doubts_->end(),
+                                 [this](const Doubt& doubt) { return doubt.answer.rid == proven_ + 1; });
+  return next == doubts_->end() ? 0 : next->answer.before;
 }
 
 void AckLedger::repeated(Rid rid) {
-  if (doubts_) std::erase_if(*doubts_, [rid](const Doubt& doubt) { return doubt.rid == rid; });
+  if (doubts_) std::erase_if(*doubts_, [rid](const Doubt& doubt) { return doubt.answer.rid == rid; });
 }
 
 bool AckLedger::received_up_to(std::uint64_t count) {
@@ -88,7 +85,7 @@ std::optional<Rid> AckLedger::missing(const Arrival& arrival) const {
   const auto ack = claimed(arrival);
   if (!ack || *ack == arrival.last_answered) return std::nullopt;
   const Rid rid = *ack + 1;
-  if (!above(rid, reported_, first_)) return std::nullopt;
+  if (!above(rid, reported_)) return std::nullopt;
   return rid;
 }
 

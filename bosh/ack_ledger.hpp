@@ -7,7 +7,8 @@
 // never fetches what was in flight (E-08), so a request that looks like such a start proves nothing, and those after it
 // prove only what the new page itself has asked for. A response on a connection that is known to have died is proven by
 // an ack or by its repeat alone. Since both doubts could last for ever, and everything after them would be delivered
-// twice in the end, each is dropped when a bounded number of further elements has been handed out since it arose.
+// twice in the end, each is dropped when a bounded number of further elements has been handed out since it arose. What
+// stood in a lost answer is given up then, and is to be told when it comes to count as received.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -49,10 +50,26 @@ class AckLedger {
   // Elements up to proven(), where a doubt stands behind it: the window may have forgotten that answer. Else 0.
   [[nodiscard]] std::uint64_t proven_before_doubt() const;
 
-  // The connection of this answered request is known to have died with the answer; a repeat takes that back.
-  // `before`: elements up to the answer before it; `handed_out`: as in Arrival.
-  void in_doubt(Rid rid, std::uint64_t before, std::uint64_t handed_out);
+  // It is not known whether this answer was received; a repeat tells. Where its connection has died with it, it was
+  // most probably `lost`. `before` and `up_to`: elements up to the answer before it, and to its end; `handed_out`: as
+  // in Arrival.
+  struct Answer {
+    Rid rid;
+    std::uint64_t before, up_to;
+    bool lost;
+  };
+  void in_doubt(const Answer& answer, std::uint64_t handed_out);
   void repeated(Rid rid);
+  // Calls with each answer that was given up as lost and counts as received now.
+  template <class Call>
+  void take_given_up(Call&& call) {
+    if (!doubts_) return;
+    std::erase_if(*doubts_, [&](const Doubt& doubt) {
+      if (above(doubt.answer.rid, proven_)) return false;
+      call(doubt.answer);
+      return true;
+    });
+  }
 
   // Elements handed out that XEP-0198 counts, and how many of them are proven.
   std::uint64_t hand_out(std::uint32_t counted) { return handed_out_ += counted; }
@@ -72,10 +89,12 @@ class AckLedger {
 
  private:
   struct Doubt {
-    Rid rid;
-    std::uint64_t before;
+    Answer answer;
     std::uint32_t since;  // elements that had been handed out when it arose, modulo 2^32
+    bool given_up = false;
   };
+  // Rids may start at 0 (B-020), and first - 1 is "nothing yet" then: they are compared as distances from there.
+  [[nodiscard]] bool above(Rid a, Rid b) const { return a - (first_ - 1) > b - (first_ - 1); }
   [[nodiscard]] std::optional<Rid> claimed(const Arrival& arrival) const;
   void drop_old_doubts(const Arrival& arrival, Rid in_flight);
 

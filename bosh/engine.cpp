@@ -297,7 +297,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
     settle(now, out);
   } else if (Exchange* const answered = window_.find_answered(request, rid)) {
     answered->alive = false;
-    if (carries_elements(rid)) doubt(rid);
+    if (carries_elements(rid)) doubt(rid, true);
   } else {
     for (Future& future : window_.futures())
       if (future.alive && future.request == request) future.alive = false;
@@ -307,7 +307,7 @@ void Engine::on_gone(xmpp::RequestId request, xmpp::Instant now, xmpp::Actions& 
 // Behind a pause there is another page in most cases. The old one, on its way out, may have had no eyes for what
 // came last.
 void Engine::doubt_unproven() {
-  each_answered_above(ledger_.proven(), [&](Rid answered) { doubt(answered); });
+  each_answered_above(ledger_.proven(), [&](Rid answered) { doubt(answered, false); });
 }
 
 // Those with stanzas that are still known: `rid` may lie far behind for ever.
@@ -317,8 +317,9 @@ void Engine::each_answered_above(Rid rid, Visit visit) {
     if (carries_elements(next)) visit(next);
 }
 
-void Engine::doubt(Rid answered) {
-  ledger_.in_doubt(answered, window_.delivered_up_to(answered - 1), elements_of_all());
+void Engine::doubt(Rid answered, bool lost) {
+  ledger_.in_doubt({answered, window_.delivered_up_to(answered - 1), window_.delivered_up_to(answered), lost},
+                   elements_of_all());
 }
 
 std::uint64_t Engine::elements_of_all() const {

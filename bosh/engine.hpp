@@ -179,7 +179,7 @@ class Engine {
   template <typename Visit>
   void each_answered_above(Rid rid, Visit visit);
   void doubt_unproven();
-  void doubt(Rid answered);
+  void doubt(Rid answered, bool lost);
   [[nodiscard]] std::uint64_t elements_of_all() const;
   [[nodiscard]] bool is_pause(const Body& body) const;
   [[nodiscard]] bool used_by_another(Rid rid);
@@ -244,6 +244,7 @@ class Engine {
   [[nodiscard]] bool is_push_news(const Body& body) const;
   [[nodiscard]] std::uint64_t answered_elements() const;
   void prove(xmpp::Actions& out);
+  void give_up(const AckLedger::Answer& answer, xmpp::Actions& out) const;
   void leave_stream(xmpp::Instant now, xmpp::Actions& out);
   void give_events(xmpp::Instant now, xmpp::Actions& out);
   void send_events(std::string_view bytes, xmpp::Instant now, xmpp::Actions& out);

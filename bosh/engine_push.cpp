@@ -44,12 +44,21 @@ void Engine::prove(xmpp::Actions& out) {
   // In the order of the server: an event proves nothing about an earlier answer that may have been lost.
   if (pushing() && ledger_.received() >= push_->events->before())
     news |= ledger_.received_up_to(push_->events->seen_elements());
+  ledger_.take_given_up([&](const AckLedger::Answer& answer) { give_up(answer, out); });
   if (news) out.list.emplace_back(xmpp::AcknowledgedUpTo{ledger_.received()});
   if (!streams_) return;
   for (const auto& side : streams_->sides()) {
     if (!side->handed_out.proven(ledger_.proven(), ledger_.first())) continue;
     order(side->stream, xmpp::AcknowledgedUpTo{side->handed_out.received()}, out);
   }
+}
+
+void Engine::give_up(const AckLedger::Answer& answer, xmpp::Actions& out) const {
+  if (answer.up_to > answer.before) out.list.emplace_back(xmpp::GivenUp{answer.before, answer.up_to});
+  if (!streams_) return;
+  for (const auto& side : streams_->sides())
+    if (const auto part = side->handed_out.in_answer_to(answer.rid))
+      order(side->stream, xmpp::GivenUp{part->after, part->up_to}, out);
 }
 
 void Engine::on_stream(const StreamWish& wish, xmpp::Instant now, xmpp::Actions& out) {

@@ -29,8 +29,10 @@ bool HandedOut::proven(Rid rid, Rid first) {
   return true;
 }
 
-bool HandedOut::in_answer_to(Rid rid) const {
-  return std::any_of(marks_.begin(), marks_.end(), [rid](const Mark& mark) { return mark.rid == rid; });
+std::optional<HandedOut::Part> HandedOut::in_answer_to(Rid rid) const {
+  const auto mark = std::find_if(marks_.begin(), marks_.end(), [rid](const Mark& each) { return each.rid == rid; });
+  if (mark == marks_.end()) return std::nullopt;
+  return Part{mark == marks_.begin() ? received_ : std::prev(mark)->count, mark->count};
 }
 
 // ---- who there is
@@ -168,7 +170,7 @@ bool StreamSet::any_congested() const {
 
 bool StreamSet::handed_out_in(Rid rid) const {
   return std::any_of(sides_.begin(), sides_.end(),
-                     [rid](const auto& side) { return side->handed_out.in_answer_to(rid); });
+                     [rid](const auto& side) { return side->handed_out.in_answer_to(rid).has_value(); });
 }
 
 xmpp::Instant StreamSet::flush_at() const {

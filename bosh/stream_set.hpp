@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,11 @@ class HandedOut {
   void in(Rid rid, std::uint32_t counted);
   // Everything up to this rid has been received. True if that is news.
   [[nodiscard]] bool proven(Rid rid, Rid first);
-  [[nodiscard]] bool in_answer_to(Rid rid) const;
+  // Those behind `after`, up to `up_to`; nothing where the answer had none of them, or is forgotten.
+  struct Part {
+    std::uint64_t after, up_to;
+  };
+  [[nodiscard]] std::optional<Part> in_answer_to(Rid rid) const;
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 

@@ -213,6 +213,13 @@ void Branches::will_hear_of(std::uint32_t stream) {
     if (one.stream == stream) one.ends = true;
 }
 
+bool Branches::any_logged_in() const {
+  return std::any_of(list_.begin(), list_.end(), [this](const One& one) {
+    const SessionHost* const host = shard_.sessions().find(one.host);
+    return host != nullptr && host->logged_in();
+  });
+}
+
 void Branches::order(const xmpp::ToStream& what) {
   if (!orders_) orders_ = std::make_unique<Orders>();
   xmpp::StreamOrder kept = what.order;

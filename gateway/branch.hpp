@@ -86,6 +86,7 @@ class Branches {
   void will_hear_of(std::uint32_t stream);
   // One that is over.
   void forget(std::uint32_t stream);
+  [[nodiscard]] bool any_logged_in() const;
   void order(const xmpp::ToStream& what);
   // Sends what was ordered: at the end of a step.
   void send();

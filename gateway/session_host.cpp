@@ -1,7 +1,6 @@
 #include "gateway/session_host.hpp"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -310,6 +309,9 @@ void SessionHost::carry_out(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::AcknowledgedUpTo>) {
             session_.client_received(what.stanzas, now, shard_.session_actions());
             apply(now);
+          } else if constexpr (std::is_same_v<What, xmpp::GivenUp>) {
+            session_.given_up(what.after, what.up_to, now, shard_.session_actions());
+            apply(now);
           } else if constexpr (std::is_same_v<What, xmpp::Undeliverable>) {
             session_.undeliverable(what.number, what.bounced, now, shard_.session_actions());
             apply(now);
@@ -332,7 +334,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
   if (link_) link_->flush();
   arm_deadline();
   note_buffered();
-  if (!logged_in() && !ended_) limit_early_bytes();
+  if (!logged_in() && !ended_) watch_stranger();
   // Later, because callers up the stack still hold a reference to this.
   if (forgotten_ && !link_) shard_.erase_session_later(id_);
 }
@@ -368,10 +370,10 @@ void SessionHost::open_stream(std::uint32_t stream, xmpp::Instant now) {
   }
 }
 
-// Its own one, while others live. It has no login to wait for any more: each of the others has a deadline itself.
+// Its own one, while others live.
 void SessionHost::close_stream(xmpp::Instant now) {
   if (ended_) return;
-  place_.advance(SessionPlace::Stage::logged_in);
+  stream_closed_ = true;
   if (link_) link_->pause_reading(false);
   session_.close(now, shard_.session_actions());
   apply(now);
@@ -401,6 +403,7 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
                                link_trouble_, encrypted_});
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
+  if (end.reason == xmpp::EndReason::client_terminated) session_.client_left(now);
   if (end.resumable || (end.reason == xmpp::EndReason::overload && !parts_lightly())) {
     session_.drop(shard_.session_actions());
   } else {
@@ -412,39 +415,6 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
 void SessionHost::note_left_out(const xmpp::Stanza& rest) {
   shard_.say_refused("session {} of {} for {}: left out a stanza of the server, above [limits]: {}", short_sid(sid_),
                      origin_.address.to_string(), domain_.name, rest.excess);
-}
-
-void SessionHost::note_stage(const xmpp::Stanza& delivered) {
-  using Stage = SessionPlace::Stage;
-  if (ended_) return;
-  // A server sends messages and presence to nobody who has not logged in, by whatever means; but some give those of
-  // such a client back to it as errors.
-  const bool from_somebody =
-      (delivered.kind == xmpp::StanzaKind::message || delivered.kind == xmpp::StanzaKind::presence) &&
-      delivered.type != xmpp::StanzaType::error;
-  const bool logged_in = session_.logged_in() || from_somebody;
-  const Stage reached = logged_in ? Stage::logged_in : Stage::unauthenticated;
-  if (reached != place_.stage()) place_.advance(reached);
-}
-
-// What there may be of a browser whom the server does not know yet: what has gone there and what waits for that. The
-// end comes as a step of its own: this is the middle of one.
-void SessionHost::limit_early_bytes() {
-  const std::size_t waiting = ask([](const auto& engine) -> std::size_t {
-    if constexpr (HoldsUnforwarded<decltype(engine)>) return engine.unforwarded_bytes();
-    return 0;
-  });
-  if (early_bytes_ + waiting <= setup_->config.limits.max_unauthenticated_bytes) return;
-  boost::asio::post(shard_.io(), [&shard = shard_, id = id_] {
-    if (SessionHost* const host = shard.sessions().find(id)) {
-      host->end(xmpp::EndReason::policy, "max_unauthenticated_bytes reached");
-    }
-  });
-}
-
-xmpp::Instant SessionHost::login_deadline() const {
-  if (ended_ || logged_in()) return xmpp::never;
-  return created_ + setup_->config.limits.unauthenticated_timeout;
 }
 
 void SessionHost::note_buffered() {

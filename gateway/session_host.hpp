@@ -143,6 +143,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void note_stage(const xmpp::Stanza& delivered);
   [[nodiscard]] Step<SessionId> step();
   void note_buffered();
+  void watch_stranger();
   void limit_early_bytes();
   [[nodiscard]] bool parts_lightly() const;
   [[nodiscard]] xmpp::Instant login_deadline() const;
@@ -178,8 +179,9 @@ class SessionHost final : public Timed, private LinkOwner {
   bool discard_read_ = false;           // the rest of the bytes read belongs to a stream that is over (U-011)
   bool encrypted_ = false;
   bool used_stream_ = false;
-  bool ended_ = false;      // towards the browser
-  bool forgotten_ = false;  // the engine has nothing left to answer
+  bool stream_closed_ = false;  // its own, while others may live
+  bool ended_ = false;          // towards the browser
+  bool forgotten_ = false;      // the engine has nothing left to answer
 };
 
 }  // namespace gateway

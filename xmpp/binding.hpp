@@ -116,6 +116,12 @@ struct AcknowledgedUpTo {
   std::uint64_t stanzas;
 };
 
+// Those behind `after`, up to `up_to`, were in an answer that has most probably been lost, and nothing will prove them:
+// the next AcknowledgedUpTo takes them along. Numbered alike.
+struct GivenUp {
+  std::uint64_t after, up_to;
+};
+
 // A stanza of the server that has waited for the client and will not be handed out, and the error for its sender
 // due if nobody else answers for it. Numbered like AcknowledgedUpTo.
 struct Undeliverable {
@@ -147,8 +153,8 @@ struct CloseStream {
   EndReason reason;
   std::string_view text;  // static storage; for the log
 };
-using StreamOrder =
-    std::variant<ToServer, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, CloseStream>;
+using StreamOrder = std::variant<ToServer, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, GivenUp,
+                                 Undeliverable, CloseStream>;
 // What would be an action of its own if it were about the session's own stream.
 struct ToStream {
   std::uint32_t stream;
@@ -156,8 +162,8 @@ struct ToStream {
 };
 
 using Action = std::variant<ToServer, Reply, Push, CloseConnection, Ping, PauseClient, ResumeClient, OpenLink,
-                            RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, Undeliverable, EndSession,
-                            Forget, OpenStream, CloseStream, ToStream>;
+                            RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, GivenUp, Undeliverable,
+                            EndSession, Forget, OpenStream, CloseStream, ToStream>;
 
 struct Actions {
   Arena arena;

@@ -77,8 +77,8 @@ struct Opened {
 struct Deliver {
   Stanza stanza;
 };  // hand to the binding
-// Whether the gateway answers for what the client does not receive: with XEP-0198, or while it is not decided whose
-// that is. What the client did receive is worth proving then.
+// Whether the gateway answers for what the client does not receive: not where XEP-0198 is the client's. What the client
+// did receive is worth proving then.
 struct Managed {
   bool is;
 };
@@ -130,6 +130,11 @@ class Session {
   // The client has provably received so many. Also while the server's are read empty: with several streams the client
   // outlives this one.
   void client_received(std::uint64_t count, Instant now, SessionActions& out);
+  // Those behind `after`, up to `up_to`, have most probably been lost on their way to the client, and will be taken for
+  // received: their senders are told.
+  void given_up(std::uint64_t after, std::uint64_t up_to, Instant now, SessionActions& out);
+  // It has said good-bye, and nothing that was handed to it is in doubt.
+  void client_left(Instant now);
   // This one will not reach the client, and `bounced` would tell its sender. Sent where nobody else answers for
   // the stanza: with XEP-0198 the server does.
   void undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out);
@@ -172,7 +177,6 @@ class Session {
   [[nodiscard]] bool may_refuse(Instant now);
   void note_binding(const Stanza& stanza, Instant now, SessionActions& out);
   void try_to_manage(Instant now, SessionActions& out);
-  void stop_managing(SessionActions& out);
   void leave_to_client(SessionActions& out);
   void note_first_words(std::string_view bytes, Instant now, SessionActions& out);
   void on_management(const Stanza& stanza, Instant now, SessionActions& out);
@@ -182,6 +186,7 @@ class Session {
   void acknowledge(Instant now, SessionActions& out);
   void ask(Instant now, SessionActions& out);
   void tell_ours(Instant now, SessionActions& out);
+  void count_ours();
   void report_lost(SessionActions& out);
   void begin_emptying(Instant now, SessionActions& out);
   void ask_behind_all(Instant now, SessionActions& out);

@@ -78,7 +78,8 @@ Stanza Session::rest_of(const Stanza& excessive, Instant now, SessionActions& ou
   if (refused.empty()) return rest;
   refused_bytes_ += static_cast<std::uint32_t>(refused.size());
   send(refused, now, out);
-  count_sent(refused, 1, now, out);
+  // Its answer shows that the server reads; while it is read empty other questions would stand in the way.
+  state_ == State::emptying ? count_ours() : count_sent(refused, 1, now, out);
   return rest;
 }
 
@@ -101,27 +102,20 @@ void Session::note_binding(const Stanza& stanza, Instant now, SessionActions& ou
 }
 
 void Session::try_to_manage(Instant now, SessionActions& out) {
-  if (!bound_ || !management_offered_ || state_ != State::active) return;
-  if (request_.management == Management::transparent) return;
+  if (!bound_ || state_ != State::active || request_.management == Management::transparent) return;
   if (!management_) {
     management_ = std::make_unique<StreamManagement>(policy_.management, now);
     out.list.emplace_back(Managed{true});
   }
-  if (request_.management == Management::late || management_asked_) return;
+  if (!management_offered_ || request_.management == Management::late || management_asked_) return;
   management_asked_ = true;
   // Without resume: who cannot log in again cannot resume, and without it the server re-routes at once.
   send(enable, now, out);
 }
 
-void Session::stop_managing(SessionActions& out) {
-  if (!management_) return;
-  management_.reset();
-  out.list.emplace_back(Managed{false});
-}
-
 void Session::leave_to_client(SessionActions& out) {
   request_.management = Management::transparent;
-  stop_managing(out);
+  if (std::exchange(management_, nullptr)) out.list.emplace_back(Managed{false});
 }
 
 // Clients that want it ask when they are bound, but not with the first thing they say: the session of RFC 3921 comes
@@ -142,10 +136,11 @@ void Session::on_management(const Stanza& stanza, Instant now, SessionActions& o
   if (!tag || !management_) return;
   const auto name = split_name(tag->name).local;
   if (!management_->on()) {
+    if (!management_asked_) return;
     if (name == "enabled") management_->enabled(delivered_);
     if (name == "failed") {
-      stop_managing(out);
-      management_offered_ = false;  // so that it is not tried again
+      management_->refused();
+      management_asked_ = management_offered_ = false;  // so that it is not tried again
     }
     return;
   }
@@ -221,9 +216,18 @@ void Session::acknowledge(Instant now, SessionActions& out) {
 }
 
 void Session::tell_ours(Instant now, SessionActions& out) {
-  if (const auto first = management_->ours_uncounted(); !first.empty()) send(out.arena.store(first), now, out);
-  if (const auto ours = management_->ours(); !ours.empty()) send(out.arena.store(ours), now, out);
+  std::string all;
+  management_->for_each_of_ours([&](std::string_view notice) {
+    all += notice;
+    count_ours();
+  });
+  if (!all.empty()) send(out.arena.store(all), now, out);
   management_->told_ours();
+}
+
+// U-064: it is counted like any other, and a server that does so may not be told that it is wrong.
+void Session::count_ours() {
+  if (management_ && management_asked_) management_->sent_ours();
 }
 
 void Session::ask(Instant now, SessionActions& out) {
@@ -236,6 +240,21 @@ void Session::client_received(std::uint64_t count, Instant now, SessionActions& 
   if (!is_open || !management_) return;
   management_->received(count, now);
   if (management_->must_acknowledge()) acknowledge(now, out);
+}
+
+// There is no place for them any more in what the client is given, nor in what the server keeps.
+void Session::given_up(std::uint64_t after, std::uint64_t up_to, Instant now, SessionActions& out) {
+  const bool is_open = state_ == State::active || state_ == State::emptying;
+  if (!is_open || !management_) return;
+  management_->for_each_between(after, up_to, [&](std::string_view notice) {
+    send(out.arena.store(notice), now, out);
+    count_ours();
+  });
+}
+
+// Where nobody counts there is no better proof of what it has received.
+void Session::client_left(Instant now) {
+  if (management_ && !management_asked_) management_->client_left(now);
 }
 
 // A server that was told to stop, or is not read fast enough, may have written more than it remembers. Its answer to
@@ -291,8 +310,10 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
 }
 
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {
+  if (management_) management_->held_back(number);
   if (state_ != State::active || (management_ && management_->answers_for(number))) return;
   send(bounced, now, out);
+  count_ours();
 }
 
 void Session::reading(bool is, Instant now) {

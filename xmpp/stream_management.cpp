@@ -54,12 +54,6 @@ void Notices::drop_up_to(std::uint64_t number) {
   first_ = 0;
 }
 
-std::string_view Notices::up_to(std::uint64_t number) const {
-  std::size_t end = begin_;
-  for (std::size_t i = first_; i < entries_.size() && entries_[i].number <= number; ++i) end += entries_[i].size;
-  return std::string_view(text_).substr(begin_, end - begin_);
-}
-
 // ---- from the server -----------------------------------------------------------------------------------------------
 
 void StreamManagement::enabled(std::uint64_t before) {
@@ -80,24 +74,30 @@ void StreamManagement::delivered_uncounted(const Stanza& stanza, std::uint64_t n
 
 void StreamManagement::delivered(const Stanza& stanza, Arena& scratch) {
   ++delivered_;
-  if (!stanza.is_missed() || ours_end_ != UINT64_MAX) return;
-  if (!keep(to_senders_, delivered_, bounce(stanza, scratch))) ours_end_ = delivered_;
+  if (!stanza.is_missed() || keep(to_senders_, delivered_, bounce(stanza, scratch))) return;
+  gap_begin_ = std::min(gap_begin_, delivered_);
+  gap_end_ = delivered_;
 }
 
 void StreamManagement::received(std::uint64_t count, Instant now) {
   drop(uncounted_, count);
+  if (!uncounted_) uncounted_full_ = false;
   if (!on_ || count <= before_) return;
   count = std::min(count - before_, delivered_);
   if (count <= received_) return;
   received_ = count;
   drop(to_senders_, received_);
-  if (received_ >= ours_end_ && !to_senders_) ours_end_ = UINT64_MAX;
+  if (received_ >= gap_end_) {
+    gap_begin_ = UINT64_MAX;
+  } else {
+    gap_begin_ = std::max(gap_begin_, received_ + 1);
+  }
   if (has_news()) ack_due_ = std::min(ack_due_, now + ack_delay);
 }
 
 std::uint64_t StreamManagement::passed() const {
   const auto first_kept = to_senders_ ? to_senders_->first() : delivered_ + 1;
-  return std::max(received_, std::min(first_kept, ours_end_) - 1);
+  return std::max(received_, std::min(first_kept, gap_begin_) - 1);
 }
 
 // What the server has to be told now, if it is more than it knows. Half of the limit at a time: one <a/> for many.
@@ -105,7 +105,7 @@ std::uint64_t StreamManagement::early() const {
   if (delivered_ - told_ <= policy_->max_unacknowledged) return told_;
   const auto proven = std::max(told_, passed());
   if (delivered_ - proven <= policy_->max_unacknowledged) return proven;
-  return std::max(proven, std::min(delivered_ - policy_->max_unacknowledged / 2, ours_end_ - 1));
+  return std::max(proven, std::min(delivered_ - policy_->max_unacknowledged / 2, gap_begin_ - 1));
 }
 
 Instant StreamManagement::next_ack(Instant now) const {
@@ -121,10 +121,6 @@ std::uint32_t StreamManagement::acknowledge(Instant now) {
   told_at_ = now;
   ack_due_ = reading_ ? never : now + deaf_pace;
   return static_cast<std::uint32_t>(told_);
-}
-
-std::string_view StreamManagement::ours() const {
-  return to_senders_ ? to_senders_->up_to(told_) : std::string_view{};
 }
 
 void StreamManagement::told_ours() {

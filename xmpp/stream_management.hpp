@@ -9,7 +9,8 @@
 // Presence and results are never missed once the session has ended, so the count passes over them without a proof:
 // it costs nothing to keep them, and Prosody does not send each contact an error for its presence.
 // What arrives between the bind and <enabled/> nobody counts (ejabberd re-routes there what an earlier session with the
-// same resource did not get), so it is ours from the start, by errors as well.
+// same resource did not get), so it is ours from the start, by errors as well. So is all that a server without XEP-0198
+// sends, or one that has refused it.
 // A server that asks behind each stanza (ejabberd does, as soon as the last question is answered) is answered at once
 // while there is little to say, and no more than four times a second while there is much: XEP-0198 5 allows to collect,
 // and each answer to such a question only brings the next one. Every <a/> keeps to that pace but those at a limit or at
@@ -18,6 +19,7 @@
 // 5000), so above a limit the oldest become ours: they are acknowledged, and their senders get an error from us if the
 // session ends before the client has proven them. One session, one shard.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -44,18 +46,17 @@ class Notices {
   [[nodiscard]] bool empty() const { return first_ == entries_.size(); }
   [[nodiscard]] std::uint64_t first() const { return entries_[first_].number; }
   [[nodiscard]] std::uint64_t last() const { return entries_.back().number; }
-  [[nodiscard]] std::string_view all() const { return std::string_view(text_).substr(begin_); }
   // What they take, and what one would: some are empty.
   [[nodiscard]] std::size_t bytes() const { return text_.size() - begin_ + (entries_.size() - first_) * sizeof(Entry); }
   [[nodiscard]] static std::size_t bytes_of(std::string_view notice) { return notice.size() + sizeof(Entry); }
-  // Those up to `number`, joined; valid until the next change.
-  [[nodiscard]] std::string_view up_to(std::uint64_t number) const;
-  // Calls with each one, oldest first.
+  // Calls with each one that has text and belongs to one behind `after`, up to `up_to`, oldest first. Valid until the
+  // next change.
   template <class Call>
-  void for_each(Call&& call) const {
+  void for_each(std::uint64_t after, std::uint64_t up_to, Call&& call) const {
     std::size_t at = begin_;
-    for (std::size_t i = first_; i < entries_.size(); at += entries_[i++].size)
-      call(std::string_view(text_).substr(at, entries_[i].size));
+    for (std::size_t i = first_; i < entries_.size() && entries_[i].number <= up_to; at += entries_[i++].size)
+      if (entries_[i].number > after && entries_[i].size > 0)
+        call(std::string_view(text_).substr(at, entries_[i].size));
   }
 
  private:
@@ -71,7 +72,7 @@ class Notices {
 
 class StreamManagement {
  public:
-  // <enable/> is on its way. From here on what we send is counted, from 0 on a new stream.
+  // <enable/> may follow. From then on what we send is counted, from 0 on a new stream.
   StreamManagement(const ManagementPolicy& policy, Instant now, std::uint64_t counted = 0)
       : policy_(&policy),
         delivered_(counted),
@@ -88,7 +89,8 @@ class StreamManagement {
   // <enabled/>: the server counts from here; `before` stanzas of this session were delivered earlier.
   void enabled(std::uint64_t before);
   [[nodiscard]] bool on() const { return on_; }
-  // The sender of that stanza, counted from the start of the session, hears of its loss from the server or from ours().
+  void refused() { to_client_.reset(); }  // nothing that was sent will be acknowledged
+  // The sender of that stanza, counted from the start of the session, hears of its loss from the server or from us.
   [[nodiscard]] bool answers_for(std::uint64_t number) const;
 
   // ---- from the server
@@ -108,13 +110,28 @@ class StreamManagement {
   [[nodiscard]] bool may_acknowledge(Instant now) const { return has_news() && next_ack(now) <= now; }
   // The `h` to say now (modulo 2^32).
   [[nodiscard]] std::uint32_t acknowledge(Instant now);
-  // The errors for the senders of what is ours and not proven.
-  [[nodiscard]] std::string_view ours() const;
-  [[nodiscard]] std::string_view ours_uncounted() const { return uncounted_ ? uncounted_->all() : std::string_view{}; }
-  void told_ours();  // both: they are not kept any longer
+  // Calls with the error for each sender of what is ours and not proven.
+  template <class Call>
+  void for_each_of_ours(Call&& call) const {
+    if (uncounted_) uncounted_->for_each(0, UINT64_MAX, call);
+    if (to_senders_) to_senders_->for_each(0, told_, call);
+  }
+  void told_ours();  // they are not kept any longer
+  // Likewise for what lies behind `after`, up to `up_to`, counted from the start of the session, whoever answers for
+  // it.
+  template <class Call>
+  void for_each_between(std::uint64_t after, std::uint64_t up_to, Call&& call) const {
+    if (uncounted_) uncounted_->for_each(after, up_to, call);
+    const auto counted = [this](std::uint64_t number) { return number > before_ ? number - before_ : 0; };
+    if (to_senders_) to_senders_->for_each(counted(after), counted(up_to), call);
+  }
+  // Of what nobody counts: this one has not been handed to the client. One who takes its leave has received the others.
+  void held_back(std::uint64_t number) { held_back_from_ = std::min(held_back_from_, number); }
+  void client_left(Instant now) { received(held_back_from_ - 1, now); }
 
   // ---- from the client
   void sent(std::string_view stanza, Instant now, Arena& scratch);
+  void sent_ours() { ++sent_; }  // an error, whose loss is nobody's
   [[nodiscard]] bool asked() const { return asked_at_ != never; }
   // An <a/> that says less than this was not asked for, or by an earlier question.
   [[nodiscard]] bool is_answer() const { return acknowledged_ >= asked_up_to_; }
@@ -128,7 +145,7 @@ class StreamManagement {
   // Calls with the error for the client that stands for each stanza not acknowledged.
   template <class Call>
   void for_each_lost(Call&& call) const {
-    if (to_client_) to_client_->for_each(call);
+    if (to_client_) to_client_->for_each(0, UINT64_MAX, call);
   }
 
   // Of errors for either side.
@@ -159,13 +176,15 @@ class StreamManagement {
   std::uint64_t before_ = 0;
   std::uint64_t delivered_;
   std::uint64_t received_;
-  std::uint64_t told_;                   // the last h
-  Instant told_at_ = Instant::min();     // when
-  Instant second_;                       // the last one in which anything came
-  std::uint64_t before_second_;          // of delivered_
-  std::uint64_t before_last_;            // the same of the one before, if that was the last
-  std::uint64_t ours_end_ = UINT64_MAX;  // from here on errors were not kept: these can never be ours
-  std::unique_ptr<Notices> uncounted_;   // for what came before <enabled/>, by number in the session
+  std::uint64_t told_;                // the last h
+  Instant told_at_ = Instant::min();  // when
+  Instant second_;                    // the last one in which anything came
+  std::uint64_t before_second_;       // of delivered_
+  std::uint64_t before_last_;         // the same of the one before, if that was the last
+  // Of stanzas whose errors were not kept, and perhaps others in between: these can never be ours.
+  std::uint64_t gap_begin_ = UINT64_MAX, gap_end_ = 0;
+  std::unique_ptr<Notices> uncounted_;  // for what nobody counts, by number in the session
+  std::uint64_t held_back_from_ = UINT64_MAX;
   bool uncounted_full_ = false;
   // to the server, counted from <enable/>
   std::uint64_t sent_;

@@ -47,9 +47,8 @@ function delivery_with(Kind) {
       return bodies(await answer);
     }
 
-    // An answer comes to the machine of an old page that never reads it and is closed. The new one goes on with the next rids, or
-    // leaves one out and waits for it until the end (E-08); then it is gone as well. A client with acks says what it has in order.
-    async function reload(gateway, { attributes, text, leaves_out = false }) {
+    // An answer comes to the machine of an old page that never reads it and is closed.
+    async function lose_an_answer(gateway, { attributes = {}, text }) {
       const session = await alice_online({ attributes, gateway });
       bob.message(session.jid, 'to the page');
       await hear(session, 'to the page');
@@ -60,6 +59,13 @@ function delivery_with(Kind) {
       await until(() => old_page.socket.readableLength > 0, 10_000, 'the answer arrives');
       old_page.reset();
       await exchange(gateway.port, request('GET', '/http-bind')); // the gateway has seen it go
+      return { session, rid, ack };
+    }
+
+    // The new one goes on with the next rids, or leaves one out and waits for it until the end (E-08); then it is gone as well. A
+    // client with acks says what it has in order.
+    async function reload(gateway, { attributes, text, leaves_out = false }) {
+      const { session, rid, ack } = await lose_an_answer(gateway, { attributes, text });
       const left = gone(session);
       const heard = [];
       if (leaves_out) session.send({ rid: rid + 2, attributes: { ack } }).then(async ({ answer }) => heard.push(...bodies(await answer)));
@@ -141,6 +147,23 @@ function delivery_with(Kind) {
         }
       });
     }
+
+    // U-061: a page without acks never fetches it, and the server could acknowledge nothing more for ever.
+    it('without acks: what was in a lost answer goes back when much has followed, and the session goes on', async () => {
+      const gateway = await start_gateway(server, { threads: 1, bosh: { max_in_doubt: 3 } });
+      try {
+        const { session, rid } = await lose_an_answer(gateway, { text: 'into the old page' });
+        const returned = bob.event('message', (event) => event.type === 'error' && event.id === 'o1', 20_000);
+        for (let next = rid + 1; next <= rid + 8; next++) await ask_with(session, next);
+        await returned;
+        await session.ask({ attributes: { type: 'terminate' } });
+        await gone(session);
+        const { again } = await afterwards(server, bob);
+        assert.ok(!again.includes('into the old page'), 'it does not come a second time to anybody');
+      } finally {
+        await gateway.stop();
+      }
+    });
 
     it('the gateway stops with messages queued and messages not proven', async () => {
       const other = await start_gateway(server);

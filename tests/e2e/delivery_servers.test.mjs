@@ -13,6 +13,7 @@ import { exchange, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
 import { until } from './lib/wait.mjs';
+import { WebSocketSession } from './lib/websocket_session.mjs';
 import { Wire } from './lib/wire.mjs';
 
 const inactivity = 5;
@@ -23,7 +24,7 @@ function world_with(Kind, options) {
   before(async () => {
     const authority = await Authority.create();
     world.server = await Kind.start({ tls: await authority.good('postern.test'), ...options });
-    world.postern = await start_gateway(world.server, { bosh: { inactivity } });
+    world.postern = await start_gateway(world.server, { bosh: { inactivity }, websocket: { ping_interval: 1, max_missed_pings: 2 } });
     world.bob = await Buddy.connect(world.server, 'bob');
     world.bob.presence();
   });
@@ -97,8 +98,16 @@ function limited() {
 }
 
 function unmanaged(Kind) {
-  describe(`${Kind.server_name} without stream management: who wrote what is still in the gateway is told`, { concurrency: 1 }, () => {
+  describe(`${Kind.server_name} without stream management: who wrote what the browser has not provably received is told`, { concurrency: 1 }, () => {
     const world = world_with(Kind, { management: false, plaintext: true });
+
+    async function alice_on_websocket(options = {}) {
+      const session = await WebSocketSession.log_in(world.postern.port, { user: 'alice', password: world.server.password('alice') }, options);
+      world.bob.events.clear();
+      session.socket.send(`<presence xmlns='jabber:client'/>`);
+      await world.bob.event('presence', (event) => event.from === session.jid && !event.type);
+      return Object.assign(session, { bob: world.bob });
+    }
 
     it('gone between two polls', async () => {
       const session = await world.alice_online();
@@ -107,8 +116,37 @@ function unmanaged(Kind) {
       assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['b1'] });
     });
 
+    it('gone with an answer that nothing has proven', async () => {
+      const session = await world.alice_online();
+      world.bob.message(session.jid, 'handed out', { id: 'h1' });
+      await hear(session, 'handed out');
+      await gone(session);
+      assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['h1'] });
+    });
+
+    it('who logs out has received what was handed out', async () => {
+      const session = await world.alice_online();
+      world.bob.message(session.jid, 'a last word', { id: 'l1' });
+      await hear(session, 'a last word');
+      await session.ask({ attributes: { type: 'terminate' } });
+      await gone(session);
+      assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: [] });
+    });
+
+    it('a WebSocket that is frozen; what it has shown to have is not sent back', async () => {
+      const session = await alice_on_websocket();
+      world.bob.message(session.jid, 'proven', { id: 'p1' });
+      await session.hear('proven');
+      await session.prove();
+      session.socket.http.socket.pause();
+      world.bob.message(session.jid, 'into a frozen browser', { id: 'f1' });
+      await gone(session);
+      assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['f1'] });
+      session.socket.destroy();
+    });
+
     // What is on its way to it then is lost, as for any client of such a server: this one has arrived.
-    it('the gateway stops with messages queued', async () => {
+    it('the gateway stops with messages queued and messages not proven', async () => {
       const link = await Wire.to(world.server.c2s_port, { record: new PassedDown() });
       const gateway = await start_gateway(world.server, { threads: 1, domain: { server: `127.0.0.1:${link.port}`, tls: 'none' } });
       try {
@@ -119,7 +157,7 @@ function unmanaged(Kind) {
         await until(() => link.record.text.includes('<body>queued</body>'), 10_000, 'the server gives out the message');
         await exchange(gateway.port, request('GET', '/http-bind'));
         await Promise.all([gateway.stop(), gone(session)]);
-        assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['s2'] });
+        assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['s1', 's2'] });
       } finally {
         await gateway.stop();
         link.stop();

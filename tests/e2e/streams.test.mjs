@@ -2,6 +2,7 @@
 // third stream to a server that vanishes. No client library uses it, so the client is made by hand.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BoshSession } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
@@ -215,7 +216,7 @@ describe('several streams, servers of few words', () => {
   });
   after(() => stop_all(...world.servers));
 
-  const start = (limits = {}) => start_postern({ bosh: { max_streams: 2 }, limits,
+  const start = (limits = {}) => start_postern({ bosh: { max_streams: 3 }, limits,
     domains: world.servers.map(({ port }, i) => ({ name: `${'ab'[i]}.test`, server: `127.0.0.1:${port}`, tls: 'none' })) });
   async function open_two(postern) {
     const arrives = world.servers.map((server) => server.accept());
@@ -249,6 +250,35 @@ describe('several streams, servers of few words', () => {
       assert.equal(other.session.created.type, undefined, `the ${nth} that has not logged in`);
     }
     assert.doesNotMatch(postern.log, /max_unauthenticated_sessions/, 'nobody had to make room');
+    await client.say({}, chat('x@b.test', 'still there'));
+    await streams[1].element((xml) => xml.includes('still there'));
+    await postern.stop();
+  });
+
+  // By the time of the session, which is up before that of a stranger who has come later, or of a stream that it has added still later.
+  it('a session whose first stream is closed is one that has not logged in, whatever streams it adds', async () => {
+    const postern = await start({ unauthenticated_timeout: 3 });
+    const { client } = await open_two(postern);
+    await client.say({ stream: '1', type: 'terminate' });
+    await client.end_of('1');
+    const stranger = await BoshSession.create(postern.port, { attributes: { to: 'a.test' } });
+    await stranger.send();
+    await delay(1000);
+    assert.equal(await client.add('a.test'), '3');
+    const ended = (sid) => postern.child.line(new RegExp(`session ${sid.slice(0, 6)}… of .* ended .*unauthenticated_timeout \\(`));
+    const first = await Promise.race([ended(client.session.sid).then(() => 'the session'), ended(stranger.sid).then(() => 'the stranger')]);
+    assert.equal(first, 'the session', 'it was there before the stranger');
+    await postern.stop();
+  });
+
+  it('a session whose first stream is closed has logged in when another one has', async () => {
+    const postern = await start({ unauthenticated_timeout: 2 });
+    const { client, streams } = await open_two(postern);
+    await client.say({ stream: '1', type: 'terminate' });
+    await client.end_of('1');
+    await client.log_in('2', 'alice', 'secret');
+    const stranger = await Client.open(postern.port, { attributes: { to: 'a.test' } });
+    assert.equal(await stranger.end_of('session'), 'policy-violation');
     await client.say({}, chat('x@b.test', 'still there'));
     await streams[1].element((xml) => xml.includes('still there'));
     await postern.stop();

@@ -3,7 +3,7 @@
 //   every living request gets one reply, answers go in rid order, a repeat gets what its rid got;
 //   what the server sent is handed out once, in order, and lost to nobody while the session lives (else it is bounced);
 //   what the client sent is forwarded once, in rid order; nothing is acknowledged that is not proven: what an answer
-//   carried that died with its connection waits for an ack or a repeat, or for too much to be in doubt;
+//   carried that died with its connection waits for an ack or a repeat, or for much to follow (see Losses);
 //   open requests and bytes kept are bounded; after on_time() the deadline lies ahead; after the end there is silence.
 #include <algorithm>
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@
 
 #include "bosh/engine.hpp"
 #include "bosh/response.hpp"
+#include "tests/fuzz/keys.hpp"
+#include "tests/fuzz/losses.hpp"
 #include "tests/fuzz/steps.hpp"
 
 namespace {
@@ -80,7 +83,9 @@ class World {
     next_ = in_.flag() ? 0 : 100 + in_.byte();
     body.rid = next_;
     body.to = "example.org";
-    if (in_.flag()) body.ver = "1.6";
+    const unsigned kind = in_.byte();
+    if (kind & 1) body.ver = "1.6";
+    if (kind >= 192) body.newkey = keys_.emplace(200).of_request(0);
     const unsigned shape = in_.byte();
     body.wait = (shape & 3) == 0 ? 0 : 60;
     body.hold = (shape >> 2) % 4;
@@ -108,10 +113,8 @@ class World {
       case 1:
       case 2:
         return request(next_, true);
-      case 3: {  // somewhere around
-        const Rid rid = next_ + in_.below(8) - 5;
-        return request(rid, false);
-      }
+      case 3:  // somewhere around
+        return request(next_ + in_.below(8) - 5, false);
       case 4:
       case 5:
         return from_server();
@@ -195,7 +198,8 @@ class World {
   }
 
   // Whether the engine has taken it into its window.
-  bool submit(const bosh::Body& body) {
+  bool submit(bosh::Body& body) {
+    if (keys_) body.key = in_.below(64) == 1 ? std::string_view("wrong") : keys_->of_request(body.rid - first_);
     const bool taken = !ended_ && !body.bad_pause && created_;
     if (taken && known_.count(body.rid) == 0) {
       const bool leaves = body.pause || body.type == bosh::BodyType::terminate;
@@ -213,11 +217,11 @@ class World {
   // What those requests show whose turn has come; of what the engine made of them nothing is known yet.
   void take_up() {
     for (; known_.count(newest_ + 1) != 0; ++newest_) {
-      std::erase_if(lost_, [this](const auto& lost) { return handed_out_ > lost.second + policy_.max_in_doubt; });
+      losses_.age(handed_out_, policy_.max_in_doubt);
       const auto claim = claims_.find(newest_ + 1);
       if (claim == claims_.end() || is_nonsense(claim->second)) continue;
       claimed_ = std::max(claimed_, place(claim->second));
-      lost_.erase(lost_.begin(), lost_.upper_bound(claimed_));
+      losses_.acknowledged_up_to(claimed_);
     }
   }
 
@@ -226,11 +230,6 @@ class World {
     return std::any_of(open_.begin(), open_.end(), [&](const auto& request) {
       return !request.second.gone && place(request.second.rid) <= place(ack);
     });
-  }
-
-  void doubt(std::int64_t at) {
-    const Rid rid = first_ + static_cast<Rid>(at);
-    if (at > shown() && !serials(answers_[rid], " id='s").empty()) lost_[at] = handed_out_;
   }
 
   RequestId open(Rid rid) {
@@ -298,7 +297,8 @@ class World {
     brought_.erase(at);
     trace("LOST", rid);
     engine_->on_gone(id, now_, out_);
-    if (carrier_[rid] == id) doubt(place(rid));
+    if (carrier_[rid] == id && !serials(answers_[rid], " id='s").empty())
+      losses_.died(place(rid), handed_out_, place(rid) > shown());
     check();
   }
 
@@ -337,10 +337,8 @@ class World {
     return std::max(place(newest_) - (std::int64_t{requests_} + (one_more ? 1 : 0)), claimed_);
   }
 
-  std::int64_t proven() { return lost_.empty() ? shown() : std::min(shown(), lost_.begin()->first - 1); }
-
   std::uint64_t provable() {
-    const auto behind = handed_out_by_.upper_bound(proven());
+    const auto behind = handed_out_by_.upper_bound(losses_.proven(shown()));
     return behind == handed_out_by_.begin() ? 0 : std::prev(behind)->second;
   }
 
@@ -360,6 +358,9 @@ class World {
         if (acked->stanzas <= acknowledged_) complain("an ack that is no news");
         acknowledged_ = acked->stanzas;
         if (acknowledged_ > provable()) complain("acknowledged what is not proven");
+        if (!acks_) losses_.check_all_told(handed_out_by_, acknowledged_);
+      } else if (const auto* given_up = std::get_if<xmpp::GivenUp>(&action)) {
+        losses_.told(handed_out_by_, given_up->after, given_up->up_to);
       } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
         check_end(end->reason);
       } else if (std::holds_alternative<xmpp::Forget>(action)) {
@@ -412,11 +413,8 @@ class World {
     trace("  END", static_cast<std::uint64_t>(reason));
     if (ended_) complain("ended twice");
     ended_ = true;
-    const bool server_gone = reason == xmpp::EndReason::server_unreachable ||
-                             reason == xmpp::EndReason::server_closed || reason == xmpp::EndReason::server_error ||
-                             reason == xmpp::EndReason::server_lost;
     for (const auto& left : waiting_)
-      if (left.message && !server_gone) complain("neither handed out nor bounced");
+      if (left.message && !xmpp::server_is_gone(reason)) complain("neither handed out nor bounced");
   }
 
   void check_reply(const xmpp::Reply& reply) {
@@ -451,7 +449,7 @@ class World {
   void brought(Rid rid, RequestId by) {
     brought_.emplace_back(by, rid);
     carrier_[rid] = by;
-    lost_.erase(place(rid));
+    losses_.fetched(place(rid));
   }
 
   void hand_out(std::string_view body) {
@@ -473,8 +471,8 @@ class World {
   std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
   std::deque<std::pair<RequestId, Rid>> brought_;
   std::set<Rid> known_, leaving_, polls_;
-  // Answers with stanzas that have not arrived as far as anybody knows, and how much had been handed out then.
-  std::map<std::int64_t, std::uint64_t> lost_;
+  fuzz::Losses losses_;  // of answers with stanzas
+  std::optional<fuzz::Keys> keys_;
   std::map<std::int64_t, std::uint64_t> handed_out_by_;
   std::int64_t claimed_ = -1;
   struct Waiting {

@@ -3,8 +3,7 @@
 //   a body has the payload of one stream and says whose; of each stream everything is handed out once and in order, or
 //   goes back to its own server; a repeat gets what its rid got;
 //   what the client says reaches the streams that it names, or all, once and in order;
-//   of no stream more is acknowledged than answers that the client has shown to have held of it; one that died with its
-//   connection is shown by an ack or a repeat alone, or when too much is in doubt;
+//   of no stream more is acknowledged than answers that the client has shown to have held of it (see Losses);
 //   nothing is asked of a stream that is over, and the end of the session leaves none; what is kept is bounded; every
 //   living request gets one reply; after on_time() the deadline lies ahead.
 #include <algorithm>
@@ -22,6 +21,7 @@
 
 #include "bosh/engine.hpp"
 #include "bosh/response.hpp"
+#include "tests/fuzz/losses.hpp"
 #include "tests/fuzz/steps.hpp"
 
 namespace {
@@ -276,19 +276,17 @@ class World {
     trace("LOST", rid);
     engine_->on_gone(id, now_, out_);
     const auto held = marks(answers_[rid], " id='s");
-    if (carrier_[rid] == id && rid > shown() && !held.empty() && !servers_[held[0].stream].told)
-      lost_[rid] = handed_out_;
+    if (carrier_[rid] == id && !held.empty())
+      losses_.died(place(rid), handed_out_, rid > shown() && !servers_[held[0].stream].told);
     check();
   }
 
-  void drop_doubts() {
-    std::erase_if(lost_, [this](const auto& lost) { return handed_out_ > lost.second + policy_.max_in_doubt; });
-  }
-
+  static std::int64_t place(Rid rid) { return static_cast<std::int64_t>(rid); }
+  void drop_doubts() { losses_.age(handed_out_, policy_.max_in_doubt); }
   void brought(Rid rid, RequestId by) {
     brought_.emplace_back(by, rid);
     carrier_[rid] = by;
-    lost_.erase(rid);
+    losses_.fetched(place(rid));
   }
 
   void wait(std::uint64_t ms) {
@@ -392,6 +390,9 @@ class World {
       if (order.stanzas <= server.acknowledged) complain("an ack that is no news");
       server.acknowledged = order.stanzas;
       if (order.stanzas > provable(server)) complain("acknowledged what is not proven", std::to_string(number));
+      if (!acks_) losses_.check_all_told(server.handed_out_by, order.stanzas);
+    } else if constexpr (std::is_same_v<Order, xmpp::GivenUp>) {
+      losses_.told(server.handed_out_by, order.after, order.up_to);
     } else if constexpr (std::is_same_v<Order, xmpp::Undeliverable>) {
       const auto found = marks(order.bounced, " id='s");
       if (found.size() != 1 || found[0].stream != number) complain("bounced to another server", order.bounced);
@@ -419,9 +420,7 @@ class World {
     if (acks_) return claimed_;
     return next_ - 1 < first + requests_ ? first - 1 : next_ - 1 - requests_;
   }
-  [[nodiscard]] Rid proven() const {
-    return acks_ || lost_.empty() ? shown() : std::min(shown(), lost_.begin()->first - 1);
-  }
+  [[nodiscard]] Rid proven() const { return acks_ ? shown() : static_cast<Rid>(losses_.proven(place(shown()))); }
 
   [[nodiscard]] std::uint64_t provable(const Server& server) const {
     const auto behind = server.handed_out_by.upper_bound(proven());
@@ -481,7 +480,7 @@ class World {
   std::map<Rid, std::string> answers_;
   std::map<Rid, RequestId> carrier_;  // the newest connection that has brought the answer
   std::deque<std::pair<RequestId, Rid>> brought_;
-  std::map<Rid, std::uint64_t> lost_;  // answers with stanzas that did not arrive; what had been handed out then
+  fuzz::Losses losses_;  // of answers with stanzas
   std::map<Rid, Sent> bodies_;
   std::map<std::uint32_t, Server> servers_;
   Rid next_ = first + 1, claimed_ = first - 1;

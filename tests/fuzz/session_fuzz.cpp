@@ -126,7 +126,11 @@ class Play {
       case 2:
         return session_->link_down({xmpp::FaultKind::connection_lost, ""}, now_, actions_);
       case 3:
-        if (which % 4 == 0) return close();
+        if (which % 4 == 0) {
+          left_ = (which & 4) != 0;
+          if (left_) session_->client_left(now_);
+          return close();
+        }
         may_open_ |= session_->state() == xmpp::Session::State::active;
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
       case 4:
@@ -142,7 +146,9 @@ class Play {
       case 5:
         return pass_time(std::chrono::seconds(which));
       case 7:
-        proven_ = std::max(proven_, std::min<std::uint64_t>(which, delivered_));
+        if (which > 200)
+          session_->given_up(proven_, std::min<std::uint64_t>(proven_ + which % 3, delivered_), now_, actions_);
+        proven_ = std::max(proven_, std::min<std::uint64_t>(which > 200 ? proven_ + which % 3 : which, delivered_));
         if (session_->state() == Session::State::active || session_->state() == Session::State::emptying)
           released_ = proven_;
         return session_->client_received(proven_, now_, actions_);
@@ -243,6 +249,11 @@ class Play {
   }
   // What is acknowledged beyond the proofs is bounced at the end, and not before the server had too much of it.
   void check_acknowledged(std::string_view sent) {
+    constexpr std::string_view bounce = "<recipient-unavailable ";
+    for (auto at = sent.find(bounce); at != sent.npos; at = sent.find(bounce, at + 1)) ++bounced_;
+    const bool is_end = sent == "</stream:stream>" && closing_;
+    if (is_end && answers_ && !managed_ && !left_)
+      check(bounced_ >= answerable_between(std::max(proven_, answers_from_), delivered_), "nobody answers for it");
     if (!owned_) return;
     constexpr std::string_view begin = "<a xmlns='urn:xmpp:sm:3' h='";
     if (sent.starts_with(begin)) {
@@ -253,15 +264,14 @@ class Play {
             "acknowledged without a proof and without need");
       told_ = h;
     }
-    constexpr std::string_view bounce = "<recipient-unavailable ";
-    for (auto at = sent.find(bounce); at != sent.npos; at = sent.find(bounce, at + 1)) ++bounced_;
-    if (managed_ && sent == "</stream:stream>" && closing_)
-      check(bounced_ >= owed(), "nobody answers for what was acknowledged");
+    if (managed_ && is_end)
+      check(bounced_ >= answerable_between(std::max(proven_, before_), told_),
+            "nobody answers for what is acknowledged");
   }
-  // Messages with somebody to be told that are acknowledged and not proven.
-  [[nodiscard]] std::ptrdiff_t owed() const {
-    const auto first = std::upper_bound(answerable_.begin(), answerable_.end(), std::max(proven_, before_));
-    return std::max<std::ptrdiff_t>(0, std::upper_bound(answerable_.begin(), answerable_.end(), told_) - first);
+  // Messages with somebody to be told, by number.
+  [[nodiscard]] std::ptrdiff_t answerable_between(std::uint64_t after, std::uint64_t up_to) const {
+    const auto first = std::upper_bound(answerable_.begin(), answerable_.end(), after);
+    return std::max<std::ptrdiff_t>(0, std::upper_bound(answerable_.begin(), answerable_.end(), up_to) - first);
   }
   // Up to the first message that is not proven, nor told already where the server is read empty.
   [[nodiscard]] std::uint64_t passed() const {
@@ -304,6 +314,7 @@ class Play {
     check(answers_ != managed.is, "said twice");
     check(!managed.is || owned_ || late_, "not the gateway's to say");
     answers_ = managed.is;
+    answers_from_ = delivered_;
   }
   void act(const xmpp::Redirect& redirect) {
     check(redirect.host == "::1" || !redirect.host.empty(), "nowhere to go");
@@ -340,7 +351,7 @@ class Play {
   bool secure_ = false, usable_ = false, encrypt_asked_ = false, end_sent_ = false, ended_ = false;
   bool rest_is_void_ = false;
   // counted from the start of the session
-  std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0;
+  std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0, answers_from_ = 0;
   std::vector<std::uint64_t> messages_, answerable_;
   xmpp::Arena scratch_;
   std::vector<std::size_t> sizes_;  // of what was delivered
@@ -348,7 +359,8 @@ class Play {
   std::ptrdiff_t bounced_ = 0;
   xmpp::Instant heard_{};
   bool deaf_ = false, congested_ = false;
-  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false;
+  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,
+       left_ = false;
 };
 
 }  // namespace

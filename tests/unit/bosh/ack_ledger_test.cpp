@@ -63,33 +63,33 @@ TEST(AckLedger, BeginsAgainWithANewRun) {
 TEST(AckLedger, StopsAtALostResponse) {
   AckLedger ledger(100, 2, false);
   follow(ledger, {{101, {}, 100, 99}});
-  ledger.in_doubt(101, 0, 0);
-  ledger.in_doubt(102, 0, 0);
+  ledger.in_doubt({101, 0, 0, true}, 0);
+  ledger.in_doubt({102, 0, 0, true}, 0);
   follow(ledger, {{102, {}, 101, 100}, {103, {}, 102, 100}, {104, {}, 103, 100}});
   ledger.repeated(102);  // not the one
   follow(ledger, {{105, {}, 104, 100}});
   ledger.repeated(101);
   follow(ledger, {{106, {}, 105, 104}});
-  ledger.in_doubt(103, 0, 0);  // proven meanwhile
+  ledger.in_doubt({103, 0, 0, true}, 0);  // proven meanwhile
   follow(ledger, {{107, {}, 106, 105}});
-  ledger.in_doubt(106, 0, 0);
+  ledger.in_doubt({106, 0, 0, true}, 0);
   follow(ledger, {{108, {}, 107, 105}, {109, 107, 108, 107}, {110, {}, 109, 108}});
 }
 
 // What proves one of them says nothing of those above it.
 TEST(AckLedger, DoubtsEachResponseByItself) {
   AckLedger repeated(100, 2, false);
-  repeated.in_doubt(103, 0, 0);
-  repeated.in_doubt(101, 0, 0);
+  repeated.in_doubt({103, 0, 0, true}, 0);
+  repeated.in_doubt({101, 0, 0, true}, 0);
   repeated.repeated(101);
   follow(repeated, {{104, {}, 103, 102}, {105, {}, 104, 102}, {106, {}, 105, 102}});
   AckLedger acknowledged(100, 2, false);
-  acknowledged.in_doubt(101, 0, 0);
-  acknowledged.in_doubt(102, 0, 0);
+  acknowledged.in_doubt({101, 0, 0, true}, 0);
+  acknowledged.in_doubt({102, 0, 0, true}, 0);
   follow(acknowledged, {{103, 101, 102, 101}, {104, {}, 103, 101}, {105, {}, 104, 101}});
   AckLedger from_zero(0, 2, false);
-  from_zero.in_doubt(1, 0, 0);
-  from_zero.in_doubt(0, 0, 0);
+  from_zero.in_doubt({1, 0, 0, true}, 0);
+  from_zero.in_doubt({0, 0, 0, true}, 0);
   follow(from_zero, {{2, {}, 1, Rid{0} - 1}, {3, {}, 2, Rid{0} - 1}});
   from_zero.repeated(0);
   follow(from_zero, {{4, {}, 3, 0}, {5, {}, 4, 0}});
@@ -98,8 +98,8 @@ TEST(AckLedger, DoubtsEachResponseByItself) {
 // So many as were in what may be lost do not count.
 TEST(AckLedger, DropsADoubtBehindTenFurtherElements) {
   AckLedger ledger(100, 2, false);
-  ledger.in_doubt(100, 0, 500);
-  ledger.in_doubt(101, 0, 505);
+  ledger.in_doubt({100, 0, 0, true}, 500);
+  ledger.in_doubt({101, 0, 0, true}, 505);
   follow(ledger, {{102, {}, 101, 99, false, false, false, 505},
                   {103, {}, 102, 99, false, false, false, 510},
                   {104, {}, 103, 100, false, false, false, 511},
@@ -122,7 +122,7 @@ TEST(AckLedger, BelievesInNewRunsForTenElements) {
 // Those of a stream that is over are no longer among them.
 TEST(AckLedger, CountsNothingThatIsGone) {
   AckLedger ledger(100, 2, false);
-  ledger.in_doubt(100, 0, 500);
+  ledger.in_doubt({100, 0, 0, true}, 500);
   follow(ledger, {{102, {}, 101, 99, false, false, false, 20},
                   {103, {}, 102, 99, false, false, false, 30},
                   {104, {}, 103, 102, false, false, false, 31}});

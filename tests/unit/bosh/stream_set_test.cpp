@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace bosh {
 namespace {
 
@@ -10,11 +12,18 @@ TEST(HandedOut, ProvesUpToARequest) {
   out.in(5, 2);
   out.in(6, 0);
   out.in(8, 3);
-  EXPECT_TRUE(out.in_answer_to(5));
-  EXPECT_FALSE(out.in_answer_to(6));
+  const auto part = [&out](Rid rid) {
+    const auto found = out.in_answer_to(rid);
+    return found ? std::to_string(found->after) + " to " + std::to_string(found->up_to) : "nothing";
+  };
+  EXPECT_EQ(part(5), "0 to 2");
+  EXPECT_EQ(part(6), "nothing");
+  EXPECT_EQ(part(8), "2 to 5");
   EXPECT_FALSE(out.proven(4, 1));
   EXPECT_TRUE(out.proven(7, 1));
   EXPECT_EQ(out.received(), 2U);
+  EXPECT_EQ(part(5), "nothing");
+  EXPECT_EQ(part(8), "2 to 5");
   EXPECT_FALSE(out.proven(7, 1));
   EXPECT_TRUE(out.proven(8, 1));
   EXPECT_EQ(out.received(), 5U);

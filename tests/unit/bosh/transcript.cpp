@@ -360,6 +360,8 @@ std::string Transcript::render_order(const Order& order) {
     return "RESUME";
   } else if constexpr (std::is_same_v<Order, xmpp::AcknowledgedUpTo>) {
     return "ACKED " + std::to_string(order.stanzas);
+  } else if constexpr (std::is_same_v<Order, xmpp::GivenUp>) {
+    return "GIVEN UP " + std::to_string(order.after + 1) + " to " + std::to_string(order.up_to);
   } else if constexpr (std::is_same_v<Order, xmpp::CloseStream>) {
     return "SHUT " + std::string(reasons[static_cast<std::size_t>(order.reason)]);
   } else {

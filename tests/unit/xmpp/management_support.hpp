@@ -13,6 +13,7 @@ using xmpp::Management;
 inline const std::string sm = "<sm xmlns='urn:xmpp:sm:3'/>", sm_2 = "<sm xmlns='urn:xmpp:sm:2'><optional/></sm>";
 inline const std::string bind_feature = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>";
 inline const std::string bound_features = "<stream:features>" + bind_feature + sm_2 + sm + "</stream:features>";
+inline const std::string no_management = "<stream:features>" + bind_feature + "</stream:features>";
 inline const std::string bind_result = "<iq type='result' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
 inline const std::string enable = "<enable xmlns='urn:xmpp:sm:3'/>";
 inline const std::string enabled = "<enabled xmlns='urn:xmpp:sm:3'/>", failed = "<failed xmlns='urn:xmpp:sm:3'/>";
@@ -22,6 +23,13 @@ inline const std::string refusal =
 
 inline std::string a(std::uint64_t h) {
   return "<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(h) + "'/>";
+}
+// From a server that has counted the errors that it was sent.
+inline std::string a(const Lines& said) {
+  std::uint64_t h = 0;
+  for (const auto& line : said)
+    for (std::size_t at = 0; (at = line.find("<error ", at)) != std::string::npos; ++at) ++h;
+  return a(h);
 }
 inline std::string message(int n) {
   return "<message from='b@x' id='" + std::to_string(n) + "'/>";

@@ -110,6 +110,9 @@ struct Rig {
   Lines undeliverable(std::uint64_t number, std::string_view bounced) {
     return session->undeliverable(number, bounced, now, actions), take();
   }
+  Lines given_up(std::uint64_t after, std::uint64_t up_to) {
+    return session->given_up(after, up_to, now, actions), take();
+  }
   Lines restart(std::string_view lang = {}) { return session->restart(lang, now, actions), take(); }
   Lines close() { return session->close(now, actions), take(); }
   Lines drop() { return session->drop(actions), take(); }
