@@ -377,11 +377,11 @@ Chats::Sent Chats::submit(Conversation& to, std::string_view text, std::string_v
   message.link = link;
   message.wire_id = id;
   if (to.kind == RowKind::room) message.author = nick_label(to.room->nick, model_.bounds().label);
-  read(to, turn);
   model_.set_open(to, true);
   const auto* old = find_corrected(model_, to, message, corrects);
   const auto old_id = old == nullptr ? std::nullopt : std::optional(old->id);
   auto* added = model_.add_message(to, std::move(message));
+  read(to, turn);  // what had to make room for it is on no page
   if (added == nullptr) return {Problem::too_many, {}};
   const auto added_id = added->id;
   if (auto* replaced = old_id ? model_.edit(to, *old_id) : nullptr) model_.replace(to, *replaced, *added);

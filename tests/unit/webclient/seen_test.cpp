@@ -275,6 +275,19 @@ TEST_F(SeenTest, WhatFellOutOfTheModelComesBack) {
   EXPECT_THAT(given_back(), IsEmpty());
 }
 
+// Nor is what an answer takes the place of, though who answers has read the others.
+TEST_F(SeenTest, WhatFellOutForAnAnswerComesBack) {
+  says_hello();
+  for (int i = 1; i < 500; ++i) says("n" + std::to_string(i));
+  out.clear();
+  ASSERT_EQ(engine->client().send(romeo(), "hi", now, out).problem, Problem::none);
+  EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+  open(chat, romeo());
+  engine->on_arrived(chat, now, out);
+  out.clear();
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
 TEST_F(SeenTest, WhatAPageWasTooSlowForComesBack) {
   says_hello();
   open(chat, romeo());
