@@ -27,6 +27,8 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
 
   CLI::App* const domain = app.add_subcommand("check", "walk the way to the XMPP server of a domain, and report");
   domain->add_option("DOMAIN", line.domain, "the domain that clients put into `to`")->required();
+  domain->add_option("--user", line.user, "log in as well; the password is a line of standard input, or asked for")
+      ->type_name("USER");
   add_config(*domain);
 
   try {

@@ -1,16 +1,20 @@
 // postern: wiring, visible on one screen. Configuration, log, shards, signals; nothing else.
+#include <unistd.h>
+
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "gateway/check.hpp"
 #include "gateway/command_line.hpp"
 #include "gateway/config.hpp"
 #include "gateway/log.hpp"
+#include "gateway/password_input.hpp"
 #include "gateway/process.hpp"
 #include "gateway/setup.hpp"
 #include "gateway/shard_set.hpp"
@@ -24,6 +28,15 @@ constexpr int exit_usage = 2;
 
 Config configuration(const std::string& file) {
   return file.empty() ? default_config() : load_config(file);
+}
+
+int check(const CommandLine& line) {
+  ignore_broken_pipes();
+  std::optional<CheckUser> user;
+  if (line.user) {
+    user = {*line.user, [&] { return read_password(STDIN_FILENO, "Password of " + *line.user + ": "); }};
+  }
+  return check_domain(configuration(line.config_file), line.domain, user, std::cout);
 }
 
 void reload(ShardSet& shards, const std::string& file) {
@@ -88,7 +101,7 @@ int main(int count, char** arguments) {
         std::cout << print_config(configuration(line.config_file));
         return 0;
       case CommandLine::Action::check_domain:
-        return check_domain(configuration(line.config_file), line.domain, std::cout);
+        return check(line);
       case CommandLine::Action::serve:
         return serve(line.config_file);
     }

@@ -1,12 +1,14 @@
 // The command: its options, what it says about a wrong configuration, the private listener, the log, `postern check`.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BoshSession } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
-import { temp_dir } from './lib/cleanup.mjs';
+import { at_exit, temp_dir } from './lib/cleanup.mjs';
 import { answer_sasl, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
@@ -14,9 +16,11 @@ import { postern_binary, sanitizer_env, start_postern, write_config } from './li
 import { run } from './lib/process.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
+import { deadline, until } from './lib/wait.mjs';
 import { ns } from './lib/xml.mjs';
 
 const postern = (...args) => run([postern_binary, ...args], { env: sanitizer_env });
+const postern_told = (input, ...args) => run([postern_binary, ...args], { env: sanitizer_env, input });
 const lines = (text) => text.split('\n').filter((line) => line !== '');
 
 describe('options', () => {
@@ -222,6 +226,29 @@ describe('the log', () => {
   });
 });
 
+// A shell command at a terminal of its own.
+class Terminal {
+  constructor(command) {
+    this.child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, ...sanitizer_env, SHELL: '/bin/sh' } });
+    this.shown = '';
+    this.child.stdout.on('data', (chunk) => (this.shown += chunk));
+    const forget = at_exit(() => this.child.kill('SIGKILL'));
+    const closed = once(this.child, 'close').then(() => {
+      forget();
+      return this.shown;
+    });
+    this.ended = deadline(closed, 20_000, () => `the command ends\n${this.shown}`);
+  }
+
+  says(text) {
+    return until(() => this.shown.includes(text), 20_000, `the command says ${text}`);
+  }
+
+  type(text) {
+    this.child.stdin.write(text);
+  }
+}
+
 describe('postern check', () => {
   let authority, tls;
   before(async () => {
@@ -229,9 +256,16 @@ describe('postern check', () => {
     tls = await authority.good('postern.test', 'rooms.postern.test');
   });
 
+  const config_of = (domain, config) => write_config({ domains: [{ name: 'postern.test', ...domain }], ...config });
   const check = async (domain, config) => {
-    const result = await postern('check', 'postern.test', '--config', write_config({ domains: [{ name: 'postern.test', ...domain }], ...config }));
+    const result = await postern('check', 'postern.test', '--config', config_of(domain, config));
     return { ...result, steps: lines(result.stdout) };
+  };
+  const check_as = async (user, password, domain) => {
+    const result = await postern_told(`${password}\n`, 'check', 'postern.test', '--user', user, '--config', config_of(domain));
+    assert.ok(!`${result.stdout}${result.stderr}`.includes(password), 'no password in what it says');
+    assert.equal(result.stderr, '', 'nobody is asked where there is no terminal');
+    return result;
   };
 
   for (const kind of servers) {
@@ -247,9 +281,25 @@ describe('postern check', () => {
           assert.ok(steps.length >= 4, stdout);
           assert.match(stdout, /TLSv?1\.[23]/);
           assert.match(stdout, /SCRAM-SHA-1/);
-          assert.match(stdout, /note {2}delivery whether .* is not to be seen before the login: .*smacks.*mod_stream_mgmt\n/);
+          assert.match(stdout, /note {2}delivery whether .* is not to be seen before the login \(--user USER .*\): .*smacks.*mod_stream_mgmt\n/);
           assert.match(stdout, /note {2}settings .*resend_on_timeout: if_offline.*ack_timeout/, 'what cannot be seen is said');
         }
+      });
+
+      it('--user logs in and sees stream management', async () => {
+        const place = { server: `127.0.0.1:${server.c2s_port}`, ca_file: tls.trust };
+        for (const user of ['alice', 'alice@postern.test']) {
+          const { code, stdout } = await check_as(user, server.password('alice'), place);
+          assert.equal(code, 0, stdout);
+          assert.match(stdout, /^ok {4}login {4}as alice by SCRAM-SHA-(1|256)\nok {4}delivery the server offers stream management\nnote {2}settings /m);
+          assert.equal(stdout.match(/opened by/g).length, 1, stdout);
+        }
+      });
+
+      it('--user with a wrong password', async () => {
+        const { code, stdout } = await check_as('alice', 'wonder-less', { server: `127.0.0.1:${server.c2s_port}`, ca_file: tls.trust });
+        assert.equal(code, 1, stdout);
+        assert.match(stdout, /^FAIL {2}login {4}the server does not accept alice with this password; /m);
       });
 
       it('an unknown authority is named, with a cure', async () => {
@@ -289,6 +339,43 @@ describe('postern check', () => {
     assert.equal(off.code, 0, off.stdout);
     assert.match(off.stdout, /^note {2}delivery stream_management = false: what a vanished browser had not received is lost/m);
     assert.doesNotMatch(off.stdout, /settings|the server offers/);
+    await server.stop();
+  });
+
+  it('--user without a password, with that of another domain, and where the server falls silent in the login', async () => {
+    const server = await FakeServer.start({ on_element: (stream, { name }) => name === 'auth' });
+    const place = { server: `127.0.0.1:${server.port}`, tls: 'none', negotiation_timeout: 1 };
+    const silent = await check_as('alice', 'open sesame', place);
+    assert.equal(silent.code, 1, silent.stdout);
+    assert.match(silent.stdout, /^FAIL {2}login {4}not done after 1 s; /m);
+    const stranger = await check_as('alice@other.test', 'open sesame', place);
+    assert.equal(stranger.code, 1, stranger.stdout);
+    assert.match(stranger.stdout, /^FAIL {2}login {4}alice@other\.test is not an account of postern\.test; /m);
+    const none = await postern_told('', 'check', 'postern.test', '--user', 'alice', '--config', config_of(place));
+    assert.equal(none.code, 2, none.stdout);
+    assert.match(none.stderr, /^postern: no password; .*\n$/);
+    await server.stop();
+  });
+
+  it('--user at a terminal asks for the password and does not show it; Ctrl-C leaves the terminal as it was', async () => {
+    const server = await FakeServer.start({ on_element: answer_sasl });
+    const config = config_of({ server: `127.0.0.1:${server.port}`, tls: 'none' });
+    const terminal = new Terminal(`trap : INT; ${postern_binary} check postern.test --user alice --config ${config}; echo "status $?"; stty -a`);
+    await terminal.says('Password of alice: ');
+    terminal.type('half of it\x03');
+    const left = await terminal.ended;
+    assert.match(left, /status 130\r\n/);
+    assert.match(left, / echo /);
+    const second = new Terminal(`${postern_binary} check postern.test --user alice --config ${config}; echo "status $?"; stty -a`);
+    await second.says('Password of alice: ');
+    second.type('open sesame\n');
+    const done = await second.ended;
+    assert.match(done, /status 0\r\n/);
+    assert.match(done, / echo /);
+    assert.doesNotMatch(done + left, /sesame|half/);
+    const auth = Buffer.from('\0alice\0open sesame').toString('base64');
+    const { xml } = await (await server.accept()).events.take((e) => e.event === 'sasl', 5000, 'SASL');
+    assert.ok(xml.includes(auth), xml);
     await server.stop();
   });
 
