@@ -9,7 +9,13 @@ namespace gateway {
 
 namespace {
 constexpr std::size_t arity = 4;
-}
+constexpr xmpp::Duration shortest_pause = std::chrono::milliseconds(1);
+// A process that was stopped, or its machine, finds deadlines passed, and everything that came meanwhile still in its
+// sockets. That is read first: one round of readiness is not enough for a crowd, nor for new connections. The later it
+// is beside the first deadline, the more there may be.
+constexpr xmpp::Duration standstill = std::chrono::milliseconds(100);
+constexpr xmpp::Duration least_grace = std::chrono::milliseconds(250), most_grace = std::chrono::seconds(2);
+}  // namespace
 
 Timed::~Timed() {
   disarm();
@@ -102,7 +108,7 @@ void Timers::wait_for_next() {
   if (wanted >= waiting_for_) return;
   waiting_for_ = xmpp::never;  // until it is sure: where there is no memory nobody waits
   timer_.expires_at(wanted);
-  timer_.async_wait([this](const boost::system::error_code& error) {
+  timer_.async_wait([this, expected = std::max(wanted, steady_now())](const boost::system::error_code& error) {
     if (error) return;  // replaced by an earlier one, or stopped
     {
       // What is armed meanwhile waits for the end, which may be an exception.
@@ -110,8 +116,14 @@ void Timers::wait_for_next() {
       const std::unique_ptr<Timers, void (*)(Timers*)> end(this,
                                                            [](Timers* timers) { timers->waiting_for_ = xmpp::never; });
       const auto now = steady_now();
-      free_at_ = now + std::chrono::milliseconds(1);
-      run(now);
+      // Not twice in a row: a machine that is always so late has its deadlines, too.
+      const xmpp::Duration late = now - expected;
+      if (late >= standstill && expected > grace_until_) {
+        grace_until_ = free_at_ = now + std::clamp(late, least_grace, most_grace);
+      } else {
+        free_at_ = now + shortest_pause;
+        run(now);
+      }
     }
     wait_for_next();
   });

@@ -3,7 +3,8 @@
 // instant changes nothing (it fires early, the owner arms it anew): traffic that keeps pushing a deadline into the
 // future costs no heap work and no system call.
 // One shard, one thread. Resolution: one millisecond, and no more often than that: an owner that is wrong about its
-// deadline, and arms itself again and again for what has passed, does not take the whole thread.
+// deadline, and arms itself again and again for what has passed, does not take the whole thread. After a standstill of
+// the process what has come meanwhile is given the time to be read before anything counts as too late.
 #pragma once
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -69,7 +70,8 @@ class Timers {
   std::vector<Timed*> heap_;
   boost::asio::steady_timer timer_;
   xmpp::Instant waiting_for_ = xmpp::never;
-  xmpp::Instant free_at_ = xmpp::Instant::min();  // not before does it run again
+  xmpp::Instant free_at_ = xmpp::Instant::min();      // not before does it run again
+  xmpp::Instant grace_until_ = xmpp::Instant::min();  // the last one
   bool stopped_ = false;
 };
 

@@ -1,21 +1,24 @@
 // The machine fails: the log, the clock, descriptors, memory that the kernel does not give. The process lives, and so do the sessions
 // that do not need what is missing.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BoshSession, read_body } from './lib/bosh.mjs';
+import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
 import { stop_all, temp_dir } from './lib/cleanup.mjs';
-import { answer_client, answer_header, FakeServer } from './lib/fake_server.mjs';
+import { answer_client, answer_header, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
-import { assert_terminated, auth, authenticate, Bench, from_server, restart, texts_in } from './lib/probe.mjs';
+import { assert_terminated, auth, authenticate, Bench, end_in_log, from_server, message, restart, texts_in } from './lib/probe.mjs';
 import { Child, wait_for_port } from './lib/process.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { until } from './lib/wait.mjs';
 import { exchange_page, log_in_by_form } from './lib/web_tab.mjs';
+import { frame, opcode } from './lib/websocket.mjs';
+import { WebSocketSession } from './lib/websocket_session.mjs';
+import { find, ns } from './lib/xml.mjs';
 
 describe('the log', () => {
   for (const [what, redirect] of Object.entries({ 'on a full disk': '2>/dev/full', 'that is closed': '2>&-', 'that nobody reads': '2>&1 | sleep 300' })) {
@@ -82,6 +85,197 @@ describe('a wall clock that jumps by years', () => {
     }
     assert.ok(years.size > 1, `the chat says ${[...years]}`);
     await stop_all(postern, server);
+  });
+});
+
+// Stopped, frozen, swapped out, moved to another machine: for everybody else time went on. All deadlines have passed when it wakes, and
+// what came meanwhile lies in its sockets. Nobody was late.
+describe('the process stands still for longer than every deadline', { concurrency: true }, () => {
+  const inactivity = 5; // the least that there is
+  const plenty = { max_connections_per_address: 0, max_sessions_per_address: 0, session_starts_per_minute_per_address: 0 };
+
+  // `meanwhile` begins when each of its threads has been stopped.
+  async function standstill({ postern }, meanwhile) {
+    const tasks = `/proc/${postern.pid}/task`;
+    const stopped = (id) => /\) T /.test(readFileSync(`${tasks}/${id}/stat`, 'utf8'));
+    postern.child.process.kill('SIGSTOP');
+    try {
+      await until(() => readdirSync(tasks).every(stopped), 5000, 'it stands still');
+      const begun = performance.now();
+      await meanwhile();
+      await delay((inactivity + 0.5) * 1000 - (performance.now() - begun));
+    } finally {
+      postern.child.process.kill('SIGCONT');
+    }
+  }
+
+  // Sessions that have been answered a moment ago, all of them, and have the connection on which they were.
+  async function answered(bench, count, { begin = () => {}, wait = 55 } = {}) {
+    const all = [];
+    while (all.length < count) {
+      const pair = await bench.pair({ attributes: { wait } });
+      await begin(pair);
+      pair.connection = await bench.connect();
+      pair.held = await pair.session.send({ on: pair.connection });
+      all.push(pair);
+    }
+    for (const { stream } of all) stream.send(from_server('before'));
+    for (const { held } of all) assert.deepEqual(texts_in(await held.answer), ['before']);
+    return all;
+  }
+
+  async function hears({ session }, pending, text) {
+    let body = await pending.answer;
+    while (!body.xml.includes(`<body>${text}<`)) {
+      assert.equal(body.type, undefined, body.xml);
+      assert.ok(!find(body.root, 'error'), body.xml);
+      body = await session.ask();
+    }
+  }
+
+  const says = ({ stream }, text) => stream.element((xml) => xml.includes(`<body>${text}<`));
+
+  async function goes_on(pair, text) {
+    const pending = await pair.session.send({ payload: message(`${text}, said`) });
+    await says(pair, `${text}, said`);
+    pair.stream.send(from_server(`${text}, heard`));
+    await hears(pair, pending, `${text}, heard`);
+  }
+
+  // With the server things are due too: questions of XEP-0198 and their answers.
+  const confirm = (stream) => !!stream.send(`<a xmlns='${ns.sm}' h='${stream.handled}'/>`);
+  const script = {
+    on_header: (stream) => stream.send(header() + features(stream.authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms)),
+    on_element: (stream, event) => {
+      if (event.name === 'enable') {
+        stream.handled = 0;
+        return !!stream.send(`<enabled xmlns='${ns.sm}'/>`);
+      }
+      if (event.name === 'r') return !stream.slow && confirm(stream);
+      if (['message', 'presence', 'iq'].includes(event.name)) stream.handled++;
+      return answer_client(stream, event);
+    },
+  };
+  const few = Bench.around({ script, domain: { answer_timeout: 4, keepalive: 2 }, bosh: { inactivity },
+    websocket: { ping_interval: 1.5, max_missed_pings: 1 }, limits: { header_timeout: 4, keepalive_timeout: 4 } });
+
+  const awaited = (answer) => {
+    answer.catch(() => {}); // a failure is reported where it is
+    return { answer };
+  };
+
+  async function asked({ session, stream }) {
+    stream.slow = true;
+    const held = await session.send({ payload: message('is this there?') });
+    await stream.element((xml) => xml.startsWith('<r '));
+    return () => {
+      stream.slow = false;
+      confirm(stream);
+      return held;
+    };
+  }
+
+  // What the browser does before it, and, in the function that is given back, meanwhile: there the request that waits.
+  const ways = {
+    'a request that was held, and whose wait is over': async ({ session }) => {
+      const held = await session.send();
+      return () => held;
+    },
+    'one that comes on the connection it had': ({ session, connection }, payload) => () => session.send({ on: connection, payload }),
+    'one of which half was there': ({ session, connection }, payload) => {
+      const bytes = post(session.path, session.text({}, payload));
+      connection.write(bytes.subarray(0, 60));
+      return () => {
+        connection.write(bytes.subarray(60));
+        return awaited(connection.read_answer({ within: 30_000 }).then(read_body));
+      };
+    },
+    'one for which a later one waits': async ({ session, connection }, payload) => {
+      const rid = ++session.rid;
+      const later = await session.send();
+      return async () => {
+        const missing = await session.send({ rid, on: connection, payload });
+        return awaited(missing.answer.then((body) => (texts_in(body).length > 0 ? body : later.answer)));
+      };
+    },
+    'one that was held, and whose server has yet to answer a question': asked,
+  };
+
+  const begin = ({ session }) => log_in(session, 'alice', 'secret', 'web');
+
+  it(`${Object.keys(ways).length} ways for a request to be there: it is answered, and its session lives; a WebSocket too`, async () => {
+    const socket = await WebSocketSession.log_in(few.port, { user: 'alice', password: 'secret' });
+    const stream = await few.server.accept();
+    const all = await answered(few, Object.keys(ways).length, { begin, wait: 4 });
+    const [gone, patient] = await answered(few, 2, { begin });
+    for (const [i, [name, before_it]] of Object.entries(ways).entries()) {
+      const payload = message(`${name}, sent`);
+      Object.assign(all[i], { name, meanwhile: await before_it(all[i], payload) });
+    }
+    const held = await Object.assign(patient, { name: 'held longer' }).session.send();
+    Object.assign(socket.socket, { answer_pings: false }).events.clear();
+    await socket.socket.event('ping');
+    await few.round_trip();
+    await standstill(few, async () => {
+      for (const pair of all) {
+        pair.pending = await pair.meanwhile();
+        pair.stream.send(from_server(`${pair.name}, sent back`));
+      }
+      patient.stream.send(from_server('who could wait'));
+      socket.socket.write(frame(opcode.pong)).send(message('by WebSocket'));
+      stream.send(from_server('to the WebSocket'));
+    });
+    for (const pair of all) await hears(pair, pair.pending, `${pair.name}, sent back`);
+    for (const pair of all.slice(1, 4)) await says(pair, `${pair.name}, sent`);
+    assert.deepEqual(texts_in(await held.answer), ['who could wait']);
+    await socket.hear('to the WebSocket');
+    await says({ stream }, 'by WebSocket');
+    socket.socket.answer_pings = true;
+    for (const pair of [...all, patient]) await goes_on(pair, `${pair.name}, later`);
+    await socket.log_out();
+    await end_in_log(few, /info .*: inactivity: no request in time; /, gone.session);
+    assert.equal(few.postern.log.match(/ ended after .*(inactivity|lost|fault)/g).length, 1, few.postern.log);
+  });
+
+  // More than is seen at the first glance into the sockets: what is due has to wait for the second.
+  async function all_live(all) {
+    const outcomes = await Promise.allSettled(all.map((pair) => hears(pair, pair.pending, 'sent back')));
+    const lost = outcomes.filter(({ status }) => status === 'rejected');
+    assert.equal(lost.length, 0, `${lost.length} of ${all.length} sessions have ended: ${lost[0]?.reason.message}`);
+    for (const pair of all) await goes_on(pair, 'later');
+  }
+
+  const alone = { threads: 1, bosh: { inactivity }, limits: plenty };
+  const many = {
+    'requests on connections that are accepted only then': { one: Bench.around(alone), count: 16 },
+    'requests that come to another thread than that of their session': { one: Bench.around({ ...alone, threads: 2 }), count: 16 },
+    'requests on more connections than are looked at in one go': { one: Bench.around(alone), count: 200, kept: true },
+  };
+  for (const [what, { one, count, kept = false }] of Object.entries(many)) {
+    it(`${count} ${what}: the sessions live`, async () => {
+      const all = await answered(one, count);
+      await standstill(one, async () => {
+        for (const { stream } of all) stream.send(from_server('sent back'));
+        for (const pair of all) {
+          pair.pending = await pair.session.send({ on: kept ? pair.connection : undefined, payload: message('sent') });
+        }
+      });
+      await all_live(all);
+      for (const pair of all) await says(pair, 'sent');
+    });
+  }
+
+  const questioner = Bench.around({ ...alone, script, domain: { answer_timeout: inactivity } });
+  it('200 held requests, and as many answers of the server to questions of XEP-0198: the sessions live', async () => {
+    const all = await answered(questioner, 200, { begin });
+    await Promise.all(all.map(async (pair) => (pair.meanwhile = await asked(pair))));
+    await standstill(questioner, () => {
+      for (const pair of all) {
+        pair.pending = pair.meanwhile();
+        pair.stream.send(from_server('sent back'));
+      }
+    });
+    await all_live(all);
   });
 });
 
