@@ -351,7 +351,9 @@ std::string tls_failure(const SSL* ssl) {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
   if (!refused.empty()) return refused;
-  if (code == 0) return "the connection ended within the TLS handshake";
+  const std::string_view ended = SSL_is_init_finished(ssl) == 1 ? "it was cut off without the end that TLS has"
+                                                                : "the connection ended within the TLS handshake";
+  if (code == 0) return std::string(ended);
   switch (ERR_GET_REASON(code)) {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
@@ -361,7 +363,7 @@ std::string tls_failure(const SSL* ssl) {
     case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
       return "the other side speaks no TLS version from 1.2 on";
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
-      return "the connection ended within the TLS handshake";
+      return std::string(ended);
     default:
       return "TLS failed: " + reason_of(code);
   }

@@ -343,6 +343,20 @@ TEST_F(Tls, EndWithinTheHandshake) {
   EXPECT_EQ(tls_failure(ssl.get()), "the connection ended within the TLS handshake");
 }
 
+TEST_F(Tls, EndBehindTheHandshake) {
+  const ServerTls server = server_with(make_identity({.names = "DNS:example.org"}, &authority));
+  const ClientTls client(domain);
+  const Pair pair(client.create(false), server.create());
+  ASSERT_TRUE(pair.done());
+  BIO_shutdown_wr(SSL_get_wbio(pair.server.get()));
+  char byte = 0;
+  while (SSL_read(pair.client.get(), &byte, 1) > 0 || SSL_want_read(pair.client.get()))
+    if (BIO_eof(SSL_get_rbio(pair.client.get()))) break;
+  ERR_clear_error();
+  EXPECT_LE(SSL_read(pair.client.get(), &byte, 1), 0);
+  EXPECT_EQ(tls_failure(pair.client.get()), "it was cut off without the end that TLS has");
+}
+
 TEST_F(Tls, ReloadTakesNewFilesAndSurvivesBadOnes) {
   const auto old_leaf = make_identity({.names = "DNS:old.example"}, &authority);
   ServerTls server = server_with(old_leaf);
