@@ -2,11 +2,14 @@
 // (U-005...U-021, B-050). The earlier states are in scripted.test.mjs.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { log_in } from './lib/bosh.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { answer_header, answer_sasl, FakeServer, features, header, starttls_feature } from './lib/fake_server.mjs';
+import { answer_client, answer_header, answer_sasl, bind_feature, FakeServer, features, header, mechanisms,
+  starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
-import { assert_empty, assert_terminated, auth, authenticate, Bench, create, from_server, message, restart, texts_in } from './lib/probe.mjs';
+import { assert_empty, assert_terminated, auth, authenticate, Bench, create, end_in_log, from_server, message, restart,
+  texts_in } from './lib/probe.mjs';
 import { until } from './lib/wait.mjs';
 import { ns } from './lib/xml.mjs';
 
@@ -14,7 +17,7 @@ const bind = { payload: `<iq xmlns='jabber:client' type='set' id='b'><bind xmlns
 
 describe('a server that hangs late', () => {
   const script = { on_element: answer_sasl, on_header: answer_header };
-  const bench = Bench.around({ script, domain: { negotiation_timeout: 1.5, connect_timeout: 1.5 } });
+  const bench = Bench.around({ script, domain: { negotiation_timeout: 1.5, connect_timeout: 1.5, keepalive: 1, answer_timeout: 1 } });
 
   it('after its success: the restart comes to nothing, and that in time', async () => {
     const pair = await bench.pair();
@@ -36,7 +39,7 @@ describe('a server that hangs late', () => {
     script.on_header = answer_header;
   });
 
-  it('after bind: the session is as alive as its browser, and ends with it', async () => {
+  it('at the bind: the session is as alive as its browser, and ends with it', async () => {
     const pair = await bench.pair();
     await authenticate(pair);
     const held = await pair.session.send(bind);
@@ -48,6 +51,21 @@ describe('a server that hangs late', () => {
     assert_empty(await next.answer); // the oldest request has been told (B-191)
     await pair.stream.event('close');
     await bench.postern.child.line(/info session .* ended after .*: terminated by the client: terminate; /, 5000, lines);
+  });
+
+  // With a message that it does not confirm: scripted_management.test.mjs.
+  it('after the bind, while nobody says anything: it is asked for a sign of life, and given up without one (U-066)', async () => {
+    const offered = ({ authenticated }) => (authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms);
+    script.on_header = (stream) => stream.send(header() + features(offered(stream)));
+    script.on_element = (stream, event) =>
+      (event.name === 'enable' ? !!stream.send(`<enabled xmlns='${ns.sm}'/>`) : answer_client(stream, event));
+    const { session, stream } = await bench.pair();
+    await log_in(session, 'alice', 'secret', 'web');
+    const held = await session.send();
+    await stream.element((xml) => xml.startsWith('<r '));
+    assert_terminated(await held.answer, 'remote-connection-failed');
+    await end_in_log(bench, /warning .*: connection to the server lost: the server does not answer /, session);
+    Object.assign(script, { on_element: answer_sasl, on_header: answer_header });
   });
 });
 

@@ -12,9 +12,10 @@ import { BackEnd } from './lib/back_end.mjs';
 import { body_text, BoshSession, log_in } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { answer_client, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
+import { answer_client, bind_feature, FakeServer, features, header, mechanisms, starttls_feature } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { PollClient } from './lib/poll.mjs';
+import { free_port } from './lib/ports.mjs';
 import { Bench, message } from './lib/probe.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { asking, leaving, PushReader, token_of } from './lib/push_reader.mjs';
@@ -39,11 +40,11 @@ describe(`${total} sessions`, () => {
   const poor = new Bench();
   const other = new Bench();
   const site = new BackEnd();
-  let server, tls, ports;
+  let server, tls, encrypted, ports;
 
-  // It speaks XEP-0198, and does what a message asks for.
+  // It speaks XEP-0198, and does what a message asks for; in some domains it fails by itself.
   const ends = {
-    'be gone': (stream) => stream.reset(),
+    'be gone': ({ plain_socket, socket }) => (plain_socket ?? socket).resetAndDestroy(),
     'be off': (stream) => stream.send('</stream:stream>').end(),
     'be angry': (stream) => stream.send(`<stream:error><conflict xmlns='${ns.stream_errors}'/></stream:error></stream:stream>`).end(),
     'be mad': (stream) => stream.send('<message></presence>'),
@@ -59,11 +60,22 @@ describe(`${total} sessions`, () => {
       return `<enabled xmlns='${ns.sm}' id='kept' resume='true'/>`;
     },
     resume: (xml) => (xml.includes('kept') ? `<resumed xmlns='${ns.sm}' previd='kept' h='0'/>` : `<failed xmlns='${ns.sm}'/>`),
-    r: (xml, stream) => `<a xmlns='${ns.sm}' h='${stream.handled ?? 0}'/>`,
+    r: (xml, stream) => (stream.domain === 'deaf.test' ? '' : `<a xmlns='${ns.sm}' h='${stream.handled ?? 0}'/>`),
+  };
+  const offered = ({ domain, plain_socket, authenticated }) => {
+    if (domain.endsWith('tls.test') && !plain_socket) return starttls_feature;
+    return authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms;
   };
   const script = {
-    on_header: (stream) => stream.send(header() + features(stream.authenticated ? `${bind_feature}<sm xmlns='${ns.sm}'/>` : mechanisms)),
+    on_header: (stream, text) => {
+      stream.domain = /\sto=['"]([^'"]*)/.exec(text)[1];
+      if (stream.domain !== 'mute.test') stream.send(header({ from: stream.domain }) + features(offered(stream)));
+    },
     on_element: (stream, event) => {
+      if (event.name === 'starttls') {
+        stream.send(`<proceed xmlns='${ns.tls}'/>`).start_tls(encrypted);
+        return true;
+      }
       if (managed[event.name]) return !!stream.send(managed[event.name](event.xml, stream));
       if (['message', 'presence', 'iq'].includes(event.name)) stream.handled++;
       const end = ends[/<body>(be \w+)</.exec(event.xml)?.[1]];
@@ -77,6 +89,7 @@ describe(`${total} sessions`, () => {
     const authority = await Authority.create('leak');
     const { certificate, key, trust } = await authority.good('localhost');
     tls = { ca: readFileSync(trust), servername: 'localhost' };
+    encrypted = await authority.good('tls.test', 'untrusted-tls.test');
     server = await FakeServer.start(script);
     // Its streams remember what they were told: nobody asks here, and nothing is to pile up. A stream that may be resumed ends
     // with the connection.
@@ -97,8 +110,12 @@ describe(`${total} sessions`, () => {
     hasty.postern = await start_postern({ ...like_it, limits: { ...plenty, unauthenticated_timeout: 1 } });
     narrow.postern = await start_postern({ ...like_it, limits: { ...plenty, max_unauthenticated_sessions: 6 } });
     poor.postern = await start_postern({ ...like_it, bosh: { inactivity: 5 }, limits: { ...plenty, max_buffered_bytes: 4 << 20 } });
-    other.postern = await start_postern({ ...like_it, bosh: { inactivity: 5, max_streams: 2, script_syntax: true },
-      websocket: { ping_interval: 0.5, max_missed_pings: 1 }, limits: plenty });
+    const domain = (name, more) => ({ name, server: `127.0.0.1:${server.port}`, tls: 'none', ...more });
+    const domains = [...like_it.domains, domain('tls.test', { tls: 'starttls', ca_file: trust }),
+      domain('untrusted-tls.test', { tls: 'starttls' }), domain('dead.test', { server: `127.0.0.1:${await free_port()}` }),
+      domain('mute.test', { negotiation_timeout: 1 }), domain('deaf.test', { answer_timeout: 1 })];
+    other.postern = await start_postern({ ...like_it, domains, limits: plenty, websocket: { ping_interval: 0.5, max_missed_pings: 1 },
+      bosh: { inactivity: 5, unused: 4, max_streams: 2, script_syntax: true } });
     for (const one of [bench, hasty, narrow, poor, other]) {
       one.port = one.postern.port;
       one.sockets = sockets_of(one);
@@ -154,11 +171,15 @@ describe(`${total} sessions`, () => {
     await client.closed(20_000);
   };
   // The server does that, and the browser is told.
-  const ended_by_server = (what, condition, where = bench) => async () => {
-    const session = await logged_in({}, { port: where.port });
+  const ended_by_server = (what, condition, where = bench, to = 'postern.test') => async () => {
+    const session = await logged_in({ to }, { port: where.port });
     let body = await session.ask({ payload: message(what) });
     if (body.type === undefined) body = await session.ask();
     assert.equal(body.condition, condition, body.xml);
+  };
+  const unreachable = (to) => async () => {
+    const { created } = await bosh({ to }, { port: other.port });
+    assert.equal(created.condition, 'remote-connection-failed', created.xml);
   };
   const polled = async () => {
     const client = new PollClient(bench.port);
@@ -315,6 +336,16 @@ describe(`${total} sessions`, () => {
       assert.match(last, /^_BOSH_\(.*terminate/);
       assert.doesNotMatch(last, /condition/);
     },
+    'the server encrypts, terminated': async () => {
+      const session = await logged_in({ to: 'tls.test' }, { port: other.port });
+      assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
+    },
+    'the server encrypts and resets': ended_by_server('be gone', 'remote-connection-failed', other, 'tls.test'),
+    'the server encrypts with a certificate that nobody trusts': unreachable('untrusted-tls.test'),
+    'the server refuses connections': unreachable('dead.test'),
+    'the server never speaks': unreachable('mute.test'),
+    'the server answers no question': ended_by_server('is this there?', 'remote-connection-failed', other, 'deaf.test'),
+    'never used': async () => void (await bosh({}, { port: other.port })),
     'over TLS, terminated': async () => {
       const session = await logged_in({}, { port: ports.tls, tls });
       assert.equal((await session.ask({ attributes: { type: 'terminate' } })).type, 'terminate');
@@ -357,7 +388,9 @@ describe(`${total} sessions`, () => {
       await until(() => sockets_of(one) <= one.sockets + at_once + 8, 20_000, `descriptors of ${name} are given back`);
     }
     for (const [one, reason] of [[bench, 'policy: too much unread'], [hasty, 'policy: not logged in within unauthenticated_timeout'],
-      [narrow, 'policy: max_unauthenticated_sessions reached'], [poor, 'overload: max_buffered_bytes reached'], [other, 'no answer to pings']]) {
+      [narrow, 'policy: max_unauthenticated_sessions reached'], [poor, 'overload: max_buffered_bytes reached'],
+      ...['no answer to pings', 'never used: no request in time', 'the issuer of the certificate is not known', 'Connection refused',
+        'no usable stream in time', 'the server does not answer'].map((why) => [other, why])]) {
       assert.ok(one.postern.log.includes(reason), `${reason}\n${one.postern.child.tail()}`);
     }
     if (bench.figures[0] === null) return t.diagnostic('a sanitizer counts for itself');
