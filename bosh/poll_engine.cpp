@@ -19,6 +19,8 @@ namespace {
 constexpr std::string_view content_type = "text/xml; charset=utf-8";
 // A client whose server does not read is slowed down so far; its next piece is bounded by the session's own queue.
 constexpr xmpp::Duration congested_hold = std::chrono::seconds(1);
+// What is made of that many bytes is there a second time while it is passed on.
+constexpr std::size_t read_at_once = 16 * 1024;
 
 std::optional<StreamCondition> condition_of(xmpp::EndReason reason) {
   switch (reason) {
@@ -125,26 +127,32 @@ void PollEngine::take(std::string_view xml, xmpp::Instant now, xmpp::Actions& ou
     xml.remove_prefix(std::min(xml.find_first_not_of(" \t\r\n"), xml.size()));
     if (xml.empty()) return;
   }
-  xmpp::StreamEvents events;
-  from_client_->feed(xml, events);
   header_seen_ = true;
-  for (const auto& event : events.list) {
-    if (ended_) return;
-    if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event)) {
-      take_stanza(*stanza, out);
-    } else if (const auto* const opened = std::get_if<xmpp::StreamOpened>(&event)) {
-      if (client_ != Client::restarting) continue;  // the first one, for which the session was made
-      client_ = Client::streaming;
-      awaiting_features_ = true;
-      if (held_) held_->until = now + policy_->connect_hold;
-      out.list.emplace_back(xmpp::RestartStream{out.arena.store(opened->lang)});
-    } else if (const auto* const fault = std::get_if<xmpp::Fault>(&event)) {
-      refuse_stream(*fault, now, out);
-    } else {
-      client_ = Client::closed;
-      push_end({});
-      end({xmpp::EndReason::client_terminated, {}, "terminated by the client"}, now, out);
-    }
+  xmpp::StreamEvents events;
+  while (!xml.empty() && client_ != Client::closed && !ended_) {
+    from_client_->feed(xml.substr(0, read_at_once), events);
+    xml.remove_prefix(std::min(read_at_once, xml.size()));
+    for (const auto& event : events.list) take(event, now, out);
+    events.clear();
+  }
+}
+
+void PollEngine::take(const xmpp::StreamEvent& event, xmpp::Instant now, xmpp::Actions& out) {
+  if (ended_) return;
+  if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event)) {
+    take_stanza(*stanza, out);
+  } else if (const auto* const opened = std::get_if<xmpp::StreamOpened>(&event)) {
+    if (client_ != Client::restarting) return;  // the first one, for which the session was made
+    client_ = Client::streaming;
+    awaiting_features_ = true;
+    if (held_) held_->until = now + policy_->connect_hold;
+    out.list.emplace_back(xmpp::RestartStream{out.arena.store(opened->lang)});
+  } else if (const auto* const fault = std::get_if<xmpp::Fault>(&event)) {
+    refuse_stream(*fault, now, out);
+  } else {
+    client_ = Client::closed;
+    push_end({});
+    end({xmpp::EndReason::client_terminated, {}, "terminated by the client"}, now, out);
   }
 }
 

@@ -93,6 +93,7 @@ class PollEngine {
     bool counted;
   };
   void take(std::string_view xml, xmpp::Instant now, xmpp::Actions& out);
+  void take(const xmpp::StreamEvent& event, xmpp::Instant now, xmpp::Actions& out);
   void give_back(std::string_view xml, xmpp::Actions& out);
   void take_stanza(const xmpp::Stanza& stanza, xmpp::Actions& out);
   void refuse_stream(const xmpp::Fault& fault, xmpp::Instant now, xmpp::Actions& out);

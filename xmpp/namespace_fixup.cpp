@@ -1,6 +1,8 @@
 #include "xmpp/namespace_fixup.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <list>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,6 +14,8 @@ namespace xmpp {
 namespace {
 
 constexpr Fault too_long{FaultKind::too_large, "the names of its namespaces make it too long"};
+// A declaration on most, and now and then a second one.
+constexpr std::size_t usual_growth = 256;
 constexpr std::string_view none_text = " xmlns=''";
 constexpr std::string_view client_text = " xmlns='jabber:client'";
 
@@ -19,15 +23,20 @@ bool is_streams(StanzaKind kind) {
   return kind == StanzaKind::features || kind == StanzaKind::stream_error;
 }
 
-std::string declaration_text(std::string_view prefix, std::string_view uri) {
-  std::string text = " xmlns";
+void append_declaration(std::string& out, std::string_view prefix, std::string_view uri) {
+  out += " xmlns";
   if (!prefix.empty()) {
-    text += ':';
-    text += prefix;
+    out += ':';
+    out += prefix;
   }
-  text += "='";
-  append_escaped(text, uri);
-  text += '\'';
+  out += "='";
+  append_escaped(out, uri);
+  out += '\'';
+}
+
+std::string declaration_text(std::string_view prefix, std::string_view uri) {
+  std::string text;
+  append_declaration(text, prefix, uri);
   return text;
 }
 
@@ -36,7 +45,9 @@ std::string declaration_text(std::string_view prefix, std::string_view uri) {
 class Rewriter {
  public:
   Rewriter(const Payload& payload, const RootNamespaces& root, std::string_view raw, std::size_t most)
-      : payload_(payload), root_(root), raw_(raw), most_(most), hoisted_(root.prefixes.size(), false) {}
+      : payload_(payload), root_(root), raw_(raw), most_(most) {
+    out_.reserve(std::min(raw.size() + usual_growth, most));
+  }
 
   std::variant<std::string_view, Fault> run(Arena& arena) {
     for (std::size_t at = 0; at < raw_.size();) {
@@ -57,14 +68,18 @@ class Rewriter {
   }
 
  private:
+  struct Uri {
+    std::string_view name;
+    const Declaration* from_root = nullptr;
+  };
   struct Shadowed {
     std::string_view prefix;
-    std::optional<std::string> uri;  // what it stood for outside
+    std::optional<std::string_view> uri;  // what it stood for outside
   };
   struct Scope {
     std::string_view prefix, local;  // as written out
     std::size_t shadowed;            // how many there were outside
-    std::string default_in, default_out;
+    std::string_view default_in, default_out;
   };
 
   Fault broken() const { return {FaultKind::not_well_formed, "the parser and the fix-up disagree about a tag"}; }
@@ -83,7 +98,8 @@ class Rewriter {
       out_ += "</";
       append_name(scopes_.back());
       out_ += '>';
-      leave();
+      leave(scopes_.back());
+      scopes_.pop_back();
       return end + 1;
     }
     const auto tag = read_start_tag(raw_, at);
@@ -108,17 +124,20 @@ class Rewriter {
     out_ += '<';
     append_name(scope);
     if (is_root && !scope.prefix.empty()) {
-      out_ += declaration_text("stream", ns::streams);
-    } else if (scope.prefix.empty() && (is_root || *uri != scope.default_out)) {
-      out_ += declaration_text({}, *uri);
-      scope.default_out = *uri;
+      append_declaration(out_, "stream", ns::streams);
+    } else if (scope.prefix.empty() && (is_root || uri->name != scope.default_out)) {
+      append_default(*uri);
+      scope.default_out = uri->name;
     }
     if (is_root) hoist_at_ = out_.size();
     if (!append_attributes(tag)) return false;
     out_ += tag.empty_element ? "/>" : ">";
     if (out_.size() > most_) return fail(too_long).has_value();
-    scopes_.push_back(std::move(scope));
-    if (tag.empty_element) leave();
+    if (tag.empty_element) {
+      leave(scope);
+    } else {
+      scopes_.push_back(scope);
+    }
     return true;
   }
 
@@ -134,47 +153,55 @@ class Rewriter {
     for (const auto& attribute : tag.attributes) {
       const auto prefix = declared_prefix(attribute.name);
       if (!prefix) continue;
+      const std::string_view uri = values_.emplace_back(attribute_value(attribute.value));
       if (prefix->empty()) {
-        scope.default_in = attribute_value(attribute.value);
+        scope.default_in = uri;
       } else {
-        bind(*prefix, attribute_value(attribute.value));
+        bind(*prefix, uri);
       }
     }
     return scope;
   }
 
-  void bind(std::string_view prefix, std::string uri) {
+  void bind(std::string_view prefix, std::string_view uri) {
     const auto [at, is_new] = in_force_.try_emplace(prefix);
-    auto before = std::exchange(at->second, std::move(uri));
-    shadowed_.push_back({prefix, is_new ? std::nullopt : std::optional(std::move(before))});
+    const auto before = std::exchange(at->second, uri);
+    shadowed_.push_back({prefix, is_new ? std::nullopt : std::optional(before)});
   }
 
-  void leave() {
-    for (; shadowed_.size() > scopes_.back().shadowed; shadowed_.pop_back()) {
-      auto& [prefix, uri] = shadowed_.back();
+  void leave(const Scope& scope) {
+    for (; shadowed_.size() > scope.shadowed; shadowed_.pop_back()) {
+      const auto& [prefix, uri] = shadowed_.back();
       if (uri) {
-        in_force_[prefix] = std::move(*uri);
+        in_force_[prefix] = *uri;
       } else {
         in_force_.erase(prefix);
       }
     }
-    scopes_.pop_back();
   }
 
-  std::optional<std::string> element_namespace(std::string_view prefix, const Scope& scope) const {
-    std::optional<std::string> uri;
+  std::optional<Uri> element_namespace(std::string_view prefix, const Scope& scope) const {
+    std::optional<Uri> uri;
     if (prefix.empty()) {
-      uri = scope.default_in;
+      uri = Uri{scope.default_in};
     } else if (prefix == "xml") {
-      uri = ns::xml;
+      uri = Uri{ns::xml};
     } else {
-      if (const auto inner = in_force_.find(prefix); inner != in_force_.end()) uri = inner->second;
+      if (const auto inner = in_force_.find(prefix); inner != in_force_.end()) uri = Uri{inner->second};
       for (const auto& declaration : root_.prefixes) {
-        if (!uri && declaration.prefix == prefix) uri = declaration.uri;
+        if (!uri && declaration.prefix == prefix) uri = Uri{declaration.uri, &declaration};
       }
     }
-    if (uri && !payload_.adopt_from.empty() && *uri == payload_.adopt_from) uri = ns::client;
+    if (uri && !payload_.adopt_from.empty() && uri->name == payload_.adopt_from) uri = Uri{ns::client};
     return uri;
+  }
+
+  // It becomes the default namespace. One of the root has been escaped already: " xmlns:prefix" stands before that.
+  void append_default(const Uri& uri) {
+    if (uri.from_root == nullptr) return append_declaration(out_, {}, uri.name);
+    const std::size_t before = std::string_view(" xmlns:").size() + uri.from_root->prefix.size();
+    out_ += " xmlns";
+    out_.append(uri.from_root->text, before);
   }
 
   static bool declares_stream_otherwise(const RawTag& tag) {
@@ -205,6 +232,7 @@ class Rewriter {
       if (prefix == "stream" && is_streams(payload_.kind)) {
         return declaration.uri == ns::streams || fail(foreign_stream_prefix).has_value();
       }
+      hoisted_.resize(root_.prefixes.size());
       hoisted_[i] = true;
     }
     return true;
@@ -238,7 +266,8 @@ class Rewriter {
   std::vector<bool> hoisted_;
   // Of the declarations inside of the payload. Prefixes that a hostile client declares are found in no more time than
   // it takes to read them: each element may ask for any of thousands.
-  std::map<std::string_view, std::string> in_force_;
+  std::map<std::string_view, std::string_view> in_force_;
+  std::list<std::string> values_;  // of those declarations; they stay where they are
   std::vector<Shadowed> shadowed_;
   std::vector<Scope> scopes_;
   std::optional<Fault> fault_;
@@ -266,10 +295,8 @@ std::variant<std::string_view, Fault> make_self_contained(const Payload& payload
                                                           std::size_t most, Arena& arena) {
   const auto [head, tail] = original;
   if (payload.rewrite) {
-    std::string raw;
-    raw.reserve(head.size() + tail.size());
-    raw.append(head).append(tail);
-    return Rewriter(payload, root, raw, most).run(arena);
+    if (head.empty()) return Rewriter(payload, root, tail, most).run(arena);
+    return Rewriter(payload, root, std::string(head).append(tail), most).run(arena);
   }
   const std::string_view default_text = !payload.uses_default        ? std::string_view{}
                                         : payload.adopt_from.empty() ? root.default_text

@@ -51,7 +51,7 @@ struct Payload {
 inline constexpr std::size_t most_growth = 8;
 // What a stanza of a stream may gain besides, however small it is: more than the names of the namespaces that real
 // headers declare. Their number in one read is bounded by nothing else.
-inline constexpr std::size_t most_declared = 256;
+inline constexpr std::size_t most_declared = 128;
 
 // As it came, in two pieces where its beginning was in an earlier read.
 struct Original {

@@ -60,7 +60,7 @@ std::string with_root(std::string_view attributes, std::string_view payload) {
 }
 
 // Of a stream's header, so long that it just may be said again on a stanza of six bytes.
-const std::string long_namespace = " xmlns:p='" + std::string(285, 'u') + "'";
+const std::string long_namespace = " xmlns:p='" + std::string(157, 'u') + "'";
 
 constexpr std::string_view usual_message =
     "<message xmlns='jabber:client' to='juliet@example.com' type='chat' id='m1'><body>Art thou not Romeo, and a "
@@ -210,11 +210,11 @@ std::vector<Case> coding_cases() {
   const std::string body = gzipped(std::string(body_size, ' ')), bomb = gzipped(std::string(64 << 20, ' '));
   const std::string members = repeated(gzipped("a"), 100'000), message = deflated(std::string(64 << 20, ' '));
   return {
-      {"gzip: a body of 250 kB in 300 bytes, accepted", [body] { return unpack(body); }, false, true},
-      {"gzip: a bomb of 64 MB, refused at the limit", [bomb] { return unpack(bomb); }, false, true},
-      {"gzip: many members", [members] { return unpack(members); }, false, true},
+      {"gzip: a body of 250 kB in 300 bytes, accepted", [body] { return unpack(body); }, true},
+      {"gzip: a bomb of 64 MB, refused at the limit", [bomb] { return unpack(bomb); }, true},
+      {"gzip: many members", [members] { return unpack(members); }, true},
       {"deflate: a WebSocket message of 64 MB, refused at the limit", [message] { return inflate_message(message); },
-       false, true},
+       true},
   };
 }
 
