@@ -9,12 +9,15 @@
 #include "gateway/http_conditions.hpp"
 #include "gateway/put_answer.hpp"
 #include "gateway/put_request.hpp"
+#include "gateway/sid.hpp"
 #include "gateway/static_path.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/ws_handshake.hpp"
 #include "tests/fuzz/complain.hpp"
+#include "webclient/catalogue.hpp"
 #include "webclient/kept_reader.hpp"
 #include "webclient/pages.hpp"
+#include "xmpp/ascii.hpp"
 
 namespace {
 
@@ -144,11 +147,24 @@ void answer(std::string_view text) {
     if (read(step) != whole) complain("another status in pieces", text);
 }
 
+// What a sid may look like in one way only: it is compared nowhere else.
+void sid(std::string_view text) {
+  const auto read = gateway::read_sid(text);
+  if (read && gateway::write_sid(*read) != text) complain("another way to write a sid", text);
+}
+
+// The same for any case, and whatever else is asked for behind it that we do not have.
+void language(std::string_view text) {
+  const auto& chosen = webclient::choose_language(text);
+  if (&chosen != &webclient::choose_language(xmpp::lowered(text))) complain("the case matters", text);
+  if (&chosen != &webclient::choose_language(std::string(text) + ",tlh;q=1")) complain("another language", text);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using Reader = void (*)(std::string_view);
-  constexpr Reader readers[] = {file_name, handshake, cookie, conditions, kept_reader, slot, answer};
+  constexpr Reader readers[] = {file_name, handshake, cookie, conditions, kept_reader, slot, answer, sid, language};
   if (size < 2) return 0;
   readers[data[0] % std::size(readers)](fuzz::text_of(data + 1, size - 1));
   return 0;
