@@ -70,6 +70,12 @@ std::uint64_t AckLedger::proven_before_doubt() const {
   return next == doubts_->end() ? 0 : next->answer.before;
 }
 
+bool AckLedger::knows_of_loss() const {
+  return doubts_ && std::any_of(doubts_->begin(), doubts_->end(), [this](const Doubt& doubt) {
+           return doubt.answer.lost && above(doubt.answer.rid, proven_);
+         });
+}
+
 void AckLedger::repeated(Rid rid) {
   if (doubts_) std::erase_if(*doubts_, [rid](const Doubt& doubt) { return doubt.answer.rid == rid; });
 }

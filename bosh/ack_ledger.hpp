@@ -60,6 +60,8 @@ class AckLedger {
   };
   void in_doubt(const Answer& answer, std::uint64_t handed_out);
   void repeated(Rid rid);
+  // Of an answer that is not proven.
+  [[nodiscard]] bool knows_of_loss() const;
   // Calls with each answer that was given up as lost and counts as received now.
   template <class Call>
   void take_given_up(Call&& call) {

@@ -255,7 +255,9 @@ class Engine {
     xmpp::EndReason reason;
     Condition condition;
     std::string_view text;
+    bool all_received = false;
   };
+  [[nodiscard]] Ending leave_of_client(std::string_view text) const;
   enum class Told : std::uint8_t {
     culprit,   // one request is to blame: it alone learns the condition (B-196)
     everyone,  // the gap timer: all of them (B-124)

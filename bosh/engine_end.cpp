@@ -197,9 +197,14 @@ void Engine::end_by_request(const Ending& ending, xmpp::RequestId request, Rid r
   bury(ending, out);
 }
 
+// Who says what he has, by acks, has no more than that.
+Engine::Ending Engine::leave_of_client(std::string_view text) const {
+  return {EndReason::client_terminated, Condition::none, text, !client_acks_ && !ledger_.knows_of_loss()};
+}
+
 // B-190 ... B-192: the oldest gets the terminate and what waits, all others an empty body.
 void Engine::end_by_client(xmpp::Instant now, xmpp::Actions& out) {
-  const Ending ending{EndReason::client_terminated, Condition::none, "terminate"};
+  const Ending ending = leave_of_client("terminate");
   while (window_.held() > 1 && !window_.oldest().alive) resolve_dead(now);
   const ClientQueue::Batch batch = main_.queue.empty() || pushing() || several()
                                        ? ClientQueue::Batch{}
@@ -244,13 +249,15 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
   if (script_) script_->close();
   if (streams_) {
     for (const auto& side : streams_->sides())
-      if (!side->fate.over) order(side->stream, xmpp::CloseStream{ending.reason, ending.text}, out);
+      if (!side->fate.over)
+        order(side->stream, xmpp::CloseStream{ending.reason, ending.text, ending.all_received}, out);
     streams_->clear();
   }
   if (tombstone_->told) main_.queue.clear();
   // Who is ended because there is no memory left must not keep any.
   if (tombstone_->vanished || ending.reason == EndReason::overload) window_.forget_answers();
-  out.list.emplace_back(xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text});
+  out.list.emplace_back(
+      xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text, false, ending.all_received});
 }
 
 // what was never handed to a response goes back; what xmpp::bounce() has no answer for is dropped (E-53).

@@ -121,7 +121,7 @@ bool Engine::closes_one(const Body& body) const {
 
 void Engine::close_one(const Body& body, xmpp::Instant now, xmpp::Actions& out) {
   pacing_.surplus(window_.held(), true, now);
-  const Ending ending{xmpp::EndReason::client_terminated, Condition::none, "terminate of one stream"};
+  const Ending ending = leave_of_client("terminate of one stream");
   each_addressed(body, [&](Stream& stream) { lose(stream, ending, {}, now, out); });
 }
 
@@ -270,7 +270,7 @@ void Engine::lose(Stream& stream, const Ending& ending, std::string_view stream_
   const bool gone = server_is_gone(ending.reason);
   if (!gone) bounce(stream, side == nullptr ? ledger_.handed_out() : side->handed_out.count(), out);
   // A further stream that is gone has ended with its link. The first may have been given up with its link still there.
-  if (!gone || side == nullptr) order(stream, xmpp::CloseStream{ending.reason, ending.text}, out);
+  if (!gone || side == nullptr) order(stream, xmpp::CloseStream{ending.reason, ending.text, ending.all_received}, out);
   stream.restart.forget();
   stream.authid.reset();
   stream.tell_version = false;

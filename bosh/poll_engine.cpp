@@ -152,7 +152,7 @@ void PollEngine::take(const xmpp::StreamEvent& event, xmpp::Instant now, xmpp::A
   } else {
     client_ = Client::closed;
     push_end({});
-    end({xmpp::EndReason::client_terminated, {}, "terminated by the client"}, now, out);
+    end({xmpp::EndReason::client_terminated, {}, "terminated by the client", false, true}, now, out);
   }
 }
 

@@ -158,7 +158,9 @@ IoResult AnyStream::write(std::span<const std::string_view> parts) {
     result.bytes += sent;
     bytes.remove_prefix(sent);
   }
-  if (read_waits_ && SSL_is_init_finished(ssl_.get()) == 1) read_waits_for_write(false);
+  // Where it has failed reading tells.
+  if (read_waits_ && (result.status == IoStatus::failed || SSL_is_init_finished(ssl_.get()) == 1))
+    read_waits_for_write(false);
   return result;
 }
 

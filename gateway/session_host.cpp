@@ -320,7 +320,7 @@ void SessionHost::carry_out(xmpp::Instant now) {
           } else if constexpr (std::is_same_v<What, xmpp::OpenStream>) {
             open_stream(what.stream, now);
           } else if constexpr (std::is_same_v<What, xmpp::CloseStream>) {
-            close_stream(now);
+            close_stream(what, now);
           } else if constexpr (std::is_same_v<What, xmpp::ToStream>) {
             if (branches_) branches_->order(what);
           } else {
@@ -371,10 +371,11 @@ void SessionHost::open_stream(std::uint32_t stream, xmpp::Instant now) {
 }
 
 // Its own one, while others live.
-void SessionHost::close_stream(xmpp::Instant now) {
+void SessionHost::close_stream(const xmpp::CloseStream& how, xmpp::Instant now) {
   if (ended_) return;
   stream_closed_ = true;
   if (link_) link_->pause_reading(false);
+  if (how.all_received) session_.client_left(now);
   session_.close(now, shard_.session_actions());
   apply(now);
 }
@@ -403,7 +404,7 @@ void SessionHost::finish(const xmpp::EndSession& end, xmpp::Instant now) {
   log_session_end(EndedSession{sid_, origin_.address.to_string(), domain_.name, now - created_, end, counts,
                                link_trouble_, encrypted_});
   if (link_) link_->pause_reading(false);  // the server's own end must be seen
-  if (end.reason == xmpp::EndReason::client_terminated) session_.client_left(now);
+  if (end.all_received) session_.client_left(now);
   if (end.resumable || (end.reason == xmpp::EndReason::overload && !parts_lightly())) {
     session_.drop(shard_.session_actions());
   } else {

@@ -137,7 +137,7 @@ class SessionHost final : public Timed, private LinkOwner {
   void release_link();
   void open_link(xmpp::Instant now);
   void open_stream(std::uint32_t stream, xmpp::Instant now);
-  void close_stream(xmpp::Instant now);
+  void close_stream(const xmpp::CloseStream& how, xmpp::Instant now);
   void tell_channel();
   void note_left_out(const xmpp::Stanza& rest);
   void note_stage(const xmpp::Stanza& delivered);

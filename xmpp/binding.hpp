@@ -138,6 +138,8 @@ struct EndSession {
   // The client may resume the stream of XEP-0198 that it negotiated itself: the connection to the server is dropped
   // without </stream:stream>, which would end it for good (W-027).
   bool resumable = false;
+  // The client has taken its leave, and it is not known that anything that was handed to it is lost.
+  bool all_received = false;
 };
 
 // Nothing is left to answer: the shell may erase the session.
@@ -151,7 +153,8 @@ struct OpenStream {
 // The stream to the server ends, the session does not.
 struct CloseStream {
   EndReason reason;
-  std::string_view text;  // static storage; for the log
+  std::string_view text;      // static storage; for the log
+  bool all_received = false;  // as in EndSession
 };
 using StreamOrder = std::variant<ToServer, RestartStream, PauseServer, ResumeServer, AcknowledgedUpTo, GivenUp,
                                  Undeliverable, CloseStream>;

@@ -133,7 +133,7 @@ class Session {
   // Those behind `after`, up to `up_to`, have most probably been lost on their way to the client, and will be taken for
   // received: their senders are told.
   void given_up(std::uint64_t after, std::uint64_t up_to, Instant now, SessionActions& out);
-  // It has said good-bye, and nothing that was handed to it is in doubt.
+  // It has said good-bye, and nothing that was handed to it is known to be lost: see EndSession::all_received.
   void client_left(Instant now);
   // This one will not reach the client, and `bounced` would tell its sender. Sent where nobody else answers for
   // the stanza: with XEP-0198 the server does.

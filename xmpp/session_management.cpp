@@ -252,7 +252,7 @@ void Session::given_up(std::uint64_t after, std::uint64_t up_to, Instant now, Se
   });
 }
 
-// Where nobody counts there is no better proof of what it has received.
+// Where the server counts, it keeps what is not proven, and may give it twice.
 void Session::client_left(Instant now) {
   if (management_ && !management_asked_) management_->client_left(now);
 }
@@ -311,7 +311,7 @@ void Session::on_emptying(const Stanza& stanza, Instant now, SessionActions& out
 
 void Session::undeliverable(std::uint64_t number, std::string_view bounced, Instant now, SessionActions& out) {
   if (management_) management_->held_back(number);
-  if (state_ != State::active || (management_ && management_->answers_for(number))) return;
+  if (bounced.empty() || state_ != State::active || (management_ && management_->answers_for(number))) return;
   send(bounced, now, out);
   count_ours();
 }

@@ -253,6 +253,9 @@ void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out)
 
 void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
   if (handed_ && stanza.kind != StanzaKind::stream_error) return keep(stanza, out);
+  // Behind its <close/>, while a last proof is due: it takes nothing more.
+  if (state_ == State::leaving && stanza.counts())
+    return void(out.list.emplace_back(Undeliverable{delivered_ + ++too_late_, bounce(stanza, out.arena)}));
   if (!talking()) return;
   if (state_ == State::opening) opened({}, {}, out);  // W-022: an error instead of a header
   switch (stanza.kind) {
@@ -370,7 +373,8 @@ void WsEngine::finish(EndReason reason, std::string_view condition, std::string_
   const bool left_open = reason == EndReason::client_lost || reason == EndReason::shutdown;
   state_ = State::over;
   if (handed_) give_back(reason, out);
-  out.list.emplace_back(EndSession{reason, condition, text, resumable_ && left_open});
+  const bool has_left = reason == EndReason::client_terminated;
+  out.list.emplace_back(EndSession{reason, condition, text, resumable_ && left_open, has_left});
   out.list.emplace_back(Forget{});
 }
 

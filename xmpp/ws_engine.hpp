@@ -178,6 +178,7 @@ class WsEngine {
   std::uint64_t delivered_ = 0;     // stanzas that XEP-0198 counts, pushed
   std::uint64_t acknowledged_ = 0;  // of them, provably received
   std::uint64_t asked_ = 0;         // of them, those before the last ping
+  std::uint32_t too_late_ = 0;      // such stanzas, for a client that is leaving
   Instant may_ask_at_;              // not before, for the sake of proofs
   Instant proof_at_ = never;        // when the next ping is due for their sake; leaving, awaited: the end of waiting
   std::size_t unsent_ = 0;

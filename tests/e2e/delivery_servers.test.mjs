@@ -24,7 +24,7 @@ function world_with(Kind, options) {
   before(async () => {
     const authority = await Authority.create();
     world.server = await Kind.start({ tls: await authority.good('postern.test'), ...options });
-    world.postern = await start_gateway(world.server, { bosh: { inactivity }, websocket: { ping_interval: 1, max_missed_pings: 2 } });
+    world.postern = await start_gateway(world.server, { threads: 1, bosh: { inactivity }, websocket: { ping_interval: 1, max_missed_pings: 2 } });
     world.bob = await Buddy.connect(world.server, 'bob');
     world.bob.presence();
   });
@@ -131,6 +131,19 @@ function unmanaged(Kind) {
       await session.ask({ attributes: { type: 'terminate' } });
       await gone(session);
       assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: [] });
+    });
+
+    it('but not what is known to be lost', async () => {
+      const session = await world.alice_online();
+      const held = await session.send();
+      held.connection.socket.pause();
+      world.bob.message(session.jid, 'never read', { id: 'n1' });
+      await until(() => held.connection.socket.readableLength > 0, 10_000, 'the answer arrives');
+      held.connection.reset();
+      await exchange(world.postern.port, request('GET', '/http-bind')); // the gateway has seen it go
+      await session.ask({ attributes: { type: 'terminate' } });
+      await gone(session);
+      assert.deepEqual(await afterwards(world.server, world.bob), { again: [], returned: ['n1'] });
     });
 
     it('a WebSocket that is frozen; what it has shown to have is not sent back', async () => {

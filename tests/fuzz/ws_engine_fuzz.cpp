@@ -116,7 +116,7 @@ class Run {
     std::string text(bytes);
     const bool counts = xmpp::is_stanza(kind);
     text += counts ? std::to_string(++sent_) : "-";  // no two stanzas are alike, nor is anything else like one
-    if (counts && !ended_ && !closing_) waiting_.push_back(text);
+    if (counts && !ended_) waiting_.push_back(text);
     engine_.deliver({text, kind}, now_, out_);
     check();
     engine_.delivered_all(now_, out_);

@@ -190,6 +190,38 @@ TEST(EngineDoubts, AreNoLossBehindAPause) {
   )");
 }
 
+// Who takes his leave has had what nothing says is lost: an error for it would reach whoever wrote last at every
+// log-out.
+TEST(EngineDoubts, AreAllThatSpeaksAgainstWhoTakesHisLeave) {
+  const std::string said = R"(
+    C>10
+    S> <message id='1'/>
+      G>10 <message id='1'/>
+  )";
+  Transcript unproven;
+  unproven.start();
+  unproven.run(said + R"(
+    C>11 [type='terminate']
+      G>11 [type='terminate']
+      END client_terminated
+  )");
+  Transcript lost;
+  lost.start();
+  lost.run(said + R"(
+    GONE 10
+    C>11 [type='terminate']
+      G>11 [type='terminate']
+      END client_terminated in doubt
+  )");
+  Transcript with_acks;
+  with_acks.start("hold='1' ver='1.6' xmpp:version='1.0' ack='1'");
+  with_acks.run(said + R"(
+    C>11 [type='terminate' ack='9']
+      G>11 [type='terminate']
+      END client_terminated in doubt
+  )");
+}
+
 // What was given up and is fetched after all is lost to nobody; nor is what an ack covers.
 TEST(EngineDoubts, AreOverWhenTheAnswerIsFetched) {
   Policy policy;

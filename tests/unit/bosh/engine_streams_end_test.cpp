@@ -158,7 +158,8 @@ TEST_F(EngineStreamsEnd, AFurtherOneIsTheLast) {
   )");
 }
 
-// The only other stream is closed while one is wished for, which then is refused.
+// The only other stream is closed while one is wished for, which then is refused. Of each it was said when it was
+// closed whether anything is in doubt; nothing is left for the end of all.
 TEST_F(EngineStreamsEnd, TheLastOneIsRefused) {
   t.run(R"(
     C>11 [stream='1' type='terminate']
@@ -171,7 +172,7 @@ TEST_F(EngineStreamsEnd, TheLastOneIsRefused) {
     REFUSE 3 host-unknown
       G>12 [stream='3' type='terminate' condition='host-unknown']
       G>13 [type='terminate']
-      END client_terminated
+      END client_terminated in doubt
   )");
 }
 

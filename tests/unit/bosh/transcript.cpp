@@ -346,6 +346,12 @@ std::string Transcript::render(const xmpp::Undeliverable& stanza) {
   return "BOUNCE " + std::string(name) + " " + std::string(id.substr(0, id.find('\'')));
 }
 
+template <typename End>
+std::string reason_of(const End& end) {
+  const bool in_doubt = end.reason == xmpp::EndReason::client_terminated && !end.all_received;
+  return std::string(reasons[static_cast<std::size_t>(end.reason)]) + (in_doubt ? " in doubt" : "");
+}
+
 template <typename Order>
 std::string Transcript::render_order(const Order& order) {
   if constexpr (std::is_same_v<Order, xmpp::ToServer>) {
@@ -363,7 +369,7 @@ std::string Transcript::render_order(const Order& order) {
   } else if constexpr (std::is_same_v<Order, xmpp::GivenUp>) {
     return "GIVEN UP " + std::to_string(order.after + 1) + " to " + std::to_string(order.up_to);
   } else if constexpr (std::is_same_v<Order, xmpp::CloseStream>) {
-    return "SHUT " + std::string(reasons[static_cast<std::size_t>(order.reason)]);
+    return "SHUT " + reason_of(order);
   } else {
     return {};
   }
@@ -387,8 +393,7 @@ std::vector<std::string> Transcript::rendered() {
       lines.push_back(std::to_string(other->stream) + " " +
                       std::visit([](const auto& order) { return render_order(order); }, other->order));
     } else if (const auto* end = std::get_if<xmpp::EndSession>(&action)) {
-      lines.push_back("END " + std::string(reasons[static_cast<std::size_t>(end->reason)]) +
-                      (end->condition.empty() ? "" : " " + std::string(end->condition)));
+      lines.push_back("END " + reason_of(*end) + (end->condition.empty() ? "" : " " + std::string(end->condition)));
     } else if (std::holds_alternative<xmpp::Forget>(action)) {
       lines.emplace_back("FORGET");
     } else {
