@@ -256,8 +256,10 @@ void Engine::bury(const Ending& ending, xmpp::Actions& out) {
   if (tombstone_->told) main_.queue.clear();
   // Who is ended because there is no memory left must not keep any.
   if (tombstone_->vanished || ending.reason == EndReason::overload) window_.forget_answers();
-  out.list.emplace_back(
-      xmpp::EndSession{ending.reason, wire_name(ending.condition), ending.text, false, ending.all_received});
+  out.list.emplace_back(xmpp::EndSession{.reason = ending.reason,
+                                         .condition = wire_name(ending.condition),
+                                         .text = ending.text,
+                                         .all_received = ending.all_received});
 }
 
 // what was never handed to a response goes back; what xmpp::bounce() has no answer for is dropped (E-53).

@@ -152,7 +152,11 @@ void PollEngine::take(const xmpp::StreamEvent& event, xmpp::Instant now, xmpp::A
   } else {
     client_ = Client::closed;
     push_end({});
-    end({xmpp::EndReason::client_terminated, {}, "terminated by the client", false, true}, now, out);
+    end({.reason = xmpp::EndReason::client_terminated,
+         .condition = {},
+         .text = "terminated by the client",
+         .all_received = true},
+        now, out);
   }
 }
 

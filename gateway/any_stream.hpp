@@ -78,7 +78,7 @@ class AnyStream {
 
   int descriptor_ = -1;
   bool wants_read_ = false, wants_write_ = false;
-  bool read_waits_ = false;  // until something is written
+  bool read_waits_ = false;  // until TLS has written what it must, or cannot
   bool tls_broken_ = false;  // after SSL_ERROR_SSL or SSL_ERROR_SYSCALL no close_notify may be sent
   SslPtr ssl_;
   Poller* poller_ = nullptr;

@@ -108,7 +108,8 @@ void Branch::obey(const xmpp::StreamOrder& order, xmpp::Actions& out) {
 
 void Branch::end(const xmpp::CloseStream& why, xmpp::Actions& out) {
   ended_ = true;
-  out.list.emplace_back(xmpp::EndSession{why.reason, {}, why.text, false, why.all_received});
+  out.list.emplace_back(
+      xmpp::EndSession{.reason = why.reason, .condition = {}, .text = why.text, .all_received = why.all_received});
   out.list.emplace_back(xmpp::Forget{});
 }
 

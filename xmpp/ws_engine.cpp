@@ -254,8 +254,9 @@ void WsEngine::opened(const StreamOpened& stream, Instant /*now*/, Actions& out)
 void WsEngine::deliver(const Stanza& stanza, Instant now, Actions& out) {
   if (handed_ && stanza.kind != StanzaKind::stream_error) return keep(stanza, out);
   // Behind its <close/>, while a last proof is due: it takes nothing more.
-  if (state_ == State::leaving && stanza.counts())
-    return void(out.list.emplace_back(Undeliverable{delivered_ + ++too_late_, bounce(stanza, out.arena)}));
+  if (state_ == State::leaving && stanza.counts()) {
+    out.list.emplace_back(Undeliverable{delivered_ + ++too_late_, bounce(stanza, out.arena)});
+  }
   if (!talking()) return;
   if (state_ == State::opening) opened({}, {}, out);  // W-022: an error instead of a header
   switch (stanza.kind) {
@@ -374,7 +375,11 @@ void WsEngine::finish(EndReason reason, std::string_view condition, std::string_
   state_ = State::over;
   if (handed_) give_back(reason, out);
   const bool has_left = reason == EndReason::client_terminated;
-  out.list.emplace_back(EndSession{reason, condition, text, resumable_ && left_open, has_left});
+  out.list.emplace_back(EndSession{.reason = reason,
+                                   .condition = condition,
+                                   .text = text,
+                                   .resumable = resumable_ && left_open,
+                                   .all_received = has_left});
   out.list.emplace_back(Forget{});
 }
 
