@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +22,7 @@
 #include "xmpp/arena.hpp"
 #include "xmpp/bounce.hpp"
 #include "xmpp/parser_pool.hpp"
+#include "xmpp/raw_element.hpp"
 #include "xmpp/session.hpp"
 #include "xmpp/stream_splitter.hpp"
 
@@ -50,7 +54,7 @@ constexpr std::string_view server_says[] = {
     "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
     "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[::1]:5222</see-other-host>"
     "</stream:error>",
-    "<message from='b@x'><body>x</body></message>",
+    "<message from='b@x' id='#'><body>x</body></message>",
     "<presence/>",
     "</stream:stream>",
     "<!-- -->",
@@ -64,8 +68,8 @@ constexpr std::string_view server_says[] = {
     "<a xmlns='urn:xmpp:sm:3' h='0'/>",
     "<a xmlns='urn:xmpp:sm:3' h='1'/>",
     "<a xmlns='urn:xmpp:sm:3' h='2'/>",
-    "<message from='b@x' id='1'/><message from='b@x' id='2'/><message from='b@x' id='3'/>",
-    "<message from='b@x' id='4'><a><b><c/></b></a></message>",  // beyond the limits
+    "<message from='b@x' id='#'/><message from='b@x' id='#'/><message from='b@x' id='#'/>",
+    "<message from='b@x' id='#'><a><b><c/></b></a></message>",  // beyond the limits
     "<iq from='b@x' id='5' type='get'><a><b><c/></b></a></iq>",
 };
 
@@ -164,8 +168,15 @@ class Play {
         return read(raw);
       }
       default:
-        return read(server_says[which % std::size(server_says)]);
+        return read(numbered(server_says[which % std::size(server_says)]));
     }
+  }
+
+  // Each message has an id of its own, so that one knows whose error it is.
+  std::string numbered(std::string_view text) {
+    std::string out;
+    for (const char c : text) c == '#' ? out += "m" + std::to_string(++ids_) : out += c;
+    return out;
   }
 
   void read(std::string_view bytes) {
@@ -249,11 +260,10 @@ class Play {
   }
   // What is acknowledged beyond the proofs is bounced at the end, and not before the server had too much of it.
   void check_acknowledged(std::string_view sent) {
-    constexpr std::string_view bounce = "<recipient-unavailable ";
-    for (auto at = sent.find(bounce); at != sent.npos; at = sent.find(bounce, at + 1)) ++bounced_;
+    note_bounced(sent);
     const bool is_end = sent == "</stream:stream>" && closing_;
     if (is_end && answers_ && !managed_ && !left_)
-      check(bounced_ >= answerable_between(std::max(proven_, answers_from_), delivered_), "nobody answers for it");
+      check(are_told(std::max(proven_, answers_from_), delivered_), "nobody answers for it");
     if (!owned_) return;
     constexpr std::string_view begin = "<a xmlns='urn:xmpp:sm:3' h='";
     if (sent.starts_with(begin)) {
@@ -265,13 +275,22 @@ class Play {
       told_ = h;
     }
     if (managed_ && is_end)
-      check(bounced_ >= answerable_between(std::max(proven_, before_), told_),
-            "nobody answers for what is acknowledged");
+      check(are_told(std::max(proven_, before_), told_), "nobody answers for what is acknowledged");
   }
-  // Messages with somebody to be told, by number.
-  [[nodiscard]] std::ptrdiff_t answerable_between(std::uint64_t after, std::uint64_t up_to) const {
-    const auto first = std::upper_bound(answerable_.begin(), answerable_.end(), after);
-    return std::max<std::ptrdiff_t>(0, std::upper_bound(answerable_.begin(), answerable_.end(), up_to) - first);
+  void note_bounced(std::string_view sent) {
+    constexpr std::string_view id = " id='";
+    for (auto at = sent.find("<message "); at != sent.npos; at = sent.find("<message ", at + 1)) {
+      const auto error = sent.substr(at, sent.find("</message>", at) - at);
+      const auto begin = error.find(id);
+      if (begin == error.npos || error.find("<recipient-unavailable ") == error.npos) continue;
+      bounced_.emplace(error.substr(begin + id.size(), error.find('\'', begin + id.size()) - begin - id.size()));
+    }
+  }
+  // Those who wrote the messages behind `after`, up to `up_to`, as far as there is an error for them.
+  [[nodiscard]] bool are_told(std::uint64_t after, std::uint64_t up_to) const {
+    return std::all_of(
+        answerable_.upper_bound(after), answerable_.upper_bound(std::max(after, up_to)),
+        [this](const auto& message) { return message.second.empty() || bounced_.contains(message.second); });
   }
   // Up to the first message that is not proven, nor told already where the server is read empty.
   [[nodiscard]] std::uint64_t passed() const {
@@ -306,8 +325,9 @@ class Play {
     sizes_.push_back(stanza.bytes.size());
     if (!stanza.excess.empty()) return;  // its sender is told by the same step
     if (stanza.kind == xmpp::StanzaKind::message) messages_.push_back(delivered_);
-    if (stanza.kind == xmpp::StanzaKind::message && !xmpp::bounce(stanza, scratch_).empty())
-      answerable_.push_back(delivered_);
+    const auto tag = xmpp::read_start_tag(stanza.bytes, 0);
+    if (stanza.kind == xmpp::StanzaKind::message && tag && !xmpp::bounce(stanza, scratch_).empty())
+      answerable_[delivered_] = xmpp::attribute(*tag, "id").value_or(std::string());
     scratch_.clear();
   }
   void act(const xmpp::Managed& managed) {
@@ -352,11 +372,13 @@ class Play {
   bool rest_is_void_ = false;
   // counted from the start of the session
   std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0, answers_from_ = 0;
-  std::vector<std::uint64_t> messages_, answerable_;
+  std::vector<std::uint64_t> messages_;
+  std::map<std::uint64_t, std::string> answerable_;  // with their ids
+  std::set<std::string, std::less<>> bounced_;
+  unsigned ids_ = 0;
   xmpp::Arena scratch_;
   std::vector<std::size_t> sizes_;  // of what was delivered
   std::size_t said_ = 0;            // messages of the browser
-  std::ptrdiff_t bounced_ = 0;
   xmpp::Instant heard_{};
   bool deaf_ = false, congested_ = false;
   bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,

@@ -2,6 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
 #include "tests/unit/webclient/messages.hpp"
 #include "tests/unit/webclient/play.hpp"
 
@@ -238,6 +243,34 @@ TEST_F(ArchiveTest, EverythingMissedIsAskedFor) {
   EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[text a1][text a2]"));
   EXPECT_THAT(play.texts("romeo@example.net"), HasSubstr("[text a49][text a50]"));
   EXPECT_EQ(play.answers("<after>a50<", last("a51")), "");
+}
+
+// As the server counts them (XEP-0198).
+std::ptrdiff_t stanzas_behind_enable(const Play& play, std::size_t since) {
+  const auto begins = [](const std::string& said, std::string_view name) { return said.starts_with(name); };
+  const auto from = std::find_if(play.sent.begin() + static_cast<std::ptrdiff_t>(since), play.sent.end(),
+                                 [&](const std::string& said) { return begins(said, "<enable "); });
+  return std::count_if(from, play.sent.end(), [&](const std::string& said) {
+    return begins(said, "<iq") || begins(said, "<presence") || begins(said, "<message");
+  });
+}
+
+// A server could go on for ever.
+TEST_F(ArchiveTest, WhatIsMissedIsNotAskedForWithoutEnd) {
+  play.has_archive();
+  play.hears(
+      chat("romeo@example.net/o", "live", "<stanza-id xmlns='urn:xmpp:sid:0' by='julia@example.org' id='a0'/>", "m0"));
+  const auto before = play.sent.size();
+  std::string said = play.begins_anew();
+  int pages = 0;
+  for (; said.find("<after>") != std::string::npos && pages < 2000; ++pages) {
+    play.hears("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(stanzas_behind_enable(play, before)) + "'/>");
+    play.hears(result(queryid_of(said), "b" + std::to_string(pages), "2020-01-01T10:00:00Z",
+                      inner("romeo@example.net/o", "julia@example.org", "again")));
+    said = play.answers("<after>", "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><last>b" +
+                                       std::to_string(pages) + "</last></set></fin>");
+  }
+  EXPECT_EQ(pages, 1000);
 }
 
 // What came live and without the id under which the archive has it, ours too.
