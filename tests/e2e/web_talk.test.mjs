@@ -156,18 +156,18 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await reader.see('compose', 'input#t');
       assert.equal(await value(), 'half a thought and more');
       await until(has_focus, wait, 'writing goes on');
-      await reader.press('Enter');
+      await reader.send();
       await from_alice((event) => event.body === 'half a thought and more');
       assert.deepEqual(world.bob.events.peek((event) => event.body?.startsWith('half a thought')), []);
     });
 
     it('says how much is too much, and keeps it', async () => {
       await reader.fill('compose', '#t', 'y'.repeat(4003));
-      await reader.press('Enter');
+      await reader.send();
       await reader.see('compose', '.error', 'Characters too many: 3.');
       assert.equal(await reader.ask('compose', '#t', (node) => node.value.length), 4003);
       await reader.fill('compose', '#t', 'short');
-      await reader.press('Enter');
+      await reader.send();
       await from_alice((event) => event.body === 'short');
       assert.deepEqual(world.bob.events.peek((event) => event.body?.startsWith('yyy')), []);
     });

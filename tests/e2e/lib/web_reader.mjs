@@ -120,7 +120,14 @@ export class Reader {
 
   async write(text) {
     await this.fill('compose', '#t', text);
+    await this.send();
+  }
+
+  // Sends what is in the form, and waits for the form that follows: what is filled in before may land in the one that goes.
+  async send() {
+    await this.ask('compose', '#t', (node) => node.setAttribute('data-sent', ''));
     await this.press('Enter');
+    await this.see('compose', '#t:not([data-sent])');
   }
 
   // Chooses a file. The server may still be asked whether it takes any, which a page says that is loaded afterwards.
