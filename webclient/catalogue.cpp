@@ -37,7 +37,7 @@ std::vector<Catalogue> load_all() {
 int weight_of(std::string_view parameters) {
   parameters = trim(parameters);
   if (parameters.empty()) return 1000;
-  if (!parameters.starts_with("q=")) return 0;
+  if (!parameters.starts_with("q=") && !parameters.starts_with("Q=")) return 0;
   parameters.remove_prefix(2);
   if (parameters.starts_with('1')) return 1000;
   if (!parameters.starts_with("0.") || parameters.size() > 5) return 0;

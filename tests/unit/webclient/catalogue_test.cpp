@@ -59,6 +59,8 @@ TEST(Catalogue, ChoosesByWeightThenByOrder) {
   EXPECT_EQ(chosen("de;q=0, fr"), "en");
   EXPECT_EQ(chosen("en, de"), "en");
   EXPECT_EQ(chosen("de;q=banana, ar;q=0.001"), "ar");
+  EXPECT_EQ(chosen("en;Q=0.5, de;q=0.9"), "de");
+  EXPECT_EQ(chosen("de;Q=0.9, en;Q=0.5"), "de");
   EXPECT_EQ(chosen(",,;;,"), "en");
 }
 
