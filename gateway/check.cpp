@@ -118,7 +118,7 @@ int check_domain(const Config& config, std::string_view name, const std::optiona
   if (!check_dns(report, *domain, places)) return 1;
   for (const Candidate& candidate : places.candidates) {
     const auto outcome = CheckWalk(report, config, *domain, identity).run(candidate);
-    if (outcome == CheckWalk::Outcome::no_stream) continue;
+    if (outcome == CheckWalk::Outcome::no_connection) continue;
     return outcome == CheckWalk::Outcome::good && found.domain != nullptr ? 0 : 1;
   }
   return 1;

@@ -60,13 +60,13 @@ CheckWalk::CheckWalk(CheckReport& report, const Config& config, const Domain& do
       splitter_(pool_, config.limits.from_server) {}
 
 CheckWalk::Outcome CheckWalk::run(const Candidate& candidate) {
-  if (!connect(candidate)) return Outcome::no_stream;
+  if (!connect(candidate)) return Outcome::no_connection;
   const bool direct = candidate.tls == xmpp::TlsMode::direct;
-  if (direct && !encrypt(true)) return Outcome::no_stream;
+  if (direct && !encrypt(true)) return Outcome::no_connection;
   session_.link_up(candidate.tls, steady_now(), actions_);
   carry_out();
   while (!done_) read();
-  if (outcome_ != Outcome::no_stream) session_.close(steady_now(), actions_);
+  session_.close(steady_now(), actions_);
   carry_out();
   stream_->shutdown_write();
   return outcome_;
@@ -210,7 +210,7 @@ xmpp::Instant CheckWalk::deadline() const {
 void CheckWalk::on_time(xmpp::Instant now) {
   if (login_ && now >= login_->deadline()) {
     login_->too_late();
-    return end(Outcome::login_failed);
+    return end(Outcome::failed);
   }
   session_.on_time(now, actions_);
   carry_out();
@@ -261,7 +261,7 @@ void CheckWalk::carry_out(const xmpp::SessionAction& action) {
 void CheckWalk::stream_failed(const xmpp::Fault& fault) {
   if (login_) {
     login_->interrupted(fault);
-    return end(Outcome::login_failed);
+    return end(Outcome::failed);
   }
   std::string_view cure = "look into the log of the server";
   switch (fault.kind) {
@@ -326,7 +326,7 @@ void CheckWalk::on_login(const xmpp::Stanza& stanza) {
       report_delivery(report_, domain_, stanza.bytes, Seen::behind_login);
       return end(Outcome::good);
     case Kind::failed:
-      return end(Outcome::login_failed);
+      return end(Outcome::failed);
     case Kind::wait:
     case Kind::foreign:
       return;

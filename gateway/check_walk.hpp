@@ -29,8 +29,8 @@ namespace gateway {
 class CheckWalk {
  public:
   enum class Outcome : std::uint8_t {
-    no_stream,     // another address may do better
-    login_failed,  // it would elsewhere too, or lock the account
+    no_connection,  // a session goes on to the next address
+    failed,         // a session would too: the stream, or the login
     good,
   };
 
@@ -74,7 +74,7 @@ class CheckWalk {
   bool loopback_ = false;
   bool void_ = false;  // what else was read belongs to before TLS
   bool done_ = false;
-  Outcome outcome_ = Outcome::no_stream;
+  Outcome outcome_ = Outcome::failed;
 };
 
 }  // namespace gateway

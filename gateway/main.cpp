@@ -24,6 +24,7 @@ namespace {
 
 using namespace gateway;
 
+constexpr int exit_failed = 1;  // another try may do better
 constexpr int exit_usage = 2;
 
 Config configuration(const std::string& file) {
@@ -105,6 +106,9 @@ int main(int count, char** arguments) {
       case CommandLine::Action::serve:
         return serve(line.config_file);
     }
+  } catch (const CannotListen& error) {
+    std::fprintf(stderr, "postern: %s\n", error.what());
+    return exit_failed;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "postern: %s\n", error.what());
   }

@@ -45,8 +45,8 @@ void ShardSet::open(const Listen& listen) {
     }
     urls_.push_back(url_of(endpoint, listen.secure()));
   } catch (const boost::system::system_error& error) {
-    throw ConfigError(setup_->config.file + ": cannot listen on " + url_of(listen.address, listen.secure()) + ": " +
-                      error.code().message() + "; choose another address in [[listen]], or end what uses it");
+    throw CannotListen(setup_->config.file + ": cannot listen on " + url_of(listen.address, listen.secure()) + ": " +
+                       error.code().message() + "; choose another address in [[listen]], or end what uses it");
   }
   if (tls) certificates_.push_back({listen.address, std::move(tls)});
 }

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,15 @@
 
 namespace gateway {
 
+// One line. Another try may do better: a port was taken, an address not there yet.
+class CannotListen : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class ShardSet {
  public:
-  // Opens all listeners; throws ConfigError, which names the address, when one cannot be opened.
+  // Opens all listeners; throws CannotListen, which names the address, when one cannot be opened.
   explicit ShardSet(SetupPtr setup);
   ~ShardSet();  // stops and joins
   ShardSet(const ShardSet&) = delete;

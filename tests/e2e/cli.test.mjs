@@ -53,7 +53,7 @@ describe('options', () => {
     assert.equal(without_origin(second.stdout), without_origin(first.stdout));
   });
 
-  it('without a file it serves localhost (HOUSE)', async () => {
+  it('without a file it serves localhost', async () => {
     const { code, stdout } = await postern('--print-config');
     assert.equal(code, 0);
     assert.match(stdout, /127\.0\.0\.1:5280/);
@@ -151,11 +151,11 @@ describe('certificates of listeners', () => {
 });
 
 describe('starting', () => {
-  it('a port that is taken is one line and exit code 2', async () => {
+  it('a port that is taken is one line and exit code 1, with which the unit tries again', async () => {
     const taken = await FakeServer.start();
     const config = write_config({ listen: [{ address: `127.0.0.1:${taken.port}` }], domains: [{ name: 'a.test', server: '127.0.0.1:1' }] });
     const { code, stderr, stdout } = await postern('--config', config);
-    assert.equal(code, 2, stderr);
+    assert.equal(code, 1, stderr);
     assert.match(stderr + stdout, new RegExp(`${taken.port}`));
     await taken.stop();
   });

@@ -7,9 +7,11 @@ import { after, before, describe, it } from 'node:test';
 import { BlackHole } from './lib/black_hole.mjs';
 import { BoshSession } from './lib/bosh.mjs';
 import { stop_all } from './lib/cleanup.mjs';
-import { FakeServer } from './lib/fake_server.mjs';
+import { FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
-import { start_postern } from './lib/postern.mjs';
+import { free_port } from './lib/ports.mjs';
+import { postern_binary, sanitizer_env, start_postern } from './lib/postern.mjs';
+import { run } from './lib/process.mjs';
 import { assert_terminated, create, from_server, texts_in } from './lib/probe.mjs';
 import { assert_refused } from './lib/probe_websocket.mjs';
 import { until } from './lib/wait.mjs';
@@ -112,6 +114,26 @@ describe('DNS', () => {
       assert.ok(Date.now() - begun > 900, 'the first one comes first');
     });
     await stop_all(server, hole);
+  });
+
+  it('with two servers: `postern check` ends as a session does, and goes on to the second where that goes on', async () => {
+    const good = await FakeServer.start({ on_header: (stream) => stream.send(header() + features(mechanisms)) });
+    const closes = await FakeServer.start({ on_header: (stream) => stream.end() });
+    const nobody = await free_port();
+    for (const [first, works] of [[nobody, true], [closes.port, false], [good.port, true]]) {
+      const answer = (send, query) => {
+        const type = type_of(query);
+        if (type === 1) send(reply_to(query, 0x8180, [address('127.0.0.1')]));
+        else send(reply_to(query, 0x8180, type === 33 && query.includes('_xmpp-client') ? [srv_to(first, 5), srv_to(good.port, 9)] : []));
+      };
+      await with_dns(answer, { tls: 'none', allow_plaintext: true, private_addresses: true }, async (postern) => {
+        const { created } = await BoshSession.create(postern.port);
+        assert.equal(created.type, works ? undefined : 'terminate', created.xml);
+        const { code, stdout } = await run([postern_binary, 'check', 'postern.test', '--config', postern.config], { env: sanitizer_env });
+        assert.equal(code, works ? 0 : 1, stdout);
+      });
+    }
+    await stop_all(good, closes);
   });
 
   // Each with what the log says of it.
