@@ -104,7 +104,8 @@ class Admission {
   // caller has it ended. None where none is there, or too many are about to end already.
   [[nodiscard]] std::optional<Stranger> oldest_leaves();
 
-  // A request for a session that does not exist. False: this address guesses too much, answer it no more (B-201).
+  // A request for a session that does not exist. False: this address guesses too much, keep no connection for it
+  // (B-201).
   [[nodiscard]] bool sid_missed(AddressKey address, const LimitsConfig& limits, xmpp::Instant now);
 
   struct Totals {

@@ -41,6 +41,8 @@ std::string_view reason_phrase(std::uint16_t status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 411:
+      return "Length Required";
     case 413:
       return "Content Too Large";
     case 416:

@@ -17,6 +17,13 @@ for path in $(grep -oE '^Exec[A-Za-z]*=/usr/[^ ]+' "$root/conf/postern.service" 
   $(sed -n 's,^Documentation=file:,,p' "$root/conf/postern.service") /usr/lib/systemd/system/postern.service; do
   [ -e "$place$path" ] || { echo "not installed: $path"; exit 1; }
 done
+# What the installed documents point to is there with them.
+doc=$place/usr/share/doc/postern
+for page in "$doc"/*.md "$doc"/docs/*.md; do
+  for link in $(grep -oE '\]\([^)#:]+' "$page" | cut -c3-); do
+    [ -e "${page%/*}/$link" ] || { echo "not installed: $link, to which ${page##*/} points"; exit 1; }
+  done
+done
 # -z now, relro, position independent, stack protector, fortified libc calls.
 readelf -hW "$postern" | grep -q 'Type: *DYN' || { echo "not position independent"; exit 1; }
 readelf -dW "$postern" | grep -qE 'FLAGS.*NOW|BIND_NOW' || { echo "not linked with -z now"; exit 1; }

@@ -40,7 +40,7 @@ backend gateway
     const both = join(temp_dir('haproxy-certificate'), 'both.pem');
     writeFileSync(both, readFileSync(tls.certificate, 'utf8') + readFileSync(tls.key, 'utf8'));
     const text = readFileSync(join(conf, 'haproxy.cfg'), 'utf8')
-      .replace('bind :443', `bind 127.0.0.1:${self.port}`).replace(/crt \S+/, `crt ${both}`)
+      .replace('bind :::443 v4v6', `bind 127.0.0.1:${self.port}`).replace(/crt \S+/, `crt ${both}`)
       .replaceAll('127.0.0.1:5280', `127.0.0.1:${backend_port}`).replace('maxconn 20000', 'maxconn 1000');
     await self.start(text);
     self.url = `https://127.0.0.1:${self.port}/http-bind`;

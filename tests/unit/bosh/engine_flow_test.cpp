@@ -303,7 +303,33 @@ TEST(EngineFlow, WritesBodiesExactly) {
       "</body>");
 }
 
-// B-062: every request gets its answer, whatever it carried.
+// B-062: every request gets its answer, whatever it carried, also when the session ends.
+TEST(EngineFlow, AnswersEveryRequest) {
+  Transcript t;
+  t.start();
+  t.run(R"(
+    C>10 <message id='a'/>
+      U> <message id='a'/>
+    C>11 <presence/>
+      U> <presence/>
+    at 2ms
+      G>10 empty
+    C>12 <message id='b'/><iq id='c'/>
+      U> <message id='b'/><iq id='c'/>
+    at 4ms
+      G>11 empty
+    S> <message id='d'/>
+      G>12 <message id='d'/>
+    C>13
+    C>14 [type='terminate'] <message id='e'/>
+      ACKED 1
+      U> <message id='e'/>
+      G>13 [type='terminate']
+      G>14 empty
+      END client_terminated
+  )");
+}
+
 TEST(EngineFlow, CountsWhatItForwards) {
   Transcript t;
   t.start();

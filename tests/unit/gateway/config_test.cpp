@@ -37,7 +37,7 @@ TEST(Config, NoMoreThreadsThanASessionIdCanName) {  // PROTOCOL B-201
   EXPECT_EQ(rules::threads_for(192), 64u);
 }
 
-TEST(Config, Defaults) {  // PROTOCOL 0.1, HOUSE
+TEST(Config, Defaults) {
   const Config config = parse(minimal);
   EXPECT_GE(config.server.threads, 1u);
   EXPECT_EQ(config.server.log_level, LogLevel::info);
