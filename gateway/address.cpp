@@ -311,6 +311,11 @@ std::optional<Network> Network::parse(std::string_view text) {
   const bool clear = address->is_v4() ? host_bits_clear(address->to_v4().to_bytes(), network.prefix_)
                                       : host_bits_clear(address->to_v6().to_bytes(), network.prefix_);
   if (!clear) return {};
+  // Of IPv4 in the clothes of IPv6, as sockets for both families show it.
+  if (address->is_v6() && address->to_v6().is_v4_mapped() && network.prefix_ >= 96) {
+    network.base_ = unmapped(*address);
+    network.prefix_ -= 96;
+  }
   return network;
 }
 

@@ -18,7 +18,9 @@ Client client_of(const Request& request, const Config& config) {
   const std::string_view x_for = request.head.x_forwarded_for;
   const std::string_view x_proto = request.head.x_forwarded_proto;
   const std::string_view rfc7239 = request.head.rfc7239_forwarded;
-  return client_behind(request.peer.address, request.peer.tls, config.server.trusted_proxies,
+  const std::span<const Network> nobody;
+  return client_behind(request.peer.address, request.peer.tls,
+                       request.peer.unnamed ? nobody : std::span(config.server.trusted_proxies),
                        ForwardedFields{values(x_for), values(x_proto), values(rfc7239)});
 }
 

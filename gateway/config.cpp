@@ -1,13 +1,12 @@
 #include "gateway/config.hpp"
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
 
 #include "gateway/config_rules.hpp"
+#include "gateway/text_file.hpp"
 #include "xmpp/jid.hpp"
 
 namespace gateway {
@@ -36,33 +35,8 @@ Domains::Found Domains::find(std::string_view to) const {
   return {};
 }
 
-namespace {
-
-// With stdio: a stream throws what it meets within its buffer, and does not tell the reason. A signal is no reason.
-std::optional<std::string> read_file(const std::string& name) {
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::unique_ptr<std::FILE, Close> file;
-  do file.reset(std::fopen(name.c_str(), "rbe"));
-  while (!file && errno == EINTR);
-  if (!file) return {};
-  std::string text;
-  std::array<char, 4096> buffer{};
-  do {
-    std::clearerr(file.get());
-    while (const std::size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-      text.append(buffer.data(), got);
-    }
-  } while (std::ferror(file.get()) != 0 && errno == EINTR);
-  if (std::ferror(file.get()) != 0) return {};
-  return text;
-}
-
-}  // namespace
-
 Config load_config(const std::string& file) {
-  const auto text = read_file(file);
+  const auto text = read_text_file(file);
   if (!text) {
     const int reason = errno;
     throw ConfigError(file + ":1: the file cannot be read: " + std::strerror(reason) +

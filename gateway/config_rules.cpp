@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -17,7 +15,9 @@
 
 #include "gateway/file_body.hpp"
 #include "gateway/sid.hpp"
+#include "gateway/text_file.hpp"
 #include "gateway/tls.hpp"
+#include "gateway/web_paths.hpp"
 #include "webclient/text.hpp"
 #include "xmpp/jid.hpp"
 
@@ -346,13 +346,31 @@ void finish(PathsConfig& paths, const Place& place) {
   }
 }
 
+void check_paths(const Config& config, const Place& place) {
+  const auto check = [&](std::string_view key, const std::vector<std::string>& paths) {
+    for (const auto& path : paths) {
+      if (path == "/.well-known/host-meta" || path == "/.well-known/host-meta.json") {
+        fail(place(key), quote(path) + " is where host-meta is", "choose another one");
+      }
+      if (config.webchat.enabled && is_web_path(path)) {
+        fail(place(key), quote(path) + " is a path of the chat without scripts",
+             "choose another one, or switch [webchat] off");
+      }
+    }
+  };
+  check("bosh", config.paths.bosh);
+  if (config.polling.enabled) check("poll", config.paths.poll);
+  check("websocket", config.paths.websocket);
+}
+
 void finish(PrebindConfig& prebind, const Place& place) {
   if (prebind.token_file.empty()) return;
-  std::ifstream file(prebind.token_file, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) {
-    fail(place("token_file"), quote(prebind.token_file) + " cannot be read", "name a file that postern may read");
+  auto read = read_text_file(prebind.token_file);
+  if (!read) {
+    fail(place("token_file"), quote(prebind.token_file) + " cannot be read: " + std::strerror(errno),
+         "name a file that postern may read");
   }
+  std::string text = std::move(*read);
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   const bool one_line = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   if (text.size() < 32 || !one_line) {
@@ -365,8 +383,9 @@ void finish(PrebindConfig& prebind, const Place& place) {
 void finish(StaticTree& tree, const Config& config, const Place& place) {
   while (tree.path.size() > 1 && tree.path.back() == '/') tree.path.pop_back();
   if (!is_path(tree.path)) fail(place("path"), quote(tree.path) + " is not a path", "write it like \"/chat\" or \"/\"");
-  if (tree.path == "/" && config.webchat.enabled) {
-    fail(place("path"), "the chat without scripts is at \"/\" already", "choose another path, or switch [webchat] off");
+  if (config.webchat.enabled && is_web_path(tree.path)) {
+    fail(place("path"), quote(tree.path) + " is a path of the chat without scripts",
+         "choose another one, or switch [webchat] off");
   }
   const auto& bosh = config.paths.bosh;
   if (std::find(bosh.begin(), bosh.end(), tree.path) != bosh.end()) {
@@ -375,6 +394,10 @@ void finish(StaticTree& tree, const Config& config, const Place& place) {
   const auto& websocket = config.paths.websocket;
   if (std::find(websocket.begin(), websocket.end(), tree.path) != websocket.end()) {
     fail(place("path"), quote(tree.path) + " is a path of WebSocket", "choose another one");
+  }
+  const auto& poll = config.paths.poll;
+  if (config.polling.enabled && std::find(poll.begin(), poll.end(), tree.path) != poll.end()) {
+    fail(place("path"), quote(tree.path) + " is a path of polling", "choose another one");
   }
   for (const auto& other : config.statics) {
     if (other.path == tree.path) fail(place("path"), quote(tree.path) + " has a [[static]] already", "remove one");

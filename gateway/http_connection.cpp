@@ -65,7 +65,7 @@ void HttpConnection::serve_ready(Ready ready) {
   if (handshaking_) return continue_handshake();
   if ((half_closed_ || paused_) && ready.error) return close();
   if (!paused_ && (ready.read || ready.error)) on_readable();
-  if (!closed_ && blocked_) {
+  if (!closed_ && blocked_ && !write_failed_) {
     const std::size_t before = outbox_.pending();
     const auto result = outbox_.flush(stream_);
     if (outbox_.pending() < before) wait_for_reader();
@@ -100,7 +100,7 @@ void HttpConnection::on_readable() {
     const IoResult result = stream_.read(buffer);
     switch (result.status) {
       case IoStatus::ok:
-        if (!draining_ && !last_request_) take({buffer.data(), result.bytes});
+        if (!draining_ && (leave_ || !last_request_)) take({buffer.data(), result.bytes});
         break;
       case IoStatus::wait_read:
         return;
@@ -235,6 +235,7 @@ void HttpConnection::refuse(Refusal refusal) {
   parser_.reset();
   Waiting& entry = waiting_.emplace_back();
   entry.http10 = head.http10;
+  entry.head_only = head.method == Method::head;
   last_request_ = true;
   const auto sequence = static_cast<std::uint32_t>(first_ + waiting_.size() - 1) & sequence_mask;
   shard_.routes().refuse(shard_, *this, Request{make_request_id(id_, sequence), head, {}, peer_}, refusal);

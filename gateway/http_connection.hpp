@@ -37,6 +37,7 @@ struct Peer {
   Address address;   // of the socket, or whom a PROXY header named
   bool tls = false;  // to us, or to the proxy that said so
   bool private_listener = false;
+  bool unnamed = false;   // the proxy did not say for whom it speaks: whatever it passes on is no word of its own
   ConnectionPlace place;  // nowhere for a private listener
 };
 

@@ -36,6 +36,16 @@ struct Link::Search {
   xmpp::Instant attempt_until = xmpp::never;
 };
 
+namespace {
+
+// For the log.
+std::string named(const Candidate& candidate) {
+  return candidate.host + " [" + candidate.endpoint.address().to_string() +
+         "]:" + std::to_string(candidate.endpoint.port());
+}
+
+}  // namespace
+
 Link::Link(Shard& shard, LinkOwner& owner, SetupPtr setup, const Domain& domain)
     : Timed(shard.timers()), shard_(shard), owner_(owner), setup_(std::move(setup)), domain_(domain) {}
 
@@ -81,11 +91,25 @@ void Link::connect_next() {
   plain_mode_ = candidate.tls == xmpp::TlsMode::none ? xmpp::TlsMode::none : xmpp::TlsMode::starttls;
   search_->attempt_until = steady_now() + domain_.connect_timeout;
   arm(search_->attempt_until);
-  const int descriptor = begin_connect(candidate.endpoint, setup_->config.limits.tcp_user_timeout);
+  const int descriptor = begin_connect(candidate.endpoint, patience());
   if (descriptor < 0) return attempt_failed(std::strerror(-descriptor));
   stream_.emplace(descriptor);
   stream_->want(false, true);
   if (!stream_->watch(shard_.poller(), *this)) attempt_failed(std::strerror(errno));
+}
+
+// Linux also gives up who acknowledges and reads nothing. A server that is that busy has the time of a server that does
+// not answer.
+xmpp::Duration Link::patience() const {
+  return std::max(setup_->config.limits.tcp_user_timeout, domain_.stream.management.answer_timeout);
+}
+
+std::string Link::search_trouble() const {
+  if (!search_) return {};
+  std::string out = search_->trouble;
+  if (state_ != State::connecting && state_ != State::handshaking) return out;
+  if (!out.empty()) out += "; ";
+  return out += named(search_->candidates[search_->next - 1]) + ": no answer yet";
 }
 
 void Link::connected() {
@@ -120,9 +144,7 @@ void Link::up(xmpp::TlsMode tls) {
 void Link::attempt_failed(std::string_view detail) {
   const Candidate& candidate = search_->candidates[search_->next - 1];
   if (!search_->trouble.empty()) search_->trouble += "; ";
-  const auto& address = candidate.endpoint.address();
-  search_->trouble += candidate.host + " [" + address.to_string() + "]:" + std::to_string(candidate.endpoint.port()) +
-                      ": " + std::string(detail);
+  search_->trouble.append(named(candidate)).append(": ").append(detail);
   drop_stream();
   // Not from here: a network that refuses at once would recurse once an address.
   state_ = State::resolving;
@@ -320,12 +342,12 @@ void Link::close() {
 
 // Later, because the owner may be in the middle of the very call that found it out.
 void Link::fail(xmpp::Fault fault, std::string_view detail) {
-  state_ = State::failed;
-  disarm();
-  if (stream_) stream_->want(false, false);
   boost::asio::post(shard_.io(), [this, fault, kept = std::string(detail)] {
     if (state_ == State::failed) owner_.on_link_down(fault, kept);
   });
+  state_ = State::failed;  // behind what may throw: nobody would ever hear of it
+  disarm();
+  if (stream_) stream_->want(false, false);
 }
 
 void Link::on_timer(xmpp::Instant now) {

@@ -56,6 +56,8 @@ class Link final : public Timed, private Watcher {
   void open(const Address& client);
   // see-other-host (U-016): the same domain, certificate and policy, another place. Drops the present connection.
   void open_elsewhere(std::string_view host, std::uint16_t port);
+  // Which addresses were tried and why in vain, as long as none is connected; for the log.
+  [[nodiscard]] std::string search_trouble() const;
   // STARTTLS: after the server said proceed.
   void start_tls();
 
@@ -74,6 +76,7 @@ class Link final : public Timed, private Watcher {
   struct Search;
 
   void on_timer(xmpp::Instant now) override;
+  [[nodiscard]] xmpp::Duration patience() const;
   void resolved(Resolution result);
   void connect_next();
   void connected();

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -26,6 +28,13 @@ constexpr int backlog = 4096;           // the kernel cuts it to somaxconn
 constexpr int accepted_in_one_go = 64;  // then the connections that exist get their turn
 constexpr auto back_off_time = std::chrono::milliseconds(100);
 constexpr auto log_interval = std::chrono::seconds(30);
+
+// It was gone before we came to it, or its network or the firewall had something against it (accept(2)).
+bool concerns_one(int error) {
+  constexpr std::array errors = {ECONNABORTED, EINTR,        ENETDOWN,   EPROTO,      ENOPROTOOPT, EHOSTDOWN,
+                                 ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM};
+  return std::find(errors.begin(), errors.end(), error) != errors.end();
+}
 
 }  // namespace
 
@@ -76,7 +85,7 @@ void Listener::accept_some() {
     const int descriptor = ::accept4(acceptor_.native_handle(), from.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      if (errno == ECONNABORTED || errno == EINTR) continue;  // gone before we came to it
+      if (concerns_one(errno)) continue;
       return back_off(errno);
     }
     try {
@@ -100,7 +109,8 @@ bool Listener::take(AnyStream stream, Peer peer) {
   if (!private_) {
     // Whose connections a proxy's are only its requests tell (HttpConnection::hold_for).
     std::optional<AddressKey> from;
-    if (!contains(shard_.config().server.trusted_proxies, peer.address)) from = address_key(peer.address);
+    if (peer.unnamed || !contains(shard_.config().server.trusted_proxies, peer.address))
+      from = address_key(peer.address);
     auto entered = shard_.admission().connection_opened(from, limits, steady_now());
     if (!entered.why_not.empty()) {
       shard_.say_refused("connection of {} refused: {}", peer.address.to_string(), entered.why_not);
@@ -147,6 +157,7 @@ void Listener::introduced(AnyStream stream, const Address& proxy, const std::opt
   }
   Peer peer = peer_at(client->address.value_or(proxy));
   peer.tls = peer.tls || client->secure;
+  peer.unnamed = !client->address;
   if (!take(std::move(stream), std::move(peer))) {
     spdlog::error("connection of {} closed: out of memory", client->address.value_or(proxy).to_string());
   }
@@ -161,7 +172,7 @@ void Listener::back_off(int error) {
   }
   pause_.expires_after(back_off_time);
   pause_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled) return;
+    if (cancelled || !acceptor_.is_open()) return;
     waiting_ = false;
     accept_some();
   });

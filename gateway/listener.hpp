@@ -40,7 +40,7 @@ class Listener {
   void expect_introduction(AnyStream stream, const Address& proxy);
   void introduced(AnyStream stream, const Address& proxy, const std::optional<ProxiedClient>& client,
                   std::string_view why);
-  [[nodiscard]] Peer peer_at(const Address& address) const { return {address, tls_ != nullptr, private_, {}}; }
+  [[nodiscard]] Peer peer_at(const Address& address) const { return {address, tls_ != nullptr, private_, false, {}}; }
   void back_off(int error);
 
   Shard& shard_;

@@ -1,6 +1,5 @@
 #include "gateway/log.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
@@ -102,18 +101,6 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   return spdlog::level::info;
 }
 
-void open_standard_descriptors() {
-  // open() returns the lowest free descriptor, so this fills the holes among the first three.
-  for (;;) {
-    const int descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (descriptor < 0) return;
-    if (descriptor > STDERR_FILENO) {
-      ::close(descriptor);
-      return;
-    }
-  }
-}
-
 // One decoded character; length 0 where the bytes are not UTF-8.
 struct Character {
   char32_t value = 0;
@@ -165,7 +152,6 @@ void escape_byte(unsigned char byte, std::string& out) {
 }  // namespace
 
 void start_log(LogLevel level) {
-  open_standard_descriptors();
   auto logger = std::make_shared<spdlog::logger>("postern", std::make_shared<StderrSink>());
   logger->set_formatter(
       std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));

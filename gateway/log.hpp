@@ -16,8 +16,6 @@ namespace gateway {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
 
-// Also makes sure that descriptors 0 to 2 are open: with a closed standard error the first socket would become
-// descriptor 2, and log lines would be sent to that peer.
 void start_log(LogLevel level);
 void set_log_level(LogLevel level);  // at reload
 

@@ -43,8 +43,9 @@ int check(const CommandLine& line) {
 void reload(ShardSet& shards, const std::string& file) {
   try {
     auto setup = std::make_shared<const Setup>(configuration(file));
-    set_log_level(setup->config.server.log_level);
+    const LogLevel level = setup->config.server.log_level;
     shards.reload(std::move(setup));
+    set_log_level(level);
     spdlog::info("configuration loaded anew");
   } catch (const std::exception& error) {
     spdlog::error("configuration not loaded, the old one stays: {}", error.what());
@@ -90,6 +91,7 @@ int serve(const std::string& file) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  open_standard_descriptors();
   try {
     const auto parsed = parse_command_line(count, arguments);
     if (const int* status = std::get_if<int>(&parsed)) return *status;

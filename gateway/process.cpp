@@ -1,7 +1,9 @@
 #include "gateway/process.hpp"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -16,6 +18,18 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   spdlog::info("{} open files allowed: about {} sessions", limit.rlim_cur, limit.rlim_cur / 3);
+}
+
+void open_standard_descriptors() {
+  // open() returns the lowest free descriptor, so this fills the holes among the first three.
+  for (;;) {
+    const int descriptor = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) return;
+    if (descriptor > STDERR_FILENO) {
+      ::close(descriptor);
+      return;
+    }
+  }
 }
 
 void ignore_broken_pipes() {

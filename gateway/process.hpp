@@ -3,6 +3,10 @@
 
 namespace gateway {
 
+// /dev/null in the place of those of the first three that are closed. First of all: with a closed standard error the
+// next descriptor that is opened, a socket for one, would be descriptor 2, and the log would go there.
+void open_standard_descriptors();
+
 // Two descriptors a session: the soft limit is raised to the hard one, and the resulting capacity logged.
 void raise_descriptor_limit();
 

@@ -260,8 +260,11 @@ void SessionHost::tell_managed(bool is, xmpp::Instant now) {
 
 void SessionHost::stream_ended(const xmpp::Fault& fault, xmpp::EndReason reason, xmpp::Instant now) {
   discard_read_ = true;
+  if (link_ && link_trouble_.empty()) link_trouble_ = link_->search_trouble();
   release_link();
-  if (reason == xmpp::EndReason::server_unreachable) {
+  // How a stream ends that was to end says nothing of the next one.
+  const bool leaving = ended_ || stream_closed_;
+  if (reason == xmpp::EndReason::server_unreachable && !leaving) {
     shard_.health().server_reached(domain_.name, link_trouble_.empty() ? fault.text : link_trouble_, now);
   }
   if (!ended_) ask([&](auto& engine) { engine.close(reason, fault.text, now, actions()); });

@@ -60,7 +60,7 @@ Shard::Shard(ShardSet& set, Common& common, unsigned index, SetupPtr setup)
       index_(index),
       setup_(std::move(setup)),
       resolver_(io_, setup_->config.server),
-      codec_(static_cast<int>(setup_->config.compression.level)) {
+      codec_(std::make_unique<Codec>(static_cast<int>(setup_->config.compression.level))) {
   follow(setup_);
 }
 
@@ -180,8 +180,10 @@ void Shard::follow(SetupPtr setup) {
   const auto& limits = setup->config.limits.from_client;
   auto body_reader = std::make_unique<bosh::BodyReader>(limits, setup->config.bosh.strict_text);
   auto framing_reader = std::make_unique<xmpp::FramingReader>(limits);
+  auto codec = std::make_unique<Codec>(static_cast<int>(setup->config.compression.level));
   body_reader_ = std::move(body_reader);
   framing_reader_ = std::move(framing_reader);
+  codec_ = std::move(codec);
   setup_ = std::move(setup);
 }
 

@@ -116,7 +116,7 @@ class Shard {
   [[nodiscard]] const std::string& web_key() const { return common_.web_key; }
   [[nodiscard]] Health& health() { return common_.health; }
   [[nodiscard]] SessionTable& sessions() { return sessions_; }
-  [[nodiscard]] Codec& codec() { return codec_; }
+  [[nodiscard]] Codec& codec() { return *codec_; }
 
   // Scratch, used within one step only.
   [[nodiscard]] std::span<char> read_buffer() { return read_buffer_; }
@@ -223,7 +223,7 @@ class Shard {
   xmpp::ParserPool parser_pool_;
   std::unique_ptr<bosh::BodyReader> body_reader_;  // of the limits of setup_, like the next
   std::unique_ptr<xmpp::FramingReader> framing_reader_;
-  Codec codec_;
+  std::unique_ptr<Codec> codec_;
   std::unique_ptr<webclient::Pages> pages_;
   xmpp::StreamEvents stream_events_;
   xmpp::Actions actions_;

@@ -56,11 +56,15 @@ void ShardSet::start() {
 }
 
 void ShardSet::reload(SetupPtr setup) {
+  // All are read before the first one is taken: one that is at fault leaves everything as it was.
+  std::vector<std::pair<ServerTls*, SslContextPtr>> fresh;
   for (const Listen& listen : setup->config.listen) {
     for (auto& known : certificates_) {
-      if (known.address == listen.address && listen.secure()) known.tls->reload(listen.certificate, listen.key);
+      if (known.address != listen.address || !listen.secure()) continue;
+      fresh.emplace_back(known.tls.get(), ServerTls::read(listen.certificate, listen.key));
     }
   }
+  for (auto& [tls, context] : fresh) tls->take(std::move(context));
   setup_ = std::move(setup);
   common_.health.forget();
   for (auto& shard : shards_) shard->reload(setup_);

@@ -10,6 +10,9 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <exception>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "gateway/certificate.hpp"
@@ -107,8 +110,9 @@ int host_index() {
 }
 
 void note_text(SSL* ssl, int index, std::string text) {
+  auto kept = std::make_unique<std::string>(std::move(text));
   delete static_cast<std::string*>(SSL_get_ex_data(ssl, index));
-  SSL_set_ex_data(ssl, index, new std::string(std::move(text)));
+  SSL_set_ex_data(ssl, index, kept.release());
 }
 
 std::string date_of(const ASN1_TIME* time) {
@@ -155,8 +159,17 @@ struct ClientTls::Check {
   bool allow_common_name = false;
   bool check_certificate = true;
 
-  // OpenSSL's hook for the whole verification.
+  // OpenSSL's hook for the whole verification. It is C: nothing may be thrown through it.
   static int verify(X509_STORE_CTX* outer, void* argument) {
+    try {
+      return judge(outer, argument);
+    } catch (const std::exception&) {
+      X509_STORE_CTX_set_error(outer, X509_V_ERR_OUT_OF_MEM);
+      return 0;
+    }
+  }
+
+  static int judge(X509_STORE_CTX* outer, void* argument) {
     const Check& check = *static_cast<const Check*>(argument);
     auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(outer, SSL_get_ex_data_X509_STORE_CTX_idx()));
     X509* const certificate = X509_STORE_CTX_get0_cert(outer);
@@ -304,8 +317,11 @@ SslPtr ServerTls::create() const {
   return ssl;
 }
 
-void ServerTls::reload(const std::string& certificate, const std::string& key) {
-  SslContextPtr fresh = make_server_context(certificate, key);
+SslContextPtr ServerTls::read(const std::string& certificate, const std::string& key) {
+  return make_server_context(certificate, key);
+}
+
+void ServerTls::take(SslContextPtr fresh) {
   const std::lock_guard lock(mutex_);
   context_.swap(fresh);
 }

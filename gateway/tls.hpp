@@ -64,8 +64,10 @@ class ServerTls {
 
   // In server role. Null when out of memory.
   [[nodiscard]] SslPtr create() const;
-  // Reads new files; on failure throws and goes on with what it has. Running connections keep their certificate.
-  void reload(const std::string& certificate, const std::string& key);
+  // New files, for take(). Throws TlsError.
+  [[nodiscard]] static SslContextPtr read(const std::string& certificate, const std::string& key);
+  // For new connections; those that are there keep their certificate.
+  void take(SslContextPtr fresh);
 
  private:
   mutable std::mutex mutex_;  // taken once a handshake

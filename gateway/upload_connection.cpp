@@ -55,7 +55,7 @@ void UploadConnection::start(UploadWish wish, std::string_view body) {
 
 void UploadConnection::on_ready(Ready ready) {
   const auto step = shard_.step_of(id_);
-  if (ready.error) return close();
+  if (ready.error) return browser_left();
   if (ready.read) on_readable();
   if (!closed_ && ready.write && outbox_.pending() > 0) after_write(outbox_.flush(stream_));
   if (!closed_) note_buffered();
@@ -75,8 +75,15 @@ bool UploadConnection::may_read() const {
   return false;
 }
 
+// Whose file is here whole may go: it arrives, and its link is sent.
+void UploadConnection::browser_left() {
+  const bool on_its_way = phase_ == Phase::asking || phase_ == Phase::sending;
+  if (!on_its_way || reader_->state() != Read::complete) return close();
+  stream_.close();
+}
+
 void UploadConnection::read_on() {
-  if (closed_) return;
+  if (closed_ || !stream_.is_open()) return;
   const bool wanted = may_read();
   stream_.want_read(wanted);
   if (wanted && stream_.has_buffered()) return set_deadline(xmpp::Duration::zero());  // no readiness tells of it
@@ -99,6 +106,8 @@ void UploadConnection::on_readable() {
       case IoStatus::wait_write:
         return stream_.want_write(true);
       case IoStatus::end:
+        if (phase_ == Phase::answered && outbox_.pending() > 0) return stream_.want_read(false);
+        return close();
       case IoStatus::failed:
         return close();
     }
@@ -214,6 +223,7 @@ void UploadConnection::conclude(Problem problem) {
     });
   }
   upload_.reset();
+  if (!stream_.is_open()) return close();
   auto draft = webclient::clean_text(reader_->value("text"), webclient::MultipartLimits{}.max_value_bytes).text;
   outbox_.add(upload_answer(shard_, host, wish_, problem, std::move(draft)));
   set_deadline(shard_.config().limits.write_timeout);
@@ -272,8 +282,9 @@ void UploadConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
+  if (upload_) spdlog::info("file of {} not sent: the browser left", wish_.from);
   if (put_) put_->close();
-  if (!drained_) stream_.shutdown_write();
+  if (!drained_ && stream_.is_open()) stream_.shutdown_write();
   stream_.close();
   outbox_.clear();
   content_ = {};

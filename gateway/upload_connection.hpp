@@ -62,6 +62,7 @@ class UploadConnection final : public Timed, private Watcher, private PutOwner {
   void on_put_ready() override;
   void on_put_done(std::uint16_t status, std::string_view trouble) override;
   void on_readable();
+  void browser_left();
   void take(std::string_view bytes);
   void begin_file();
   void send_file();

@@ -1,7 +1,6 @@
 #include "gateway/web_entry.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "gateway/web_answer.hpp"
 #include "gateway/web_forms.hpp"
 #include "gateway/web_login.hpp"
+#include "gateway/web_paths.hpp"
 #include "gateway/web_upload.hpp"
 
 namespace gateway {
@@ -292,9 +292,7 @@ bool read_form(Visit& visit) {
 // What the paths of pages begin with that are for readers: a stranger is told to log in there, and elsewhere that there
 // is nothing.
 bool is_page(std::string_view name) {
-  constexpr std::array pages = {"compose", "contact", "file",     "logout", "plain",
-                                "private", "room",    "settings", "stream", "upload"};
-  return std::find(pages.begin(), pages.end(), name) != pages.end();
+  return std::find(reader_pages.begin(), reader_pages.end(), name) != reader_pages.end();
 }
 
 bool is_framed(const PathParts& where) {
@@ -342,7 +340,8 @@ void serve_web(Shard& shard, HttpConnection& connection, const Request& request)
   const bool is_post = method == Method::post;
   if (!is_post && method != Method::get && method != Method::head) return answer_error(visit, 405, "error.method");
   if (where.page == "assets" && !is_post) return serve_asset(visit, where.item);
-  if (where.page == "login" && method == Method::get && !visit.asked("ticket").empty()) return redeem_ticket(visit);
+  const bool with_ticket = where.page == "login" && method == Method::get && !visit.asked("ticket").empty();
+  if (with_ticket && visit.base.empty()) return redeem_ticket(visit);
   if (!find_session(visit)) return;
   if (is_post && where.page == "upload") {
     const auto id = id_of<ConversationId>(where.item, 'c');

@@ -1,8 +1,8 @@
-// Lends expat parsers to StreamSplitters: a parser costs some 9 kB, an idle stream must not (PROTOCOL U-018 asks for
-// a parser, HOUSE for 4 kB a session). A splitter keeps a parser only in the middle of a stanza: between two stanzas
-// any parser that has read the same stream header can go on in its place, and headers are as good as all alike. So a
-// shard reads nearly everything with one parser, whose tables stay in the processor's cache.
-// One per shard; it must outlive its splitters. Not a general cache: it hands out nothing but what splitters need.
+// Lends expat parsers to StreamSplitters: a parser costs some 9 kB, an idle stream must not: PROTOCOL U-018 asks for
+// a parser, and a session is to have 4 kB. A splitter keeps a parser only in the middle of a stanza: between two
+// stanzas any parser that has read the same stream header can go on in its place, and headers are as good as all alike.
+// So a shard reads nearly everything with one parser, whose tables stay in the processor's cache. One per shard; it
+// must outlive its splitters. Not a general cache: it hands out nothing but what splitters need.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -40,7 +40,7 @@ struct WsPolicy {
   std::size_t queue_high = 256 * 1024;      // bytes the client has not taken: stop reading from the server ...
   std::size_t queue_low = 64 * 1024;        // ... go on
   std::size_t queue_cap = 8 * 1024 * 1024;  // end the session
-  Duration stall_timeout = std::chrono::seconds(60);  // W-035: nothing taken for so long; 0: no limit
+  Duration stall_timeout = std::chrono::seconds(30);  // W-035: nothing taken for so long; 0: no limit
   std::string see_other_uri;                          // W-028: where clients go when the gateway stops; may be empty
 };
 

@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BoshSession } from './lib/bosh.mjs';
 import { Authority } from './lib/certs.mjs';
-import { at_exit, temp_dir } from './lib/cleanup.mjs';
-import { answer_sasl, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
+import { at_exit, stop_all, temp_dir } from './lib/cleanup.mjs';
+import { answer_client, answer_sasl, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { postern_binary, sanitizer_env, start_postern, write_config } from './lib/postern.mjs';
-import { run } from './lib/process.mjs';
+import { Child, run } from './lib/process.mjs';
 import { exchange, post, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { deadline, until } from './lib/wait.mjs';
@@ -90,6 +90,12 @@ describe('a wrong configuration is one line with file, line and cure, and exit c
     'no certificate check for a server elsewhere': ['[[domain]]\nname = "a.test"\nserver = "192.0.2.1:5222"\ncheck_certificate = false\n', null,
       /check_certificate/],
     'credentials for everybody': ['[cors]\ncredentials = true\n', null, /credentials|origins/],
+    'files in the place of a page of the chat': [`[webchat]\nenabled = true\n[[static]]\npath = "/login"\nroot = "/tmp"\n${domain}`, 4, /"\/login" is a path of the chat/],
+    'files in the place of polling': [`[polling]\nenabled = true\n[[static]]\npath = "/http-poll"\nroot = "/tmp"\n${domain}`, 4, /"\/http-poll" is a path of polling/],
+    'a way in in the place of a page of the chat': [`[webchat]\nenabled = true\n[paths]\nbosh = ["/app"]\n${domain}`, 4, /"\/app" is a path of the chat/],
+    'a way in in the place of host-meta': [`[paths]\nwebsocket = ["/.well-known/host-meta"]\n${domain}`, 2, /host-meta/],
+    'a token in a directory': [`[prebind]\ntoken_file = "/tmp"\n[[listen]]\naddress = "127.0.0.1:0"\nprivate = true\n${domain}`, 2,
+      /"\/tmp" cannot be read: Is a directory/],
     'a network that is none': ['[server]\ntrusted_proxies = ["10.0.0.0/99"]\n', 2, /10\.0\.0\.0\/99/],
   };
   for (const [what, [text, line, says]] of Object.entries(cases)) {
@@ -160,6 +166,18 @@ describe('starting', () => {
     await taken.stop();
   });
 
+  it('with no standard error its log goes nowhere, and into nothing else that is open', async () => {
+    const config = write_config({ listen: [{ address: '127.0.0.1:0', private: true }], domains: [{ name: 'a.test', server: '127.0.0.1:1' }] });
+    const shell = new Child('postern', ['sh', '-c', `"$0" --config "$1" 2>&- & echo "pid $!"; wait`, postern_binary, config], { env: sanitizer_env });
+    const pid = (await shell.line(/^pid (\d+)$/))[1];
+    const forget = at_exit(() => process.kill(pid, 'SIGKILL'));
+    await until(() => readlinkSync(`/proc/${pid}/exe`).endsWith('/postern') && readdirSync(`/proc/${pid}/fd`).length > 4, 10_000, 'it runs');
+    assert.equal(readlinkSync(`/proc/${pid}/fd/2`), '/dev/null');
+    process.kill(pid, 'SIGTERM');
+    await shell.ended;
+    forget();
+  });
+
   it('several listeners, each named with its real port; the private one serves health and nothing else', async () => {
     const server = await FakeServer.start({ on_element: answer_sasl });
     const gateway = await start_postern({
@@ -195,6 +213,18 @@ describe('/readyz', () => {
     await loaded;
     assert.equal((await ready()).status, 200, 'nobody has tried that one');
     await gateway.stop();
+  });
+
+  it('says that new sessions can be served when a server does not end the stream of one that leaves', async () => {
+    const server = await FakeServer.start({ on_element: answer_client, on_close: null });
+    const gateway = await start_postern({ listen: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', private: true }],
+      domains: [{ name: 'postern.test', server: `127.0.0.1:${server.port}`, tls: 'none', closing_timeout: 0.5 }] });
+    const [session, stream] = await Promise.all([BoshSession.create(gateway.port), server.accept()]);
+    await session.ask({ attributes: { type: 'terminate' } });
+    await stream.event('close');
+    await stream.event('end'); // of the connection, closing_timeout later
+    assert.equal((await exchange(gateway.listeners[1].port, request('GET', '/readyz'))).status, 200);
+    await stop_all(gateway, server);
   });
 });
 

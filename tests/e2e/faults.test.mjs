@@ -15,6 +15,28 @@ import { ns } from './lib/xml.mjs';
 
 const bind = { payload: `<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='${ns.bind}'/></iq>` };
 
+describe('a server that is busy', () => {
+  const bench = Bench.around({ script: { on_element: answer_client }, domain: { answer_timeout: 20 }, limits: { tcp_user_timeout: 1 } });
+
+  it('reads nothing for longer than tcp_user_timeout, but acknowledges: its sessions live on', async () => {
+    const { session, stream } = await bench.pair();
+    await authenticate({ session, stream });
+    stream.socket.pause();
+    const text = 'x'.repeat(50_000);
+    let held = await session.send();
+    for (let i = 0; i < 40; i++) {
+      const before = held;
+      held = await session.send({ payload: message(`${i} ${text}`) });
+      await before.answer;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 3000)); // the clock of the kernel
+    stream.socket.resume();
+    await stream.element((xml) => xml.includes('>39 x'), 10_000);
+    stream.send(from_server('still here'));
+    assert.deepEqual(texts_in(await held.answer), ['still here']);
+  });
+});
+
 describe('a server that hangs late', () => {
   const script = { on_element: answer_sasl, on_header: answer_header };
   const bench = Bench.around({ script, domain: { negotiation_timeout: 1.5, connect_timeout: 1.5, keepalive: 1, answer_timeout: 1 } });

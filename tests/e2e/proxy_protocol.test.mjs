@@ -71,6 +71,16 @@ describe('from proxies in front', () => {
     at_once.destroy();
   });
 
+  it('for whom it does not say, nobody else says it: what such a client claims in its request counts for nothing', async () => {
+    const claims = { 'X-Forwarded-For': '192.0.2.66', 'X-Forwarded-Proto': 'https', Forwarded: 'for=192.0.2.66;proto=https' };
+    const claiming = request('GET', '/http-bind', '', { fields: { Host: 'chat.example.org', ...claims } });
+    for (const [preface, address, scheme] of [['PROXY UNKNOWN\r\n', '127.0.0.1', 'http'], [line('192.0.2.9'), '192.0.2.9', 'http'],
+      [line('127.0.0.1'), '192.0.2.66', 'https']]) {
+      const { text } = await exchange(world.plain, claiming, { connection: { preface } });
+      assert.deepEqual([row(text, 'Your address'), row(text, 'Scheme')], [address, scheme], preface);
+    }
+  });
+
   it('nobody else may say who they are', async () => {
     const stranger = await HttpConnection.open(world.plain, { from: '127.0.0.5', preface: line('192.0.2.7') });
     stranger.write(page);

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { BoshSession, log_in, read_body } from './lib/bosh.mjs';
 import { Buddy } from './lib/buddy.mjs';
 import { Authority } from './lib/certs.mjs';
-import { temp_dir } from './lib/cleanup.mjs';
+import { stop_all, temp_dir } from './lib/cleanup.mjs';
 import { answer_client, answer_sasl, bind_feature, FakeServer, features, header, mechanisms } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { postern_binary, sanitizer_env, start_postern, toml } from './lib/postern.mjs';
@@ -193,6 +193,27 @@ describe('SIGHUP', () => {
     assert.match(await socket.message(), /<policy-violation /);
     await postern.stop();
     await server.stop();
+  });
+
+  it('answers are compressed as the new configuration has it', async () => {
+    const { server, postern, pair, domains } = await bench({ compression: { level: 1 } });
+    const { session, stream } = await pair();
+    const text = Array.from({ length: 3000 }, (_, i) => `${i * i % 977} `).join('');
+    const bytes = async () => {
+      const poll = await session.send({ fields: { 'Accept-Encoding': 'gzip' } });
+      stream.send(from_server(text));
+      const { answer } = await poll.answer;
+      assert.equal(answer.field('content-encoding'), 'gzip');
+      return Number(answer.field('content-length'));
+    };
+    const fast = await bytes();
+    const loaded = postern.child.line(/configuration loaded anew/);
+    await postern.reload({ server: { log_level: 'debug', threads: 1 }, listen: [{ address: `127.0.0.1:${postern.port}` }], domains,
+      compression: { level: 9 } });
+    await loaded;
+    const small = await bytes();
+    assert.ok(small < fast - 50, `${fast}, then ${small} bytes`); // the same text; the level makes 120 bytes
+    await stop_all(postern, server);
   });
 
   it('comes too early, while the configuration is still being read: it is read once more', async () => {

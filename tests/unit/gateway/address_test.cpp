@@ -28,6 +28,9 @@ TEST(Network, ReadsAddressesAndPrefixes) {
       {"2001:db8::/32", "2001:db8::/32"},
       {"::1", "::1/128"},
       {"10.0.0.0/9", "10.0.0.0/9"},
+      {"::ffff:10.1.2.3", "10.1.2.3/32"},  // as a socket for both families shows it
+      {"::ffff:10.0.0.0/104", "10.0.0.0/8"},
+      {"::ffff:0:0/90", ""},
       {"192.0.2.1/24", ""},  // host bits: what was meant?
       {"10.128.0.0/8", ""},
       {"2001:db8::1/64", ""},

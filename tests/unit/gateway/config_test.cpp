@@ -221,7 +221,7 @@ TEST(Config, MistakesAreOneLineWithPlaceAndCure) {
       {d + "[[static]]\npath = \"chat\"\nroot = \".\"\n", "p.toml:4: \"chat\" is not a path", "/chat"},
       {d + "[[static]]\npath = \"/bosh/\"\nroot = \".\"\n", "p.toml:4: \"/bosh\" is a path of BOSH", "another"},
       {d + "[webchat]\nenabled = true\n[[static]]\npath = \"/\"\nroot = \".\"\n",
-       "p.toml:6: the chat without scripts is at \"/\" already", "another"},
+       "p.toml:6: \"/\" is a path of the chat without scripts", "another"},
       {d + "[[static]]\npath = \"/\"\nroot = \"/no/such\"\n", "p.toml:5: \"/no/such\" cannot be opened: No such",
        "directory"},
       {d + "[[static]]\npath = \"/\"\nroot = \".\"\n[[static]]\npath = \"/\"\nroot = \".\"\n",

@@ -12,6 +12,8 @@
 #include <csignal>
 #include <regex>
 
+#include "gateway/process.hpp"
+
 namespace gateway {
 namespace {
 
@@ -173,6 +175,7 @@ TEST(Log, ClosedStandardErrorIsNotGivenToASocket) {
   const std::string text = standard_error_of([] {
     ::close(STDIN_FILENO);
     ::close(STDERR_FILENO);
+    open_standard_descriptors();
     start_log(LogLevel::info);
     const int next = ::open("/dev/null", O_RDONLY);
     if (next <= STDERR_FILENO) ::_exit(1);

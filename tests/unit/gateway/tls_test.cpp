@@ -367,11 +367,12 @@ TEST_F(Tls, ReloadTakesNewFilesAndSurvivesBadOnes) {
     return names_of(SSL_get0_peer_certificate(pair.client.get())).dns;
   };
   EXPECT_EQ(presented(), std::vector<std::string>{"old.example"});
-  EXPECT_THROW(server.reload(files.path() + "/none.pem", files.path() + "/none.key"), TlsError);
+  EXPECT_THROW(static_cast<void>(ServerTls::read(files.path() + "/none.pem", files.path() + "/none.key")), TlsError);
   EXPECT_EQ(presented(), std::vector<std::string>{"old.example"});
   const auto fresh = make_identity({.names = "DNS:fresh.example"}, &authority);
   SslPtr running = server.create();
-  server.reload(files.write("fresh.pem", fresh.certificate_pem()), files.write("fresh.key", fresh.key_pem()));
+  server.take(
+      ServerTls::read(files.write("fresh.pem", fresh.certificate_pem()), files.write("fresh.key", fresh.key_pem())));
   EXPECT_EQ(presented(), std::vector<std::string>{"fresh.example"});
   const Pair pair(client.create(false), std::move(running));
   EXPECT_EQ(names_of(SSL_get0_peer_certificate(pair.client.get())).dns, std::vector<std::string>{"old.example"});

@@ -289,6 +289,7 @@ TEST(WsEngine, W035BackPressureBothWays) {
 TEST(WsEngine, W035WhoTakesNothingIsLeftAlone) {
   WsPolicy policy;
   policy.ping_interval = {};
+  policy.stall_timeout = 60s;
   Conversation c(policy);
   c.begin();
   c.unsent(1000);
