@@ -9,6 +9,7 @@
 #include "gateway/response_head.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/wall_clock.hpp"
 
 namespace gateway {
 
@@ -85,8 +86,9 @@ void HttpConnection::write_head(const Waiting& request, const Answer& answer, st
   const bool negotiable = answer.compress && shard_.config().compression.enabled;
   std::string& head = shard_.head_buffer();
   head.clear();
-  write_response_head(head, ResponseHead{answer.status, answer.content_type, length, answer.fields, coding, cors,
-                                         negotiable, request.http10, request.close, answer.cache_control});
+  write_response_head(head,
+                      ResponseHead{answer.status, answer.content_type, length, answer.fields, coding, cors, negotiable,
+                                   request.http10, request.close, answer.cache_control, http_date_now()});
 }
 
 void HttpConnection::send_or_keep(std::uint32_t sequence, std::string_view body, std::unique_ptr<FileBody> file) {
@@ -209,6 +211,7 @@ void HttpConnection::after_write(Outbox::Result result) {
       // session in the middle of its step.
       write_failed_ = true;
       file_.reset();
+      stream_.want_write(false);
       if (std::exchange(paused_, false)) stream_.want(true, false);
       return set_deadline(half_closed_ ? xmpp::Duration::zero() : drain_time);
   }

@@ -13,6 +13,7 @@
 #include "gateway/routes.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 #include "webclient/form.hpp"
 
@@ -54,14 +55,15 @@ std::optional<std::uint64_t> read_event(std::string_view text) {
 
 std::string head_of(const Shard& shard, const Request& request, const bosh::StreamWish& wish) {
   if (wish.format == bosh::EventFormat::sse) {
-    return endless_head("text/event-stream", shard.routes().cors().allow(CrossOrigin::configured, request.head.origin));
+    return endless_head("text/event-stream", shard.routes().cors().allow(CrossOrigin::configured, request.head.origin),
+                        http_date_now());
   }
   // V-014: in a page of this origin or nowhere, with no script but ours, and without the token in any Referer.
   std::string fields = "Content-Security-Policy: default-src 'none'; script-src 'nonce-" + wish.nonce;
   fields +=
       "'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'\r\nX-Frame-Options: SAMEORIGIN\r\n"
       "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n";
-  return endless_head("text/html; charset=utf-8", fields);
+  return endless_head("text/html; charset=utf-8", fields, http_date_now());
 }
 
 void refuse(HttpConnection& connection, const Request& request, std::uint16_t status, std::string_view text,

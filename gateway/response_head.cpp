@@ -64,9 +64,10 @@ std::string_view reason_phrase(std::uint16_t status) {
   }
 }
 
-std::string endless_head(std::string_view content_type, std::string_view fields) {
-  std::string out = "HTTP/1.1 200 OK\r\nContent-Type: ";
-  out.append(content_type).append("\r\nConnection: close\r\n").append(fields);
+std::string endless_head(std::string_view content_type, std::string_view fields, std::string_view date) {
+  std::string out = "HTTP/1.1 200 OK\r\nDate: ";
+  out.append(date).append("\r\nContent-Type: ").append(content_type);
+  out.append("\r\nConnection: close\r\n").append(fields);
   return out.append(
       "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
       "X-Content-Type-Options: nosniff\r\n\r\n");
@@ -78,6 +79,11 @@ void write_response_head(std::string& out, const ResponseHead& head) {
   out += ' ';
   out += reason_phrase(head.status);
   out += "\r\n";
+  if (!head.date.empty()) {
+    out += "Date: ";
+    out += head.date;
+    out += "\r\n";
+  }
   if (!head.content_type.empty()) {
     out += "Content-Type: ";
     out += head.content_type;

@@ -18,6 +18,7 @@ struct ResponseHead {
   bool http10 = false;         // of the request
   bool close = false;
   std::string_view cache_control = "no-store";
+  std::string_view date;  // as http_date() writes it; empty: no such field
 };
 
 [[nodiscard]] std::string_view reason_phrase(std::uint16_t status);
@@ -25,6 +26,6 @@ void write_response_head(std::string& out, const ResponseHead& head);
 
 // Of a response without end (PushConnection). No length and no chunks: where a connection ends without the last chunk,
 // Chromium never loads a page anew (Z-002). Stations on the way are told not to gather and not to compress it.
-[[nodiscard]] std::string endless_head(std::string_view content_type, std::string_view fields);
+[[nodiscard]] std::string endless_head(std::string_view content_type, std::string_view fields, std::string_view date);
 
 }  // namespace gateway

@@ -6,6 +6,7 @@
 #include "gateway/log.hpp"
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 #include "webclient/kept_reader.hpp"
 
@@ -176,7 +177,7 @@ std::string stream_head(std::string_view nonce, std::string_view self, std::stri
   fields +=
       "'; img-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'\r\n"
       "X-Frame-Options: SAMEORIGIN\r\n";
-  return endless_head(page_type, fields);
+  return endless_head(page_type, fields, http_date_now());
 }
 
 }  // namespace gateway

@@ -6,6 +6,7 @@
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/upload_connection.hpp"
+#include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"
 
 namespace gateway {
@@ -132,6 +133,7 @@ std::string upload_answer(Shard& shard, SessionHost* host, const UploadWish& wis
   }
   head.length = body.size();
   head.fields = fields;
+  head.date = http_date_now();
   std::string out;
   write_response_head(out, head);
   return out + body;

@@ -24,6 +24,9 @@ describe('requests that are fine', () => {
     assert.equal(answer.field('content-security-policy'), "default-src 'none'; sandbox");
     assert.equal(answer.field('access-control-allow-origin'), '*');
     assert.equal(answer.field('set-cookie'), undefined);
+    const date = answer.field('date'); // RFC 9110 6.6.1
+    assert.match(date, /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/);
+    assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, date);
   });
 
   it('HTTP/1.0 without Host, closed after the answer; with keep-alive it stays (H-002)', async () => {

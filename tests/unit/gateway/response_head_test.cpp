@@ -75,8 +75,9 @@ TEST(Cors, ListOfOrigins) {
 
 // V-013, Z-002: neither a length nor chunks, and nobody on the way gathers.
 TEST(ResponseHead, Endless) {
-  EXPECT_EQ(endless_head("text/event-stream", "Vary: Origin\r\n"),
-            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\nVary: Origin\r\n"
+  EXPECT_EQ(endless_head("text/event-stream", "Vary: Origin\r\n", "Fri, 27 Nov 2026 20:00:00 GMT"),
+            "HTTP/1.1 200 OK\r\nDate: Fri, 27 Nov 2026 20:00:00 GMT\r\nContent-Type: text/event-stream\r\nConnection: "
+            "close\r\nVary: Origin\r\n"
             "Cache-Control: no-store, no-transform\r\nX-Accel-Buffering: no\r\n"
             "X-Content-Type-Options: nosniff\r\n\r\n");
 }
