@@ -91,17 +91,12 @@ void Link::connect_next() {
   plain_mode_ = candidate.tls == xmpp::TlsMode::none ? xmpp::TlsMode::none : xmpp::TlsMode::starttls;
   search_->attempt_until = steady_now() + domain_.connect_timeout;
   arm(search_->attempt_until);
-  const int descriptor = begin_connect(candidate.endpoint, patience());
+  const int descriptor = begin_connect(candidate.endpoint, setup_->config.limits.tcp_user_timeout,
+                                       domain_.stream.management.answer_timeout);
   if (descriptor < 0) return attempt_failed(std::strerror(-descriptor));
   stream_.emplace(descriptor);
   stream_->want(false, true);
   if (!stream_->watch(shard_.poller(), *this)) attempt_failed(std::strerror(errno));
-}
-
-// Linux also gives up who acknowledges and reads nothing. A server that is that busy has the time of a server that does
-// not answer.
-xmpp::Duration Link::patience() const {
-  return std::max(setup_->config.limits.tcp_user_timeout, domain_.stream.management.answer_timeout);
 }
 
 std::string Link::search_trouble() const {

@@ -76,7 +76,6 @@ class Link final : public Timed, private Watcher {
   struct Search;
 
   void on_timer(xmpp::Instant now) override;
-  [[nodiscard]] xmpp::Duration patience() const;
   void resolved(Resolution result);
   void connect_next();
   void connected();

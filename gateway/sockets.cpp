@@ -19,7 +19,7 @@ void set(int descriptor, int level, int option, int value) {
 
 }  // namespace
 
-void prepare_socket(int descriptor, xmpp::Duration patience) {
+void prepare_socket(int descriptor, xmpp::Duration patience, xmpp::Duration busy) {
   const auto milliseconds = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count());
   set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -27,14 +27,15 @@ void prepare_socket(int descriptor, xmpp::Duration patience) {
   // has to be time for several, or the loss of one packet ends a quiet connection.
   set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, milliseconds / 2000));
   set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, milliseconds / 10'000));
-  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds);
+  const auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(std::max(patience, busy)).count();
+  set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(longest));
 }
 
-int begin_connect(const boost::asio::ip::tcp::endpoint& endpoint, xmpp::Duration patience) {
+int begin_connect(const boost::asio::ip::tcp::endpoint& endpoint, xmpp::Duration patience, xmpp::Duration busy) {
   const int descriptor =
       ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor < 0) return -errno;
-  prepare_socket(descriptor, patience);
+  prepare_socket(descriptor, patience, busy);
   if (::connect(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 || errno == EINPROGRESS) {
     return descriptor;
   }
