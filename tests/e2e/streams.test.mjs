@@ -216,7 +216,7 @@ describe('several streams, servers of few words', () => {
   });
   after(() => stop_all(...world.servers));
 
-  const start = (limits = {}) => start_postern({ bosh: { max_streams: 3 }, limits,
+  const start = (limits = {}) => start_postern({ threads: 1, bosh: { max_streams: 3 }, limits,
     domains: world.servers.map(({ port }, i) => ({ name: `${'ab'[i]}.test`, server: `127.0.0.1:${port}`, tls: 'none' })) });
   async function open_two(postern) {
     const arrives = world.servers.map((server) => server.accept());

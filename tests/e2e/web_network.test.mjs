@@ -49,7 +49,7 @@ for (const { kind, browser_name, launch, open } of pairs) {
       world.wire.mend();
       await reader.see_message('cut 3.');
       await world.bob.event('message', (event) => event.body === 'written in the dark');
-      await until(async () => !(await visible('#down')), wait, 'the reader is told');
+      await until(async () => (await visible('.rows li')) && !(await visible('#down')), wait, 'the reader is told');
       assert.deepEqual(await texts('cut'), numbered('cut', 3));
       assert.equal((await texts('written in the dark')).length, 1);
       assert.deepEqual(world.bob.events.peek((event) => event.body === 'written in the dark'), []);
@@ -59,7 +59,7 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await world.server.restart();
       await world.bob.reconnect();
       world.bob.presence({ show: 'dnd' });
-      await until(async () => !(await visible('#down')), 60_000, 'the session is back');
+      await until(async () => (await visible('.rows li')) && !(await visible('#down')), 60_000, 'the session is back');
       await reader.shows('.rows li .p', '"do not disturb"');
       world.bob.message(alice(), 'after the restart');
       await reader.see_message('after the restart');

@@ -137,7 +137,7 @@ for (const { kind, browser_name, launch, open } of pairs) {
       await reader.click('compose', '.more');
       await reader.see('compose', 'textarea#t');
       await reader.fill('compose', '#t', 'one\ntwo');
-      await reader.click('compose', 'button');
+      await reader.submit('button');
       await from_alice((event) => event.body === 'one\ntwo');
     });
 

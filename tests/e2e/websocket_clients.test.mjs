@@ -55,9 +55,10 @@ function resuming_with(kind) {
         for (let round = 0; round < 3; round++) {
           world.buddy.message(jid, `before ${round}`);
           await client.event('message', (event) => event.body === `before ${round}`);
+          const since = world.gateway.child.lines.length;
           client.cut();
           await client.status('disconnected');
-          await world.gateway.child.line(/connection to the client lost; WebSocket/, 5000, world.gateway.child.lines.length - 3);
+          await world.gateway.child.line(/connection to the client lost; WebSocket/, 5000, since);
           world.buddy.message(jid, `while away ${round}`);
           await client.resume();
           await client.status('resumed');

@@ -26,7 +26,9 @@ export class BlackHole {
     const guest = createConnection(this.port, '127.0.0.1');
     guest.on('error', () => {});
     this.guests.push(guest);
-    return await Promise.race([new Promise((resolve) => guest.once('connect', () => resolve(true))), delay(300, false)]);
+    await Promise.race([new Promise((resolve) => guest.once('connect', resolve)), delay(300)]);
+    await new Promise(setImmediate); // a process that stood still has its timers before its sockets
+    return !guest.connecting;
   }
 
   async stop() {

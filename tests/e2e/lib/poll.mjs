@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { exchange, post } from './raw_http.mjs';
+import { patience } from './wait.mjs';
 import { ns } from './xml.mjs';
 
 const next_key = (key) => createHash('sha1').update(key).digest('base64');
@@ -58,8 +59,8 @@ export class PollClient {
   }
 
   // Polls until the stream holds it; gives and drops everything up to there.
-  async until(pattern, polls = 100) {
-    for (let i = 0; i < polls; i++) {
+  async until(pattern) {
+    for (const end = Date.now() + 15_000 * patience; Date.now() < end;) {
       const match = pattern.exec(this.received);
       if (match) {
         const seen = this.received.slice(0, match.index + match[0].length);

@@ -24,10 +24,10 @@ function claim(port) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
-    const owner = Number(readFileSync(path, 'utf8') || '0');
-    // An empty file is a claim in the making.
-    if (owner === 0 || process_is_alive(owner)) return false;
     try {
+      const owner = Number(readFileSync(path, 'utf8') || '0');
+      // An empty file is a claim in the making.
+      if (owner === 0 || process_is_alive(owner)) return false;
       unlinkSync(path);
     } catch {
       return false;

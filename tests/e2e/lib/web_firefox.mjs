@@ -42,10 +42,11 @@ export class FirefoxReader extends Reader {
   }
 
   // Not by browsingContext.navigate, which sometimes never answers when it leaves a page whose endless frame still loads. The page that
-  // is left may have the same address.
+  // is left may have the same address. In one command: a page that was on its way already may come between two.
   async go(path) {
     const url = new URL(path, this.origin);
-    await this.leads_on(() => this.evaluate(this.context, `void (location.href = ${JSON.stringify(url)})`), `${path} opens`);
+    await this.evaluate(this.context, `window.left = true; void (location.href = ${JSON.stringify(url)})`);
+    await this.is_left(`${path} opens`);
   }
 
   async follow(where, selector, text) {
@@ -55,6 +56,10 @@ export class FirefoxReader extends Reader {
   async leads_on(action, what) {
     await this.evaluate(this.context, 'window.left = true');
     await action();
+    await this.is_left(what);
+  }
+
+  async is_left(what) {
     const is_there = "!window.left && location.protocol !== 'about:'"; // the path may be another by then
     await until(async () => (await this.evaluate(this.context, is_there)).value, wait, what);
   }

@@ -124,9 +124,18 @@ export class Reader {
   }
 
   // Sends what is in the form, and waits for the form that follows: what is filled in before may land in the one that goes.
-  async send() {
+  send() {
+    return this.renew_form(() => this.press('Enter'));
+  }
+
+  // The same by one of its buttons.
+  submit(selector) {
+    return this.renew_form(() => this.click('compose', selector));
+  }
+
+  async renew_form(action) {
     await this.ask('compose', '#t', (node) => node.setAttribute('data-sent', ''));
-    await this.press('Enter');
+    await action();
     await this.see('compose', '#t:not([data-sent])');
   }
 
