@@ -20,9 +20,9 @@ done
 # What the installed documents point to is there with them.
 doc=$place/usr/share/doc/postern
 for page in "$doc"/*.md "$doc"/docs/*.md; do
-  for link in $(grep -oE '\]\([^)#:]+' "$page" | cut -c3-); do
+  while read -r link; do
     [ -e "${page%/*}/$link" ] || { echo "not installed: $link, to which ${page##*/} points"; exit 1; }
-  done
+  done < <(grep -oE '\]\([^)#:]+' "$page" | cut -c3-)
 done
 # -z now, relro, position independent, stack protector, fortified libc calls.
 readelf -hW "$postern" | grep -q 'Type: *DYN' || { echo "not position independent"; exit 1; }

@@ -43,6 +43,7 @@ describe('Chromium', { concurrency: true }, () => {
       await tab.status('connected');
       await tab.call('roster');
       assert.equal((await tab.event('roster')).items.length, 1);
+      assert.ok(tab.answers.length > 0);
       assert.ok(tab.answers.every(({ method, status }) => method === 'POST' && status === 200), JSON.stringify(tab.answers));
       assert.doesNotMatch(world.nginx.access_log, /OPTIONS/);
       await tab.close();

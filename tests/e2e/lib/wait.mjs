@@ -87,3 +87,15 @@ export class Mailbox {
     this.events = [];
   }
 }
+
+// How many bytes wait in a socket when nothing of it moves any more: whoever should read does not.
+export async function left_waiting(socket) {
+  let before = -1;
+  await until(async () => {
+    const still = socket.writableLength === before;
+    before = socket.writableLength;
+    if (!still) await delay(300);
+    return still;
+  }, 20_000, 'nothing moves any more');
+  return before;
+}

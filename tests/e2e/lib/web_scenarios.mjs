@@ -97,7 +97,7 @@ export function web_scenarios({ world, open }) {
     await reader.close();
   });
 
-  it('renews its stream by itself when the list changes, and draws no border between before and after', async () => {
+  it('renews its stream by itself when the list changes: what was before is there still, and what comes after comes', async () => {
     const reader = await log_in();
     await reader.open_chat('bob');
     world.bob.message(alice(), 'before the renewal');
