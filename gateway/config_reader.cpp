@@ -402,7 +402,7 @@ class Document {
     if (config.listen.empty()) config.listen = default_config().listen;
     rules::check_listeners(config.listen, places, config.server);
     rules::check_prebind(config, place_in(table("prebind")));
-    rules::check_paths(config, place_in(table("paths")));
+    rules::check_shadowed_paths(config, place_in(table("paths")));
   }
 
   void read_statics(Config& config) {

@@ -346,7 +346,7 @@ void finish(PathsConfig& paths, const Place& place) {
   }
 }
 
-void check_paths(const Config& config, const Place& place) {
+void check_shadowed_paths(const Config& config, const Place& place) {
   const auto check = [&](std::string_view key, const std::vector<std::string>& paths) {
     for (const auto& path : paths) {
       if (path == "/.well-known/host-meta" || path == "/.well-known/host-meta.json") {

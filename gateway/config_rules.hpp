@@ -35,8 +35,8 @@ void finish(LimitsConfig& limits, const Place& place);
 void finish(CorsConfig& cors, const Place& place);
 void finish(PathsConfig& paths, const Place& place);
 void finish(PrebindConfig& prebind, const Place& place);
-// Of all that is read by then.
-void check_paths(const Config& config, const Place& place);
+// Of all that is read by then: what would never be reached.
+void check_shadowed_paths(const Config& config, const Place& place);
 // `config`: with all that is read already, the paths and earlier trees among it.
 void finish(StaticTree& tree, const Config& config, const Place& place);
 

@@ -21,7 +21,7 @@ class Health {
   void forget();
 
   // Empty when ready, else one line a reason. Not ready: draining, or the last attempt failed for every domain that
-  // was tried, within the last 30 s. Domains nobody asked for yet count as good.
+  // was tried, within the last 30 s. Domains that nobody has asked for do not count.
   [[nodiscard]] std::string trouble(xmpp::Instant now) const;
 
  private:

@@ -282,7 +282,7 @@ void UploadConnection::close() {
   if (closed_) return;
   closed_ = true;
   disarm();
-  if (upload_) spdlog::info("file of {} not sent: the browser left", wish_.from);
+  if (upload_) spdlog::info("file of {} not sent: its connection has ended", wish_.from);
   if (put_) put_->close();
   if (!drained_ && stream_.is_open()) stream_.shutdown_write();
   stream_.close();

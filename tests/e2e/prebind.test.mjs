@@ -221,6 +221,8 @@ for (const kind of servers) {
     it('a ticket opens the chat without scripts, once', async () => {
       const { ticket, path } = await begun(alice({ for: 'webchat' }));
       assert.match(ticket, /^[0-9a-f]{32}$/);
+      const elsewhere = await exchange(world.postern.port, request('GET', `/s/${'a'.repeat(26)}${path}`));
+      assert.deepEqual([elsewhere.status, elsewhere.field('set-cookie')], [200, undefined], 'the log-in page: at the path of another session it is not used up');
       const opened = await exchange(world.postern.port, request('GET', path));
       assert.deepEqual([opened.status, opened.field('location')], [303, '/app/']);
       const cookie = opened.field('set-cookie').split(';')[0];

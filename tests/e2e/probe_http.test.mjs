@@ -29,6 +29,15 @@ describe('requests that are fine', () => {
     assert.ok(Math.abs(Date.parse(date) - Date.now()) < 60_000, date);
   });
 
+  it('a HEAD that is refused has no body either (RFC 9110 9.3.2)', async () => {
+    const connection = await bench.connect();
+    connection.write(request('HEAD', path, '', { fields: { 'X-Long': 'y'.repeat(100_000) } }));
+    const said = await connection.read_to_end();
+    assert.match(said, /^HTTP\/1\.1 431 /);
+    assert.equal(said.split('\r\n\r\n')[1], '');
+    connection.destroy();
+  });
+
   it('HTTP/1.0 without Host, closed after the answer; with keep-alive it stays (H-002)', async () => {
     const old = await bench.connect();
     old.write(post(path, 'x', { version: '1.0', fields: { Host: undefined } }));
