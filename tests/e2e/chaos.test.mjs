@@ -201,7 +201,6 @@ class World {
   // Why a message of bob's is nowhere: an excuse, or what is missing.
   judge_lost_to_browser({ serial, at }, person, missing) {
     const seen = this.links.seen('to_client', `bob ${serial}`);
-    const given = this.bobs_links.seen('to_server', `bob ${serial}`)[0]?.at ?? at; // bob may have been told before he could
     const before = this.restart ? `, ${this.restart.began - at} ms before the stop of the server` : '';
     const what = `bob ${serial} to ${person.name} (${person.way.name})${before}`;
     if (seen.some(({ acknowledged }) => acknowledged)) return missing.push(`${what}: acknowledged to the server`);
@@ -210,7 +209,7 @@ class World {
       return this.count("of bob's: unacknowledged in a session when ejabberd was stopped, and forgotten by it");
     }
     // What lies in the mailbox of a session of ejabberd's whose connection breaks in that moment is gone, before any link has carried it.
-    if (this.server.name === 'ejabberd' && seen.length === 0 && this.links.broke(person.name, at, given + 100)) {
+    if (this.server.name === 'ejabberd' && seen.length === 0 && this.links.broke(person.name, at, at + 100)) {
       return this.count("of bob's: never given out by ejabberd, whose session broke at that moment");
     }
     // What ejabberd stores while it takes out what it has stored before is deleted with that (mod_offline writes beside the transaction).

@@ -210,7 +210,7 @@ describe('a network that swallows what is sent', () => {
     const client = await WebSocketClient.open(postern.port);
     client.send(open_element('patient.test')); // whose connect_timeout is longer than this waits
     client.http.socket.destroy();
-    await postern.child.line(/session .* for patient\.test ended /, 10_000, since);
+    await postern.child.line(/session .* for patient\.test ended /, 5000, since);
   });
 });
 

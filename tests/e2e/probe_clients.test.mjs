@@ -1,24 +1,16 @@
 // What particular clients rely on and no other file shows: rules of H, U, X and Q one by one, on the wire.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { BoshSession, read_body } from './lib/bosh.mjs';
 import { bind_feature, features, answer_sasl } from './lib/fake_server.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { assert_terminated, Bench, from_server, message, texts_in } from './lib/probe.mjs';
 import { post, request } from './lib/raw_http.mjs';
+import { sockets_of } from './lib/tcp_table.mjs';
 import { until } from './lib/wait.mjs';
 import { find, ns } from './lib/xml.mjs';
 
 const path = '/http-bind';
-
-// The sockets of this host between two ports, as the kernel lists them: 2 in `timer` is a keep-alive timer.
-function sockets_of(local_port, remote_port) {
-  const port = (text) => Number.parseInt(text.split(':')[1], 16);
-  return readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1).map((line) => line.trim().split(/\s+/))
-    .filter((fields) => port(fields[1]) === local_port && port(fields[2]) === remote_port)
-    .map((fields) => ({ timer: fields[5].split(':')[0], seconds: Number.parseInt(fields[5].split(':')[1], 16) / 100 }));
-}
 
 describe('one document, one body', () => {
   const bench = Bench.around();

@@ -225,14 +225,10 @@ describe('holding', () => {
 
   it('an idle poll is answered empty when its own wait is over, neither sooner nor much later (B-064, Q-22)', async () => {
     const { session } = await bench.pair({ attributes: { wait: 2 } });
-    // The quickest of a few: one may meet a machine that is busy.
-    const all = [];
-    do {
-      const begun = Date.now();
-      assert_empty(await session.ask());
-      all.push(Date.now() - begun);
-    } while (all.length < 4 && all.at(-1) >= 2200);
-    assert.ok(Math.min(...all) >= 1990 && all.at(-1) < 2200 * patience, `${all} ms`);
+    const begun = Date.now();
+    assert_empty(await session.ask());
+    const took = Date.now() - begun;
+    assert.ok(took >= 1990 && took < 2200 * patience, `${took} ms`);
     assert.equal((await session.ask()).xml, empty_body);
   });
 

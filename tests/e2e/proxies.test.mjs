@@ -120,7 +120,7 @@ describe('time and trouble, scaled down', () => {
       const { session, stream } = await pair(name);
       for (let i = 0; i < 3; i++) assert_empty(await session.ask());
       const held = await session.send();
-      await delay(1000); // deep into the poll
+      await delay(2000); // deep into the poll
       stream.send(from_server('still connected'));
       assert.deepEqual(texts_in(await held.answer), ['still connected'], name);
     }));

@@ -18,7 +18,7 @@ import { asking, leaving, push_ns, PushReader, seen, token_of } from './lib/push
 import { exchange, request } from './lib/raw_http.mjs';
 import { servers } from './lib/servers.mjs';
 import { start_gateway } from './lib/target.mjs';
-import { deadline, left_waiting } from './lib/wait.mjs';
+import { at_rest, deadline } from './lib/wait.mjs';
 
 const message = (id, text = '') => `<message from='bob@postern.test' id='${id}'><body>${text}</body></message>`;
 
@@ -231,7 +231,7 @@ describe('push streams, by hand', () => {
     const count = 1500;
     const text = 'y'.repeat(8000);
     for (let i = 0; i < count; i++) stream.send(message(`f${i}`, text));
-    assert.ok((await left_waiting(stream.socket)) > 1_000_000, 'the server is made to wait');
+    assert.ok((await at_rest(() => stream.socket.writableLength)) > 1_000_000, 'the server is made to wait');
     reader.destroy();
     const got = [];
     let last;

@@ -10,7 +10,7 @@ import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { free_port } from './lib/ports.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { assert_empty, assert_terminated, auth, Bench, create, end_in_log, from_server, message, restart, texts_in } from './lib/probe.mjs';
-import { left_waiting } from './lib/wait.mjs';
+import { at_rest } from './lib/wait.mjs';
 import { find, ns } from './lib/xml.mjs';
 
 const stream_error = (condition) => `<stream:error><${condition} xmlns='${ns.stream_errors}'/></stream:error>`;
@@ -390,7 +390,8 @@ describe('time and flow', () => {
     const text = 'x'.repeat(10_000);
     const total = 2000;
     for (let i = 0; i < total; i++) stream.send(from_server(`${i} ${text}`));
-    assert.ok((await left_waiting(stream.socket)) > 1_000_000, 'postern has stopped reading');
+    await bench.round_trip();
+    assert.ok((await at_rest(() => stream.socket.writableLength)) > 1_000_000, 'postern has stopped reading');
     let next = 0;
     while (next < total) for (const got of texts_in(await session.ask())) assert.equal(got, `${next++} ${text}`);
   });

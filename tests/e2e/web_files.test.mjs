@@ -13,7 +13,7 @@ import { stop_all, temp_dir } from './lib/cleanup.mjs';
 import { leave_nothing_behind } from './lib/leave_nothing_behind.mjs';
 import { start_postern } from './lib/postern.mjs';
 import { HttpConnection } from './lib/raw_http.mjs';
-import { deadline, until } from './lib/wait.mjs';
+import { at_rest, deadline, until } from './lib/wait.mjs';
 import { pairs } from './lib/web_browsers.mjs';
 import { wait } from './lib/web_reader.mjs';
 import { ask, boundary, multipart_around, WebSession } from './lib/web_session.mjs';
@@ -243,13 +243,8 @@ for (const { kind, browser_name, launch, open } of pairs) {
       const sending = await Sending.begin(alice, bob, content.length);
       sending.socket.write(content);
       sending.socket.end(sending.behind);
-      let before_now = -1;
-      await until(async () => {
-        const still = sending.gone > 0 && sending.gone === before_now;
-        before_now = sending.gone;
-        await new Promise((resolve) => setTimeout(resolve, 300));
-        return still;
-      }, wait, 'nothing moves any more');
+      await until(() => sending.gone > 0, wait, 'it is on its way');
+      await at_rest(() => sending.gone);
       assert.ok(sending.gone < on_the_way, `${sending.gone} bytes are on the way`);
       wire.mend();
       await sending.answered();

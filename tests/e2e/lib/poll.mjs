@@ -60,7 +60,7 @@ export class PollClient {
 
   // Polls until the stream holds it; gives and drops everything up to there.
   async until(pattern) {
-    for (const end = Date.now() + 15_000 * patience; Date.now() < end;) {
+    for (const end = Date.now() + 5000 * patience; Date.now() < end;) {
       const match = pattern.exec(this.received);
       if (match) {
         const seen = this.received.slice(0, match.index + match[0].length);

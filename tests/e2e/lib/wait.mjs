@@ -88,14 +88,15 @@ export class Mailbox {
   }
 }
 
-// How many bytes wait in a socket when nothing of it moves any more: whoever should read does not.
-export async function left_waiting(socket) {
+// What a count is when it has not changed for 300 ms: nothing announces that something does not move any more. Of the bytes that wait
+// in a socket, say, when whoever should read does not.
+export async function at_rest(count) {
   let before = -1;
   await until(async () => {
-    const still = socket.writableLength === before;
-    before = socket.writableLength;
+    const still = count() === before;
+    before = count();
     if (!still) await delay(300);
     return still;
-  }, 20_000, 'nothing moves any more');
+  }, 10_000, 'nothing moves any more');
   return before;
 }
