@@ -28,16 +28,17 @@ describe('memory runs out', () => {
     await authenticate(living);
     const early = await bench.pair();
     const lines = bench.postern.child.lines.length;
-    for (let i = 0; i < 8; i++) {
+    const { child } = bench.postern;
+    // How much of it has come when one of them ends is the kernel's choice: they end until it is enough.
+    for (let i = 0; i < 40 && !child.lines.slice(lines).some((line) => line.includes('max_buffered_bytes')); i++) {
       const past = await bench.pair();
       await authenticate(past);
       await fill(past, 900_000);
       await past.session.ask();
       await past.session.ask({ attributes: { type: 'terminate' } });
     }
-    await bench.postern.child.line(/warning max_buffered_bytes reached: 0 sessions and 0 connections ended, [1-9]\d* sessions of the past/,
-      10_000, lines);
-    assert.ok(!bench.postern.child.lines.slice(lines).some((line) => line.includes('overload')));
+    await child.line(/warning max_buffered_bytes reached: 0 sessions and 0 connections ended, [1-9]\d* sessions of the past/, 10_000, lines);
+    assert.ok(!child.lines.slice(lines).some((line) => line.includes('overload')));
     living.stream.send(from_server('fine'));
     assert.deepEqual(texts_in(await living.session.ask()), ['fine']);
     await authenticate(early);
@@ -120,12 +121,14 @@ describe('memory runs out', () => {
     }
     const lines = bench.postern.child.lines.length;
     for (const [i, pair] of pairs.entries()) await fill(pair, i < small ? 100_000 : 900_000);
+    const { child } = bench.postern;
+    const given_up = () => child.lines.slice(lines).filter((line) => line.includes('overload: max_buffered_bytes reached')).length;
+    await until(() => given_up() >= 4, 5000, () => `${given_up()} ended`);
     const answers = await Promise.all(pairs.map(({ session }) => session.ask()));
     const ended = pairs.filter((pair, i) => answers[i].type === 'terminate');
     for (const body of answers) if (body.type === 'terminate') assert_terminated(body, 'policy-violation');
     assert.ok(ended.length >= 4 && ended.length < pairs.length - small, `${ended.length} of ${pairs.length}`);
     assert.deepEqual(answers.slice(0, small).filter(({ type }) => type === 'terminate'), [], 'who holds little is not ended');
-    const { child } = bench.postern;
     await child.line(/warning max_buffered_bytes reached: [1-9]\d* sessions and 0 connections/, 5000, lines);
     for (const { session: { sid } } of ended) {
       await child.line(new RegExp(`warning session ${sid.slice(0, 6)}… .*: overload: max_buffered_bytes reached \\(policy-violation\\)`), 5000, lines);
