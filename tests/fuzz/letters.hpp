@@ -51,6 +51,11 @@ class Letters {
   void arrived(webclient::ConversationId page) {
     for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == page && letter.on_a_page;
   }
+  // Its text is on a screen, whether the session knows it or not.
+  void on_a_screen(const std::string& id) {
+    const auto found = letters_.find(id);
+    if (found != letters_.end()) found->second.on_a_screen = true;
+  }
   void dismissed(webclient::ConversationId row) {
     for (auto& [id, letter] : letters_) {
       if (letter.row != row) continue;
@@ -129,7 +134,7 @@ class Letters {
   void check_all() const {
     for (const auto& [id, letter] : letters_) {
       const bool kept = letter.with_the_server || letter.number > confirmed_;
-      check(letter.with_the_reader || letter.not_wanted || kept || letter.told,
+      check(letter.with_the_reader || letter.on_a_screen || letter.not_wanted || kept || letter.told,
             "a letter that nobody has, and nobody was told");
     }
   }
@@ -141,6 +146,7 @@ class Letters {
     bool in_its_row = false;  // still, where others may have taken its place
     bool on_a_page = false;
     bool with_the_reader = false;  // or closed with its row
+    bool on_a_screen = false;
     bool not_wanted = false;       // its row was closed when it was not in there any more
     bool with_the_server = false;  // for the next session
     bool told = false;

@@ -1,5 +1,6 @@
 // For targets whose input is a list of steps: the input as numbers, and what happened on demand.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -26,6 +27,14 @@ class Input {
   std::uint8_t byte() { return at_ < size_ ? data_[at_++] : std::uint8_t{0}; }
   unsigned below(unsigned n) { return byte() % n; }
   bool flag() { return (byte() & 1) != 0; }
+  // Up to 63 bytes.
+  std::string_view text() {
+    const std::size_t wanted = below(64);
+    const std::size_t size = std::min(wanted, size_ - at_);
+    const std::string_view taken(reinterpret_cast<const char*>(data_) + at_, size);
+    at_ += size;
+    return taken;
+  }
 
  private:
   const std::uint8_t* data_;
