@@ -91,6 +91,20 @@ inline constexpr std::string_view stanzas[] = {
     "<message from='julia@example.org'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
     "<message xmlns='jabber:client' from='^' type='chat' id='~'><body>$</body></message></forwarded></received>"
     "</message>",
+    "<message from='^' type='chat' id='~'><body>$</body><request xmlns='urn:xmpp:receipts'/><x xmlns='jabber:x:oob'>"
+    "<url>https://a/$</url></x><delay xmlns='urn:xmpp:delay' from='^' stamp='20%-01-01T00:00:00Z'/></message>",
+    "<iq type='result' id='~'><query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='^' "
+    "name='$' autojoin='true'><nick>$</nick><password>$</password></conference><url name='x' url='$'/></storage>"
+    "</query></iq>",
+    "<iq type='error' id='~'><error type='cancel'><feature-not-implemented "
+    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+    "<iq type='result' id='~'/>",
+    "<iq type='error' from='^' id='~'><error type='cancel'><not-acceptable "
+    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+    "<iq type='result' id='~'><fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><first>%</first>"
+    "<last>%</last></set></fin></iq>",
+    "<presence from='^'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator' "
+    "jid='^'/><status code='1%'/></x></presence>",
 };
 
 inline constexpr std::string_view addresses[] = {

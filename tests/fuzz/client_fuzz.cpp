@@ -75,7 +75,7 @@ class Run {
 
   void command() {
     auto& c = client_;
-    switch (input_.below(19)) {
+    switch (input_.below(25)) {
       case 0:
         c.start_chat(fuzz::addresses[input_.below(std::size(fuzz::addresses))], now(), out());
         return;
@@ -128,6 +128,24 @@ class Run {
         return;
       case 17:
         c.invite(row(), {fuzz::addresses[input_.below(std::size(fuzz::addresses))], input_.text()}, now(), out());
+        return;
+      case 18:
+        c.set_subject(row(), input_.text(), now(), out());
+        return;
+      case 19:
+        c.change_buddy(row(), {input_.text(), {std::string(input_.text())}}, now(), out());
+        return;
+      case 20:
+        c.decline_invitation(row(), now(), out());
+        return;
+      case 21:
+        c.remove_bookmark(row(), now(), out());
+        return;
+      case 22:
+        c.mark_read(row(), now(), out());
+        return;
+      case 23:
+        c.dismiss_upload(UploadId{input_.below(4)});
         return;
       default:
         c.set_presence(static_cast<Show>(input_.below(6)), input_.text(), now(), out());

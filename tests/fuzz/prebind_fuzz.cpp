@@ -1,5 +1,5 @@
 // A server that logs a back end's user in and talks nonsense while it does, and browsers that come with the first rid
-// or read a push stream:
+// or read a push stream, or with a ticket on a WebSocket:
 // the back end gets one answer, the session one end, no stanza is acknowledged that nobody has, and no deadline stays.
 #include <cstddef>
 #include <cstdint>
@@ -42,8 +42,14 @@ class Run {
     xmpp::SaslIdentity user;
     user.user = "a";
     user.secret = xmpp::Secret("b");
-    prebind_.emplace(policy_, std::move(user), "r", bosh::PrebindTerms{{"sid", "a"}, 5, std::chrono::seconds(15), 30});
-    prebind_->offer_stream("token");
+    bosh::PrebindTerms terms{{"sid", "a"}, 5, std::chrono::seconds(15), 30};
+    const bool websocket = script_.starts_with("ws");
+    if (websocket) {
+      terms.websocket = bosh::WebSocketTerms{&ws_policy_, "a", "ticket", 42};
+      script_.remove_prefix(2);
+    }
+    prebind_.emplace(policy_, std::move(user), "r", std::move(terms));
+    if (!websocket) prebind_->offer_stream("token");
     prebind_->start(xmpp::RequestId{1}, now_, actions_);
     prebind_->secured({true, {}});
     collect();
@@ -56,7 +62,7 @@ class Run {
     for (int i = 0; deadline() != xmpp::never; ++i) {
       if (i > 1000) fuzz::complain("a deadline that does not go away", whole_);
       now_ = std::max(now_, deadline());
-      engine_ ? engine_->on_time(now_, actions_) : prebind_->on_time(now_, actions_);
+      pass([&](auto& binding) { binding.on_time(now_, actions_); });
       collect();
     }
     if (ends_ != 1) fuzz::complain("not one end", whole_);
@@ -69,7 +75,18 @@ class Run {
     script_.remove_prefix(1);
     return value;
   }
-  [[nodiscard]] xmpp::Instant deadline() const { return engine_ ? engine_->deadline() : prebind_->deadline(); }
+  // Whichever has the session.
+  template <class Step>
+  void pass(Step step) {
+    if (prebind_) return step(*prebind_);
+    std::visit(step, *engine_);
+  }
+  [[nodiscard]] xmpp::Instant deadline() const {
+    if (prebind_) return prebind_->deadline();
+    return std::visit([](const auto& engine) { return engine.deadline(); }, *engine_);
+  }
+  [[nodiscard]] bosh::Engine* bosh() { return engine_ ? std::get_if<bosh::Engine>(&*engine_) : nullptr; }
+  [[nodiscard]] xmpp::WsEngine* websocket() { return engine_ ? std::get_if<xmpp::WsEngine>(&*engine_) : nullptr; }
 
   void step(std::uint8_t what) {
     if (what < std::size(said)) {
@@ -83,12 +100,14 @@ class Run {
       splitter_.feed(script_.substr(0, 1), events_);
       script_.remove_prefix(1);
     } else if (what == 62) {
-      if (engine_) engine_->on_stream({xmpp::ConnectionRef{1}, bosh::EventFormat::sse, {}, asked_ % 4}, now_, actions_);
+      const xmpp::ConnectionRef stream{1};
+      if (auto* engine = bosh()) engine->on_stream({stream, bosh::EventFormat::sse, {}, asked_ % 4}, now_, actions_);
     } else if (what == 63) {
-      if (engine_) engine_->on_lost(xmpp::ConnectionRef{1}, now_, actions_);
+      if (auto* engine = bosh()) engine->on_lost(xmpp::ConnectionRef{1}, now_, actions_);
+      if (auto* engine = websocket(); engine != nullptr && attached_) lose(*engine);
     } else if (what < 64) {
       now_ += std::chrono::seconds(what - 32);
-      if (deadline() <= now_) engine_ ? engine_->on_time(now_, actions_) : prebind_->on_time(now_, actions_);
+      if (deadline() <= now_) pass([&](auto& binding) { binding.on_time(now_, actions_); });
     } else {
       splitter_.feed(std::string(1, static_cast<char>(what)), events_);
     }
@@ -97,40 +116,64 @@ class Run {
   }
 
   void gone(xmpp::RequestId request) {
-    engine_ ? engine_->on_gone(request, now_, actions_) : prebind_->on_gone(request, now_, actions_);
+    pass([&](auto& binding) {
+      if constexpr (requires { binding.on_gone(request, now_, actions_); }) binding.on_gone(request, now_, actions_);
+    });
     collect();
   }
 
+  void lose(xmpp::WsEngine& engine) {
+    if (!std::exchange(lost_, true) && ends_ == 0) engine.on_lost(xmpp::ConnectionRef{1}, now_, actions_);
+  }
+
   void ask(std::uint8_t what) {
-    if (!engine_) return;
+    if (auto* engine = websocket()) return say(what, *engine);
+    auto* const engine = bosh();
+    if (engine == nullptr) return;
     const std::string document =
         "<body rid='" + std::to_string(5 + what % 8U) + "' sid='sid' xmlns='http://jabber.org/protocol/httpbind'/>";
     const auto read = reader_.read(document);
     const xmpp::RequestId request{++asked_};
-    engine_->on_request(request, std::get<bosh::Body>(read), now_, actions_);
+    engine->on_request(request, std::get<bosh::Body>(read), now_, actions_);
     collect();
     if (what >= 24) gone(request);
+  }
+
+  // The browser that has shown the ticket.
+  void say(std::uint8_t what, xmpp::WsEngine& engine) {
+    if (lost_ || ends_ > 0) return;
+    if (!std::exchange(attached_, true)) engine.attach(xmpp::ConnectionRef{1}, now_, actions_);
+    collect();
+    if (ends_ > 0) return;
+    constexpr std::string_view messages[] = {
+        "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='a' version='1.0'/>",
+        "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+        "<presence xmlns='jabber:client'/>",
+        "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>",
+    };
+    const auto read = framing_.read(messages[what % std::size(messages)]);
+    engine.on_message(std::get<xmpp::Framed>(read), now_, actions_);
+    collect();
   }
 
   void hand_on() {
     for (const auto& event : events_.list) {
       if (const auto* const opened = std::get_if<xmpp::StreamOpened>(&event)) {
-        engine_ ? engine_->opened(*opened, now_, actions_) : prebind_->opened(*opened, now_, actions_);
+        pass([&](auto& binding) { binding.opened(*opened, now_, actions_); });
       } else if (const auto* const stanza = std::get_if<xmpp::Stanza>(&event)) {
         if (ends_ == 0 && stanza->counts()) ++delivered_;
-        engine_ ? engine_->deliver(*stanza, now_, actions_) : prebind_->deliver(*stanza, now_, actions_);
+        pass([&](auto& binding) { binding.deliver(*stanza, now_, actions_); });
       } else {
-        const auto lost = xmpp::EndReason::server_lost;
-        engine_ ? engine_->close(lost, {}, now_, actions_) : prebind_->close(lost, {}, now_, actions_);
+        pass([&](auto& binding) { binding.close(xmpp::EndReason::server_lost, {}, now_, actions_); });
       }
       if (prebind_ && prebind_->ready()) {
-        engine_ = std::get<bosh::Engine>(prebind_->hand_over(now_, actions_));
+        engine_.emplace(prebind_->hand_over(now_, actions_));
         prebind_.reset();
       }
       collect();
     }
     events_.clear();
-    if (engine_) engine_->delivered_all(now_, actions_);
+    pass([&](auto& binding) { binding.delivered_all(now_, actions_); });
     collect();
   }
 
@@ -160,14 +203,16 @@ class Run {
   xmpp::StreamSplitter splitter_{pool_, limits_};
   xmpp::StreamEvents events_;
   bosh::Policy policy_;
+  xmpp::WsPolicy ws_policy_;
   bosh::BodyReader reader_{limits_, false};
+  xmpp::FramingReader framing_{limits_};
   std::optional<bosh::Prebind> prebind_;
-  std::optional<bosh::Engine> engine_;
+  std::optional<bosh::HandedOver> engine_;
   xmpp::Actions actions_;
   xmpp::Instant now_{};
   std::uint64_t asked_ = 100, delivered_ = 0;
   unsigned replies_ = 0, ends_ = 0;
-  bool left_ = false, restarted_ = false;
+  bool left_ = false, restarted_ = false, attached_ = false, lost_ = false;
 };
 
 }  // namespace

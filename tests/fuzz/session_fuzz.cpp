@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -71,9 +72,16 @@ constexpr std::string_view server_says[] = {
     "<message from='b@x' id='#'/><message from='b@x' id='#'/><message from='b@x' id='#'/>",
     "<message from='b@x' id='#'><a><b><c/></b></a></message>",  // beyond the limits
     "<iq from='b@x' id='5' type='get'><a><b><c/></b></a></iq>",
+    "<stream:features><authentication xmlns='urn:xmpp:sasl:2'><inline><sm xmlns='urn:xmpp:sm:3'/><bind "
+    "xmlns='urn:xmpp:bind:0'/></inline></authentication></stream:features>",
 };
 
 constexpr std::string_view enable = "<enable xmlns='urn:xmpp:sm:3'/>";
+
+// Who asks within SASL2 gets it, and it is the client's then.
+constexpr std::string_view login =
+    "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='secret'><bind xmlns='urn:xmpp:bind:0'><enable "
+    "xmlns='urn:xmpp:sm:3'/></bind></authenticate>";
 
 // Every byte of the browser carries this, so that it is found wherever it goes.
 constexpr std::string_view secret = "<secret xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
@@ -133,7 +141,7 @@ class Play {
         if (which % 4 == 0) {
           left_ = (which & 4) != 0;
           if (left_) session_->client_left(now_);
-          return close();
+          return close((which & 8) != 0);
         }
         may_open_ |= session_->state() == xmpp::Session::State::active;
         return session_->restart(which % 4 == 1 ? "de" : "", now_, actions_);
@@ -143,6 +151,12 @@ class Play {
           late_ = late_ && is_refused();  // if it was undecided still, it is the client's now
           return;
         }
+        if (which % 8 == 2) {
+          session_->to_server(login, 0, now_, actions_);
+          owned_ = late_ = false;  // unless it was the gateway's already
+          asked_in_login_ = true;
+          return;
+        }
         spoke_ = spoke_ || which % 4 == 1;
         said_ += which % 4 == 1 ? 1U : 0U;
         if (which % 4 == 1) return session_->to_server("<message id='1'/><presence/>", 2, now_, actions_);
@@ -150,9 +164,8 @@ class Play {
       case 5:
         return pass_time(std::chrono::seconds(which));
       case 7:
-        if (which > 200)
-          session_->given_up(proven_, std::min<std::uint64_t>(proven_ + which % 3, delivered_), now_, actions_);
-        proven_ = std::max(proven_, std::min<std::uint64_t>(which > 200 ? proven_ + which % 3 : which, delivered_));
+        if (which > 200) session_->given_up(proven_, std::min(proven_ + which % 3, provable()), now_, actions_);
+        proven_ = std::max(proven_, std::min(which > 200 ? proven_ + which % 3 : which, provable()));
         if (session_->state() == Session::State::active || session_->state() == Session::State::emptying)
           released_ = proven_;
         return session_->client_received(proven_, now_, actions_);
@@ -161,6 +174,8 @@ class Play {
         congested_ = (which & 2) != 0;
         session_->congested(congested_);
         return session_->reading(!deaf_, now_);
+      case 9:
+        return give_back();
       case 6: {
         const auto size = std::min<std::size_t>(which, script_.size());
         const auto raw = script_.substr(0, size);
@@ -196,6 +211,9 @@ class Play {
     rest_is_void_ = false;
   }
 
+  // Of what was delivered: what comes behind that which will not arrive does not arrive either.
+  [[nodiscard]] std::uint64_t provable() const { return std::min(provable_, delivered_); }
+
   // The gateway has decided already, though the server has offered nothing so far.
   [[nodiscard]] bool is_refused() const {
     return std::any_of(actions_.list.begin(), actions_.list.end(), [](const auto& action) {
@@ -204,9 +222,25 @@ class Play {
     });
   }
 
-  void close() {
+  void close(bool at_once) {
     closing_ = true;
-    session_->close(now_, actions_);
+    at_once ? session_->close_at_once(now_, actions_) : session_->close(now_, actions_);
+  }
+
+  // The next message that the client has not received will not reach it.
+  void give_back() {
+    const auto next = answerable_.upper_bound(std::max(proven_, given_back_));
+    if (next == answerable_.end()) return;
+    if (given_back_ == 0) provable_ = next->first - 1;
+    given_back_ = next->first;
+    const bool kept = answers_ && given_back_ > answers_from_;
+    const bool is_told = session_->state() == Session::State::active && !kept && !next->second.empty();
+    const std::string error = "<message id='" + next->second +
+                              "' type='error'><error type='cancel'><recipient-unavailable "
+                              "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>";
+    session_->undeliverable(given_back_, error, now_, actions_);
+    carry_out();
+    check(!is_told || bounced_.contains(next->second), "nobody is told of what will not arrive");
   }
 
   void pass_time(xmpp::Duration time) {
@@ -317,7 +351,10 @@ class Play {
           "stream management is shown");
     check(secure_ || is_error || (owned_ && management), "an element of the stream before TLS is shown");
     check(deliver.stanza.bytes.find("starttls") == std::string_view::npos, "starttls is shown");
-    if (deliver.stanza.kind == xmpp::StanzaKind::features) usable_ = true;
+    if (deliver.stanza.kind == xmpp::StanzaKind::features) {
+      usable_ = true;
+      check(!owned_ || deliver.stanza.bytes.find("sm:3") == std::string_view::npos, "stream management is offered");
+    }
   }
   void note(const xmpp::Stanza& stanza) {
     if (!stanza.counts()) return;
@@ -332,7 +369,7 @@ class Play {
   }
   void act(const xmpp::Managed& managed) {
     check(answers_ != managed.is, "said twice");
-    check(!managed.is || owned_ || late_, "not the gateway's to say");
+    check(!managed.is || owned_ || late_ || asked_in_login_, "not the gateway's to say");
     answers_ = managed.is;
     answers_from_ = delivered_;
   }
@@ -348,7 +385,7 @@ class Play {
   void finish() {
     const bool quiet =
         session_->state() == Session::State::active && !deaf_ && now_ - heard_ >= std::chrono::seconds(2);
-    close();
+    close(false);
     carry_out();
     const auto begin = now_;
     for (int i = 0; i < 2 && !ended_; ++i) pass_time(session_->deadline() - now_);  // emptying, closing
@@ -372,6 +409,7 @@ class Play {
   bool rest_is_void_ = false;
   // counted from the start of the session
   std::uint64_t delivered_ = 0, proven_ = 0, released_ = 0, told_ = 0, before_ = 0, answers_from_ = 0;
+  std::uint64_t given_back_ = 0, provable_ = std::numeric_limits<std::uint64_t>::max();
   std::vector<std::uint64_t> messages_;
   std::map<std::uint64_t, std::string> answerable_;  // with their ids
   std::set<std::string, std::less<>> bounced_;
@@ -381,8 +419,8 @@ class Play {
   std::size_t said_ = 0;            // messages of the browser
   xmpp::Instant heard_{};
   bool deaf_ = false, congested_ = false;
-  bool answers_ = false, owned_ = false, late_ = false, spoke_ = false, managed_ = false, closing_ = false,
-       left_ = false;
+  bool answers_ = false, owned_ = false, late_ = false, asked_in_login_ = false, spoke_ = false, managed_ = false,
+       closing_ = false, left_ = false;
 };
 
 }  // namespace

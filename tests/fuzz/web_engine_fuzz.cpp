@@ -223,7 +223,7 @@ class Run {
     engine_.used(now(), out());
     settle();
     Client& client = engine_.client();
-    switch (input_.below(12)) {
+    switch (input_.below(16)) {
       case 0:
       case 1:
         return static_page(row());
@@ -247,6 +247,18 @@ class Run {
         return engine_.show(now(), out());
       case 9:
         return engine_.set_reader(sample::reader(input_.flag() ? "de" : "en"), now(), out());
+      case 12:
+        (void)client.send(row(), input_.text(), now(), out());
+        return engine_.show(now(), out());
+      case 13:
+        (void)client.correct(row(), MessageId{input_.byte()}, input_.text(), now(), out());
+        return engine_.show(now(), out());
+      case 14:
+        (void)client.add_buddy(fuzz::addresses[input_.below(std::size(fuzz::addresses))], {input_.text(), {}}, now(),
+                               out());
+        return engine_.show(now(), out());
+      case 15:
+        return other_page();
       case 10:
         engine_.arrived(std::chrono::minutes(1 + input_.below(3)), now());
         return engine_.prefer_static_pages(input_.flag());
@@ -256,19 +268,50 @@ class Run {
   }
 
   void static_page(ConversationId id) {
+    if (engine_.model().find(id) == nullptr) id = {};  // the list
     const std::size_t backlog = engine_.backlog(id, 1 + input_.below(4));
-    (void)engine_.client().open_conversation(id, now(), out());
+    if (id != ConversationId{}) (void)engine_.client().open_conversation(id, now(), out());
     engine_.show(now(), out());
     settle();
-    std::string page;
-    if (const auto* shown = engine_.model().find(id)) {
-      page = pages().plain({}, backlog, engine_.view(), *shown);
-      add_letters(page, page_);
-    } else {
-      page = pages().plain_list(engine_.view());
-    }
-    check(count(page, "<script") == 0, "a script");
+    const auto* const shown = engine_.model().find(id);
+    const auto page =
+        shown == nullptr ? pages().plain_list(engine_.view()) : pages().plain({}, backlog, engine_.view(), *shown);
+    if (shown != nullptr) add_letters(page, page_);
+    check_page(page);
+    fuzz::trace("page", static_cast<std::uint64_t>(id), std::to_string(page_.size()));
     engine_.page_written(id);
+  }
+
+  // Pages that are nobody's proof.
+  void other_page() {
+    const auto view = engine_.view();
+    const auto* const shown = engine_.model().find(row());
+    const std::string typed(input_.text());
+    switch (input_.below(8)) {
+      case 0:
+        return check_page(pages().settings(view, typed, {}));
+      case 1:
+        return check_page(pages().contact_add(view, typed, typed, typed, typed));
+      case 2:
+        return check_page(pages().room_join(view, typed, typed, typed));
+      case 3:
+        return check_page(pages().app(shown, "c1", "w", engine_.model().unread(), view.reader));
+      default:
+        break;
+    }
+    if (shown == nullptr) return;
+    ComposePage compose;
+    compose.message = compose.text = typed;
+    compose.lines = input_.flag();
+    check_page(pages().compose(compose, view, *shown));
+    check_page(pages().contact(view, *shown, typed));
+    check_page(pages().file({typed, "once", input_.byte(), typed, input_.flag()}, view, *shown));
+    if (shown->room) check_page(pages().room(view, *shown, typed, {"once", typed, typed}));
+  }
+
+  static void check_page(std::string_view page) {
+    check(page.starts_with("<!DOCTYPE html>") && page.find("</html>") != std::string_view::npos, "half a page");
+    check(count(page, "<script") == 0, "a script");
   }
 
   void send_form() {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <variant>
 
+#include "xmpp/strophe_stanza.hpp"
 #include "xmpp/ticket_door.hpp"
 #include "xmpp/ws_engine.hpp"
 
@@ -105,10 +106,28 @@ class Run {
     const auto read = reader_.read(message);
     const auto step = door_.on_message(read);
     require(step.ticket.empty() == (step.kind != xmpp::TicketDoor::Kind::ticket));
+    answer(step);
     if (const auto* fault = std::get_if<xmpp::Fault>(&read)) {
       engine_.on_fault(*fault, now_, out_);
     } else {
       engine_.on_message(std::get<xmpp::Framed>(read), now_, out_);
+    }
+  }
+
+  // What the shell says at the door: each message an element.
+  static void answer(const xmpp::TicketDoor::Step& step) {
+    using Kind = xmpp::TicketDoor::Kind;
+    const auto is_element = [](const std::string& said) { return xmpp::ParsedElement::parse(said).has_value(); };
+    if (step.kind == Kind::greet) {
+      for (const auto& said : xmpp::TicketDoor::greeting(step.to, 42)) require(is_element(said));
+    } else if (step.kind == Kind::fail) {
+      require(is_element(xmpp::TicketDoor::failure(step.failure)));
+    } else if (step.kind == Kind::refuse) {
+      for (const std::string_view elsewhere : {"", "wss://other.example/ws?a&b"}) {
+        const auto said = xmpp::refuse_open(step.to, 42, step.condition, elsewhere, xmpp::Framing::rfc7395);
+        require(is_element(said.open) && is_element(said.close));
+        require(elsewhere.empty() ? is_element(said.error) : said.error.empty());
+      }
     }
   }
 

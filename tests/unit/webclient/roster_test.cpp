@@ -302,11 +302,11 @@ TEST_F(UploadTest, ANameIsOnlyAName) {
                                                         "afdp.exe"},
                                                        {"a\r\nb.txt", "a b.txt"},
                                                        {" . x", "x"}};
-  for (const auto& [name, expected] : table) {
+  for (const auto& row : table) {
     play.does([&](Client& client, auto now, auto& out) {
-      const auto started = client.start_upload(romeo().id, {name, "", 5}, now, out);
+      const auto started = client.start_upload(romeo().id, {row.first, "", 5}, now, out);
       ASSERT_EQ(started.problem, Problem::none);
-      EXPECT_EQ(client.model().find(started.id)->name, expected) << name;
+      EXPECT_EQ(client.model().find(started.id)->name, row.second) << row.first;
       client.dismiss_upload(started.id);
     });
   }
