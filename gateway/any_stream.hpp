@@ -21,6 +21,10 @@ enum class IoStatus : std::uint8_t {
   failed,
 };
 
+[[nodiscard]] constexpr bool is_over(IoStatus status) {
+  return status == IoStatus::end || status == IoStatus::failed;
+}
+
 struct IoResult {
   std::size_t bytes = 0;
   IoStatus status = IoStatus::ok;
@@ -51,6 +55,19 @@ class AnyStream {
   [[nodiscard]] IoStatus handshake();
 
   [[nodiscard]] IoResult read(std::span<char> into);
+  // Reads by way of `buffer` all that there is, each piece for `take`, as long as `goes_on` says so after it. What has
+  // stopped it: `ok` (there is no more, or it was to stop), something to wait for (asked for already), the end. The
+  // owner may give up this stream within `take`, if `goes_on` knows of it.
+  template <class Take, class GoesOn>
+  IoStatus read_all(std::span<char> buffer, Take take, GoesOn goes_on) {
+    do {
+      const IoResult result = read(buffer);
+      if (result.status == IoStatus::wait_write) want_write(true);
+      if (result.status != IoStatus::ok) return result.status;
+      take(buffer.first(result.bytes));
+    } while (goes_on() && has_buffered());
+    return IoStatus::ok;
+  }
   // Writes the parts as if they were one. May write less; what was written is the prefix of `bytes` bytes.
   [[nodiscard]] IoResult write(std::span<const std::string_view> parts);
   // The peer's machine has acknowledged all that was written (SIOCOUTQ). Behind a proxy the peer is the proxy.

@@ -95,24 +95,14 @@ void HttpConnection::continue_handshake() {
 }
 
 void HttpConnection::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    const IoResult result = stream_.read(buffer);
-    switch (result.status) {
-      case IoStatus::ok:
-        if (!draining_ && (leave_ || !last_request_)) take({buffer.data(), result.bytes});
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_.want_write(true);
-      case IoStatus::end:
-        return end_of_input();
-      case IoStatus::failed:
-        was_reset_ = true;
-        return close();
-    }
-  } while (!closed_ && !paused_ && stream_.has_buffered());
+  const auto use = [this](std::span<char> bytes) {
+    if (!draining_ && (leave_ || !last_request_)) take({bytes.data(), bytes.size()});
+  };
+  const IoStatus status = stream_.read_all(shard_.read_buffer(), use, [this] { return !closed_ && !paused_; });
+  if (status == IoStatus::end) return end_of_input();
+  if (status != IoStatus::failed) return;
+  was_reset_ = true;
+  close();
 }
 
 void HttpConnection::take(std::string_view bytes) {

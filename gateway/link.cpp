@@ -203,26 +203,15 @@ void Link::on_ready(Ready ready) {
 }
 
 void Link::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    const IoResult result = stream_->read(buffer);
-    switch (result.status) {
-      case IoStatus::ok:
-        owner_.on_link_bytes({buffer.data(), result.bytes});
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_->want_write(true);
-      case IoStatus::end:
-        return fail({xmpp::FaultKind::connection_lost, "the server closed the connection without ending the stream"},
-                    {});
-      case IoStatus::failed: {
-        const std::string detail = stream_->ssl() != nullptr ? tls_failure(stream_->ssl()) : std::strerror(errno);
-        return fail({xmpp::FaultKind::connection_lost, "the connection to the server broke"}, detail);
-      }
-    }
-  } while (state_ == State::up && !paused_ && stream_->has_buffered());
+  const auto use = [this](std::span<char> bytes) { owner_.on_link_bytes({bytes.data(), bytes.size()}); };
+  const auto goes_on = [this] { return state_ == State::up && !paused_; };
+  const IoStatus status = stream_->read_all(shard_.read_buffer(), use, goes_on);
+  if (status == IoStatus::end) {
+    return fail({xmpp::FaultKind::connection_lost, "the server closed the connection without ending the stream"}, {});
+  }
+  if (status != IoStatus::failed) return;
+  const std::string detail = stream_->ssl() != nullptr ? tls_failure(stream_->ssl()) : std::strerror(errno);
+  fail({xmpp::FaultKind::connection_lost, "the connection to the server broke"}, detail);
 }
 
 void Link::pause_reading(bool pause) {

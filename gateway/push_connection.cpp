@@ -45,20 +45,9 @@ void PushConnection::on_ready(Ready ready) {
 }
 
 void PushConnection::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    switch (stream_.read(buffer).status) {
-      case IoStatus::ok:
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_.want_write(true);
-      case IoStatus::end:
-      case IoStatus::failed:
-        return close();
-    }
-  } while (stream_.has_buffered());
+  const auto ignore = [](std::span<char>) {};
+  const IoStatus status = stream_.read_all(shard_.read_buffer(), ignore, [] { return true; });
+  if (is_over(status)) close();
 }
 
 std::size_t PushConnection::push(std::string_view chunk) {

@@ -198,25 +198,12 @@ void PutRequest::send() {
 }
 
 void PutRequest::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    const IoResult result = stream_->read(buffer);
-    switch (result.status) {
-      case IoStatus::ok:
-        if (const auto verdict = answer_.take({buffer.data(), result.bytes})) {
-          conclude(verdict->status, verdict->trouble);
-        }
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_->want_write(true);
-      case IoStatus::end:
-        return conclude(0, "the server closed the connection without an answer");
-      case IoStatus::failed:
-        return conclude(0, "the connection broke");
-    }
-  } while (state_ == State::up && stream_->has_buffered());
+  const auto use = [this](std::span<char> bytes) {
+    if (const auto verdict = answer_.take({bytes.data(), bytes.size()})) conclude(verdict->status, verdict->trouble);
+  };
+  const IoStatus status = stream_->read_all(shard_.read_buffer(), use, [this] { return state_ == State::up; });
+  if (status == IoStatus::end) return conclude(0, "the server closed the connection without an answer");
+  if (status == IoStatus::failed) conclude(0, "the connection broke");
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------

@@ -94,25 +94,14 @@ void UploadConnection::read_on() {
 }
 
 void UploadConnection::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    const IoResult result = stream_.read(buffer);
-    switch (result.status) {
-      case IoStatus::ok:
-        if (phase_ != Phase::answered) take({buffer.data(), result.bytes});
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_.want_write(true);
-      case IoStatus::end:
-        if (phase_ == Phase::answered && outbox_.pending() > 0) return stream_.want_read(false);
-        return close();
-      case IoStatus::failed:
-        return close();
-    }
-  } while (!closed_ && may_read() && stream_.has_buffered());
-  read_on();
+  const auto use = [this](std::span<char> bytes) {
+    if (phase_ != Phase::answered) take({bytes.data(), bytes.size()});
+  };
+  const IoStatus status = stream_.read_all(shard_.read_buffer(), use, [this] { return !closed_ && may_read(); });
+  if (status == IoStatus::ok) return read_on();
+  if (!is_over(status)) return;
+  const bool may_still_write = status == IoStatus::end && phase_ == Phase::answered && outbox_.pending() > 0;
+  may_still_write ? stream_.want_read(false) : close();
 }
 
 void UploadConnection::take(std::string_view bytes) {

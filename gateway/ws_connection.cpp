@@ -135,22 +135,9 @@ void WsConnection::on_round_end() {
 }
 
 void WsConnection::on_readable() {
-  const auto buffer = shard_.read_buffer();
-  do {
-    const IoResult result = stream_.read(buffer);
-    switch (result.status) {
-      case IoStatus::ok:
-        take(buffer.first(result.bytes));
-        break;
-      case IoStatus::wait_read:
-        return;
-      case IoStatus::wait_write:
-        return stream_.want_write(true);
-      case IoStatus::end:
-      case IoStatus::failed:
-        return close();
-    }
-  } while (!closed_ && !paused_ && stream_.has_buffered());
+  const IoStatus status = stream_.read_all(
+      shard_.read_buffer(), [this](std::span<char> bytes) { take(bytes); }, [this] { return !closed_ && !paused_; });
+  if (is_over(status)) close();
 }
 
 void WsConnection::take(std::span<char> bytes) {
