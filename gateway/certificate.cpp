@@ -1,6 +1,5 @@
 #include "gateway/certificate.hpp"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
@@ -10,6 +9,7 @@
 #include <memory>
 #include <optional>
 
+#include "gateway/encoding.hpp"
 #include "gateway/log.hpp"
 #include "xmpp/ascii.hpp"
 #include "xmpp/jid.hpp"
@@ -178,9 +178,7 @@ std::string public_key_pin(const X509* certificate) {
   if (size <= 0) return {};
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(encoded, static_cast<std::size_t>(size), digest.data());
-  std::array<unsigned char, 64> base64{};
-  const int length = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(digest.size()));
-  return "sha256//" + std::string(base64.begin(), base64.begin() + length);
+  return "sha256//" + base64(digest);
 }
 
 }  // namespace gateway

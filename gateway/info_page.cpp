@@ -1,11 +1,11 @@
 #include "gateway/info_page.hpp"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 
+#include "gateway/encoding.hpp"
 #include "gateway/version.hpp"
 #include "webclient/html.hpp"
 
@@ -79,9 +79,7 @@ std::string_view proxy_text(const InfoRequest& request) {
 std::string style_hash() {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(style.data()), style.size(), digest.data());
-  std::array<unsigned char, 4 * ((SHA256_DIGEST_LENGTH + 2) / 3) + 1> text{};
-  const int size = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
-  return {text.begin(), text.begin() + size};
+  return base64(digest);
 }
 
 }  // namespace

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "gateway/encoding.hpp"
+
 namespace gateway {
 
 namespace {
@@ -143,10 +145,7 @@ bool is_dangerous(char32_t c) {
 }
 
 void escape_byte(unsigned char byte, std::string& out) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  out += "\\x";
-  out += digits[byte >> 4];
-  out += digits[byte & 15];
+  out += "\\x" + hex({&byte, 1});
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "gateway/prebind_entry.hpp"
 
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,11 +10,11 @@
 #include "bosh/prebind.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/push_entry.hpp"
+#include "gateway/random.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/web_access.hpp"
 #include "gateway/web_login.hpp"
-#include "gateway/ws_entry.hpp"
 #include "webclient/form.hpp"
 #include "xmpp/jid.hpp"
 
@@ -199,11 +198,7 @@ class PrebindEntry {
   }
 
   // Any number would do, for the sid is the secret; one that nobody can foresee costs nothing.
-  [[nodiscard]] bosh::Rid first_rid() const {
-    std::uint32_t random = 0;
-    std::memcpy(&random, shard_.mint_sid().secret.data(), sizeof random);
-    return bosh::Rid{1} + random;
-  }
+  [[nodiscard]] bosh::Rid first_rid() const { return bosh::Rid{1} + static_cast<std::uint32_t>(random_number()); }
 
   void refuse(std::uint16_t status, std::string_view error, std::string_view why = {}) {
     std::string body = "{\"error\":" + bosh::json_string(error);

@@ -9,6 +9,7 @@
 #include "bosh/engine.hpp"
 #include "gateway/client_of.hpp"
 #include "gateway/clock.hpp"
+#include "gateway/random.hpp"
 #include "gateway/response_head.hpp"
 #include "gateway/routes.hpp"
 #include "gateway/session_host.hpp"

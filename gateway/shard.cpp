@@ -1,6 +1,5 @@
 #include "gateway/shard.hpp"
 
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -10,12 +9,12 @@
 #include <cassert>
 #include <cstdio>
 #include <limits>
-#include <stdexcept>
 #include <utility>
 
 #include "gateway/clock.hpp"
 #include "gateway/listener.hpp"
 #include "gateway/log.hpp"
+#include "gateway/random.hpp"
 #include "gateway/shard_set.hpp"
 
 namespace gateway {
@@ -251,9 +250,7 @@ void Shard::end_stranger(const Stranger& stranger) {
 
 Sid Shard::mint_sid() const {
   Sid sid{static_cast<std::uint8_t>(index_), {}};
-  if (RAND_bytes(sid.secret.data(), static_cast<int>(sid.secret.size())) != 1) {
-    throw std::runtime_error("no random numbers");  // a guessable sid would be worse than no session
-  }
+  fill_at_random(sid.secret);
   return sid;
 }
 

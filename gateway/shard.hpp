@@ -25,6 +25,7 @@
 #include "gateway/log.hpp"
 #include "gateway/poller.hpp"
 #include "gateway/push_connection.hpp"
+#include "gateway/random.hpp"
 #include "gateway/refusals.hpp"
 #include "gateway/resolver.hpp"
 #include "gateway/session_table.hpp"

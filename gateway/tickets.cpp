@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "gateway/web_access.hpp"
+#include "gateway/random.hpp"
 
 namespace gateway {
 

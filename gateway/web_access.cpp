@@ -3,12 +3,13 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include <array>
 #include <charconv>
+#include <span>
 #include <stdexcept>
 
+#include "gateway/encoding.hpp"
 #include "gateway/field_text.hpp"
 
 namespace gateway {
@@ -18,16 +19,6 @@ namespace {
 constexpr std::string_view attributes = "; Path=/; HttpOnly; SameSite=";
 constexpr auto window = std::chrono::minutes(1);
 constexpr std::size_t counters = 65'536;  // 1 MB: what it takes to fill them is more than a machine can log in
-
-std::string hex(const unsigned char* bytes, std::size_t count) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < count; ++i) {
-    out += digits[bytes[i] >> 4];
-    out += digits[bytes[i] & 15];
-  }
-  return out;
-}
 
 std::string_view name_of(Cookie which, bool secure) {
   if (which == Cookie::session) return secure ? "__Host-postern" : "postern";
@@ -81,17 +72,11 @@ std::string token_for(std::string_view key, std::string_view text) {
       nullptr) {
     throw std::runtime_error("no HMAC");
   }
-  return hex(digest.data(), 16);
+  return hex(std::span(digest).first(16));
 }
 
 bool same_token(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string random_token() {
-  std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) throw std::runtime_error("no random numbers");
-  return hex(bytes.data(), bytes.size());
 }
 
 bool LoginThrottle::try_now(std::string_view name, std::uint32_t allowed, xmpp::Instant now) {

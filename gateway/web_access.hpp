@@ -34,8 +34,6 @@ enum class Cookie : std::uint8_t {
 [[nodiscard]] std::string token_for(std::string_view key, std::string_view text);
 // In a time that does not depend on where they differ.
 [[nodiscard]] bool same_token(std::string_view a, std::string_view b);
-// 128 random bits in hexadecimal; throws when there are none.
-[[nodiscard]] std::string random_token();
 
 // Tries within a minute, by name: an address, an account. The counters are a fixed number, and a name has the one that
 // its hash says: however many names there are, none is forgotten within its minute, and who shares a counter is slowed

@@ -7,6 +7,7 @@
 
 #include "gateway/client_of.hpp"
 #include "gateway/log.hpp"
+#include "gateway/random.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/sid.hpp"
 #include "gateway/wall_clock.hpp"

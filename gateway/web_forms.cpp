@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gateway/random.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/wall_clock.hpp"
 #include "gateway/web_access.hpp"

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "gateway/random.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/version.hpp"
 #include "gateway/wall_clock.hpp"

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/random.hpp"
 #include "gateway/response_head.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/upload_connection.hpp"
 #include "gateway/wall_clock.hpp"
-#include "gateway/web_access.hpp"
 
 namespace gateway {
 

@@ -1,16 +1,14 @@
 #include "gateway/ws_entry.hpp"
 
-#include <openssl/rand.h>
-
 #include <boost/asio/post.hpp>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "gateway/client_of.hpp"
 #include "gateway/clock.hpp"
 #include "gateway/log.hpp"
+#include "gateway/random.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/ws_connection.hpp"
@@ -62,13 +60,6 @@ void open(Shard& shard, WsConnection& connection, const xmpp::OpenElement& open,
 }
 
 }  // namespace
-
-std::uint64_t random_number() {
-  std::uint64_t value = 0;
-  auto* const bytes = reinterpret_cast<unsigned char*>(&value);
-  if (RAND_bytes(bytes, sizeof value) != 1) throw std::runtime_error("no random numbers");
-  return value;
-}
 
 void refuse_stream(Shard& shard, WsConnection& connection, Condition condition, std::string_view why,
                    xmpp::Framing framing) {

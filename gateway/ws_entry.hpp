@@ -26,6 +26,5 @@ void open_session(Shard& shard, WsConnection& connection, const std::variant<xmp
 // W-022.
 void refuse_stream(Shard& shard, WsConnection& connection, xmpp::StreamCondition condition, std::string_view why,
                    xmpp::Framing framing = xmpp::Framing::rfc7395);
-[[nodiscard]] std::uint64_t random_number();
 
 }  // namespace gateway

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <stdexcept>
 
+#include "gateway/encoding.hpp"
 #include "gateway/field_text.hpp"
 #include "xmpp/ascii.hpp"
 
@@ -91,9 +93,7 @@ std::string accept_key(std::string_view key) {
   if (EVP_Digest(joined.data(), joined.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1) {
     throw std::runtime_error("no SHA-1");
   }
-  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> text{};
-  const int length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(size));
-  return {text.begin(), text.begin() + length};
+  return base64(std::span(digest).first(size));
 }
 
 bool offers_deflate(std::string_view extensions) {

@@ -4,6 +4,7 @@
 
 #include "gateway/clock.hpp"
 #include "gateway/log.hpp"
+#include "gateway/random.hpp"
 #include "gateway/session_host.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/ws_connection.hpp"

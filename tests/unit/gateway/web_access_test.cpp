@@ -1,5 +1,6 @@
 // Cookies, tokens, origins and the throttle of the chat without scripts. PROTOCOL Z-005, Z-006.
 #include "gateway/web_access.hpp"
+#include "gateway/random.hpp"
 
 #include <gtest/gtest.h>
 
