@@ -44,6 +44,14 @@ async function talk(world, client, jid, name) {
   await client.event('message', (event) => event.body === `${name}, back`);
 }
 
+// Until then the client may not have noticed.
+async function cut_the_stream(proxy) {
+  const streams = () => proxy.seen.filter((what) => what === 'stream').length;
+  const before = streams();
+  proxy.cut();
+  await until(() => streams() > before, 15_000, 'another stream is asked for');
+}
+
 const by_way = (client, way) => until(async () => (await client.way()) === way, 15_000, `connected by ${way}`);
 
 function the_way_to(kind) {
@@ -149,7 +157,7 @@ function the_way_to(kind) {
         await client.call('message', world.bob.jid, text);
       }
       got.push(await client.event('message', (event) => event.body));
-      proxy.cut();
+      await cut_the_stream(proxy);
       await by_way(client, 'sse');
     }
     while (got.length < 32) got.push(await client.event('message', (event) => event.body, 20_000));
@@ -192,8 +200,9 @@ function in_browsers() {
       const jid = await come_online(world, tab, { keepalive: true });
       await by_way(tab, 'sse');
       await talk(world, tab, jid, 'sse');
-      proxy.cut();
+      const cut = cut_the_stream(proxy);
       world.bob.message(jid, 'while it was away');
+      await cut;
       await tab.event('message', (event) => event.body === 'while it was away');
       await by_way(tab, 'sse');
       await tab.reload();
