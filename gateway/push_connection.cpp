@@ -146,13 +146,18 @@ void PushConnection::check_arrival(xmpp::Instant now) {
 void PushConnection::close() {
   if (closed_) return;
   closed_ = true;
+  // A page that we have ended may have arrived all the same, with what it was given last.
+  const bool arrived = drained_ && stream_.all_arrived();
   disarm();
   if (!drained_) stream_.shutdown_write();
   stream_.close();
   outbox_.clear();
   note_buffered();
   peer_.place = {};
-  if (SessionHost* const host = shard_.sessions().find(session_)) host->lost(ref());
+  if (SessionHost* const host = shard_.sessions().find(session_)) {
+    if (arrived) host->arrived(ref());
+    host->lost(ref());
+  }
   shard_.erase_connection_later(id_);
 }
 

@@ -162,18 +162,48 @@ std::size_t Chats::waiting(const Conversation& row) const {
   return static_cast<std::size_t>(row.messages.end() - first);
 }
 
+// Out of the model, so that no further page will show it.
+bool Chats::has_fallen(const Held& held) const {
+  const auto* row = model_.find(held.conversation);
+  return row == nullptr || model_.find(*row, held.message) == nullptr;
+}
+
 void Chats::read(Conversation& row, Turn& turn) {
   model_.mark_read(row);
-  release([&](Held& held) {
-    if (held.conversation != row.id || held.on_a_page) return false;
-    held.on_a_page = model_.find(row, held.message) != nullptr;
-    if (!held.on_a_page) tell_author(held.author, held.wire_id, turn);
-    return !held.on_a_page;
+  release([&](const Held& held) {
+    if (held.conversation != row.id || held.page != PageId::none || !has_fallen(held)) return false;
+    tell_author(held.author, held.wire_id, turn);
+    return true;
   });
 }
 
-void Chats::proven(ConversationId in, const Wire::Mark& shown) {
-  release([&](const Held& held) { return held.conversation == in && held.on_a_page && !shown.is_before(held.mark); });
+void Chats::put_on(PageId page, const Conversation& row) {
+  for (auto& held : held_) {
+    if (held.conversation != row.id || has_fallen(held)) continue;
+    held.on_a_page = true;
+    held.page = page;
+  }
+}
+
+void Chats::proven(ConversationId in, const Wire::Mark& shown, PageId page) {
+  release([&](const Held& held) {
+    if (held.conversation != in || !held.on_a_page || shown.is_before(held.mark)) return false;
+    return held.page == page || !has_fallen(held);
+  });
+}
+
+void Chats::arrived(PageId page) {
+  release([&](const Held& held) { return held.page == page; });
+}
+
+void Chats::gone(PageId page, Turn& turn) {
+  release([&](Held& held) {
+    if (held.page != page) return false;
+    held.page = PageId::none;
+    if (!has_fallen(held)) return false;
+    tell_author(held.author, held.wire_id, turn);
+    return true;
+  });
 }
 
 void Chats::dismissed(ConversationId conversation) {

@@ -16,6 +16,13 @@
 
 namespace webclient {
 
+// A page that may arrive or not: an endless one by its connection. Of static pages there is one at a time, since the
+// next request of a reader proves the one before.
+enum class PageId : std::uint64_t { none, still, first_endless };
+[[nodiscard]] constexpr PageId page_of(xmpp::ConnectionRef connection) {
+  return PageId{static_cast<std::uint64_t>(connection) + static_cast<std::uint64_t>(PageId::first_endless)};
+}
+
 // Of a message out of our archive.
 struct Archived {
   WallTime when;
@@ -44,11 +51,18 @@ class Chats {
   // So many messages a page must show to show all that wait for a reader: from the first that is unread, or that was on
   // a page of which nobody knows yet whether it has arrived.
   [[nodiscard]] std::size_t waiting(const Conversation& row) const;
-  // A page shows this conversation, and all of it that is waiting(). Whoever has written what there was no room for, so
-  // that it is on none, is told.
+  // A page is to show this conversation, and all of it that is waiting(). Whoever has written what there was no room
+  // for, so that it is on none, is told.
   void read(Conversation& row, Turn& turn);
-  // A reader has got what was on a page of this conversation, up to the mark.
-  void proven(ConversationId in, const Wire::Mark& shown);
+  // That page has all of it now.
+  void put_on(PageId page, const Conversation& row);
+  // A reader has got that page, with this conversation up to the mark. What had fallen out of the model before it was
+  // made may be on another one, which has not arrived.
+  void proven(ConversationId in, const Wire::Mark& shown, PageId page);
+  // A reader has got all that was put on that page; or will not get it, so that whoever has written what no other page
+  // can show is told.
+  void arrived(PageId page);
+  void gone(PageId page, Turn& turn);
   // Its reader wants no more of it, or has read it elsewhere.
   void dismissed(ConversationId conversation);
   // What the server need not keep, where everything up to `shown` has been shown: nothing beyond the oldest message
@@ -101,7 +115,9 @@ class Chats {
     MessageId message{};
     std::string author, wire_id;
     bool on_a_page = false;
+    PageId page = PageId::none;  // the last that has it, unless that is gone
   };
+  [[nodiscard]] bool has_fallen(const Held& held) const;
   static std::size_t weight(const Held& held);
   void tell_author(std::string_view author, std::string_view wire_id, Turn& turn);
   template <typename Which>

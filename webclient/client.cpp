@@ -56,10 +56,19 @@ Turn Client::turn(xmpp::Instant now, xmpp::Actions& out) const {
   return {now, clock_said_ + std::chrono::duration_cast<std::chrono::seconds>(now - clock_read_), out};
 }
 
-void Client::seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant now, xmpp::Actions& out) {
+void Client::put_on(PageId page, ConversationId id) {
+  if (const auto* row = model_.find(id)) chats_.put_on(page, *row);
+}
+
+void Client::seen(const PageSeen& page, xmpp::Instant now, xmpp::Actions& out) {
   auto step = turn(now, out);
-  chats_.proven(read, shown);
-  wire_.seen(chats_.not_held(shown), step);
+  chats_.proven(page.conversation, page.mark, page.id);
+  wire_.seen(chats_.not_held(page.mark), step);
+}
+
+void Client::page_gone(PageId page, xmpp::Instant now, xmpp::Actions& out) {
+  auto step = turn(now, out);
+  chats_.gone(page, step);
 }
 
 // ---- stanzas -------------------------------------------------------------------------------------------------------

@@ -38,6 +38,12 @@ struct Opened {
   ConversationId conversation{};
 };
 
+struct PageSeen {
+  Wire::Mark mark;
+  ConversationId conversation{};  // 0: it shows none
+  PageId id = PageId::none;
+};
+
 class Client {
  public:
   // `wall` is what the clock on the wall says at `now`; settings must outlive nothing, they are kept.
@@ -71,10 +77,15 @@ class Client {
     roster_.forget_presence();
   }
   [[nodiscard]] Wire::Mark mark() const { return wire_.mark(); }
-  // What was in the model at the mark has reached a reader, with the texts of the conversation `read` (0: of none).
+  // That page has all there is of the conversation.
+  void put_on(PageId page, ConversationId id);
+  // What was in the model at the mark has reached a reader, on a page with the texts of the conversation.
   // Until then the server is not told that it has arrived, so that it is not lost with this session: the messages of a
   // reader who has vanished are the server's to keep.
-  void seen(const Wire::Mark& shown, ConversationId read, xmpp::Instant now, xmpp::Actions& out);
+  void seen(const PageSeen& page, xmpp::Instant now, xmpp::Actions& out);
+  // All that was put on that page has reached a reader, whatever there is beyond that; or nothing more of it will.
+  void page_arrived(PageId page) { chats_.arrived(page); }
+  void page_gone(PageId page, xmpp::Instant now, xmpp::Actions& out);
 
   // ---- commands of pages. What is wrong is a Problem; what happens shows in the model.
   void log_out(xmpp::Instant now, xmpp::Actions& out);

@@ -296,6 +296,16 @@ xmpp::Instant PushEngine::deadline(const Journal& journal) const {
   return at;
 }
 
+std::vector<PushEngine::Complete> PushEngine::complete(const Journal& journal) const {
+  std::vector<Complete> found;
+  for (const auto& stream : streams_) {
+    if (stream.shown != ConversationId{} && stream.next >= journal.next()) {
+      found.push_back({stream.connection, stream.shown});
+    }
+  }
+  return found;
+}
+
 bool PushEngine::is_up_to_date(const Journal& journal) const {
   return !streams_.empty() && std::all_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
     return stream.arrived && stream.next >= journal.next();

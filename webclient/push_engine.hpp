@@ -72,6 +72,12 @@ class PushEngine {
   // Every stream ends; what it loads then tells why.
   void close_all(std::vector<Chunk>& out);
   [[nodiscard]] xmpp::Instant deadline(const Journal& journal) const;
+  // The streams that were given all there is of the conversation they show, which may be on its way.
+  struct Complete {
+    xmpp::ConnectionRef connection{};
+    ConversationId shown{};
+  };
+  [[nodiscard]] std::vector<Complete> complete(const Journal& journal) const;
   // Somebody looks, and has got everything.
   [[nodiscard]] bool is_up_to_date(const Journal& journal) const;
 

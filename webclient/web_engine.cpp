@@ -62,12 +62,14 @@ void WebEngine::on_unsent(xmpp::ConnectionRef connection, std::size_t bytes, xmp
 
 void WebEngine::on_arrived(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out) {
   const auto arrived = push_.on_arrived(connection, model().journal());
-  if (arrived.everything) seen({client_->mark(), arrived.shown}, now, out);
+  client_->page_arrived(page_of(connection));
+  if (arrived.everything) seen({client_->mark(), arrived.shown, page_of(connection)}, now, out);
   show(now, out);
 }
 
-void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions&) {
+void WebEngine::on_lost(xmpp::ConnectionRef connection, xmpp::Instant now, xmpp::Actions& out) {
   push_.on_gone(connection);
+  client_->page_gone(page_of(connection), now, out);
   std::erase_if(files_, [&](const FileOnItsWay& file) {
     if (file.connection != connection) return false;
     (void)client_->dismiss_upload(file.id);
@@ -85,14 +87,19 @@ void WebEngine::open_stream(StreamWish wish, xmpp::Instant now, xmpp::Actions& o
   show(now, out);
 }
 
+void WebEngine::page_written(ConversationId shown) {
+  client_->put_on(PageId::still, shown);
+  page_ = PageSeen{client_->mark(), shown, PageId::still};
+}
+
 void WebEngine::used(xmpp::Instant now, xmpp::Actions& out) {
   last_use_ = now;
   if (page_) seen(*page_, now, out);
   page_.reset();
 }
 
-void WebEngine::seen(const Shown& shown, xmpp::Instant now, xmpp::Actions& out) {
-  if (!client_->ended()) client_->seen(shown.mark, shown.conversation, now, out);
+void WebEngine::seen(const PageSeen& page, xmpp::Instant now, xmpp::Actions& out) {
+  if (!client_->ended()) client_->seen(page, now, out);
 }
 
 void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
@@ -103,10 +110,11 @@ void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
     if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id, now, out);
   }
   push_.on_change(view(), now, chunks_);
+  for (const auto& [connection, shown] : push_.complete(model().journal())) client_->put_on(page_of(connection), shown);
   hand_out(out);
   wake_files(out);
   if (ends) client_->forget();
-  if (push_.is_up_to_date(model().journal())) seen({client_->mark(), {}}, now, out);
+  if (push_.is_up_to_date(model().journal())) seen({client_->mark(), {}, PageId::none}, now, out);
 }
 
 void WebEngine::hand_out(xmpp::Actions& out) {

@@ -76,7 +76,7 @@ class WebEngine {
   }
   // A static page with everything there is has been written, and with the backlog() of before the conversation was
   // opened.
-  void page_written(ConversationId shown) { page_ = Shown{client_->mark(), shown}; }
+  void page_written(ConversationId shown);
   // To be called after commands, which may have changed the model.
   void show(xmpp::Instant now, xmpp::Actions& out);
   void log_out(xmpp::Instant now, xmpp::Actions& out);
@@ -109,11 +109,7 @@ class WebEngine {
   };
 
   void hand_out(xmpp::Actions& out);
-  struct Shown {
-    Wire::Mark mark;
-    ConversationId conversation{};
-  };
-  void seen(const Shown& shown, xmpp::Instant now, xmpp::Actions& out);
+  void seen(const PageSeen& page, xmpp::Instant now, xmpp::Actions& out);
   void wake_files(xmpp::Actions& out);
   // Nobody looks and nothing is on its way.
   [[nodiscard]] bool is_left_alone() const { return push_.size() == 0 && files_.empty(); }
@@ -124,7 +120,7 @@ class WebEngine {
   WebSettings settings_;
   std::vector<Chunk> chunks_;  // of one step
   std::deque<std::string> sent_forms_;
-  std::optional<Shown> page_;  // what the static page shows that was written last
+  std::optional<PageSeen> page_;  // the static one that was written last
   std::vector<FileOnItsWay> files_;
   xmpp::Instant last_use_, ended_at_ = xmpp::never;
   bool forgotten_ = false;

@@ -44,8 +44,9 @@ class Run {
 
   void read_row(ConversationId id) {
     client_.open_conversation(id, now(), out());
+    client_.put_on(PageId::still, id);
     server_.collect();
-    client_.seen(client_.mark(), id, now(), out());
+    client_.seen({client_.mark(), id, PageId::still}, now(), out());
     server_.letters().arrived(id);
   }
 
@@ -63,7 +64,7 @@ class Run {
         return server_.pass_time(std::chrono::seconds(input_.byte()));
       case 2:
         if (const auto what = input_.byte(); what % 4U != 0) {
-          return what < 128 ? client_.seen(client_.mark(), {}, now(), out()) : read_row(row());
+          return what < 128 ? client_.seen({client_.mark(), {}, PageId::none}, now(), out()) : read_row(row());
         }
         return server_.cut();
       case 3:

@@ -33,7 +33,6 @@ class Letters {
     return id;
   }
 
-  // What is marked as read is on a page, which may arrive or not.
   void look(const webclient::ChatModel& model) {
     for (auto& [id, letter] : letters_) letter.in_its_row = false;
     for (std::uint32_t n = 1; n < 400; ++n) {
@@ -44,12 +43,12 @@ class Letters {
         if (found == letters_.end()) continue;
         found->second.row = row->id;
         found->second.in_its_row = true;
-        found->second.on_a_page |= !message.unread;
       }
     }
   }
+  // A page of this conversation as it is.
   void arrived(webclient::ConversationId page) {
-    for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == page && letter.on_a_page;
+    for (auto& [id, letter] : letters_) letter.with_the_reader |= letter.row == page && letter.in_its_row;
   }
   // Its text is on a screen, whether the session knows it or not.
   void on_a_screen(const std::string& id) {
@@ -143,8 +142,7 @@ class Letters {
   struct Letter {
     std::uint32_t number = 0;  // of the stanza, as the server counts it; 0: it does not, or not any more
     webclient::ConversationId row{};
-    bool in_its_row = false;  // still, where others may have taken its place
-    bool on_a_page = false;
+    bool in_its_row = false;       // still, where others may have taken its place
     bool with_the_reader = false;  // or closed with its row
     bool on_a_screen = false;
     bool not_wanted = false;       // its row was closed when it was not in there any more

@@ -73,8 +73,9 @@ class Run {
  private:
   struct Window {
     bool conversation = false;  // or the list
-    bool full = false, closed = false, slow = false;
-    std::set<std::string> letters;  // in what it was given
+    bool slow = false, full = false;
+    bool closed = false, lost = false;  // by the engine; for the shell as well
+    std::set<std::string> letters;      // in what it was given
   };
   struct File {
     UploadId id{};
@@ -201,18 +202,20 @@ class Run {
     if (windows_.empty()) return;
     const auto at = std::next(windows_.begin(), static_cast<std::ptrdiff_t>(input_.byte() % windows_.size()));
     auto& [ref, window] = *at;
+    if (window.lost) return;
     switch (input_.below(4)) {
       case 0:
-        window.closed = true;
+        window.closed = window.lost = true;
         return engine_.on_lost(ref, now(), out());
       case 1:
-        if (!window.closed) unsent(ref, input_.below(2));
+        if (!window.closed) return unsent(ref, input_.below(2));
+        window.full = false;
         return;
       case 2:
         window.slow = !window.slow;
         return;
-      default:
-        if (window.closed || window.full) return;
+      default:  // also of one that the engine has ended
+        if (window.full) return;
         for (const auto& id : window.letters) server_.letters().on_a_screen(id);
         return engine_.on_arrived(ref, now(), out());
     }

@@ -22,7 +22,8 @@ void reads(Play& play, std::string_view address) {
   const auto shown = address.empty() ? ConversationId{} : play.row(address).id;
   play.does([&](Client& client, auto now, auto& out) {
     client.mark_read(shown, now, out);
-    client.seen(client.mark(), shown, now, out);
+    client.put_on(PageId::still, shown);
+    client.seen({client.mark(), shown, PageId::still}, now, out);
   });
 }
 

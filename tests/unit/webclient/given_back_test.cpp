@@ -42,7 +42,8 @@ void shows(Play& play) {
   play.does([&](Client& client, auto now, auto& out) {
     const auto romeo = play.row("romeo@example.net").id;
     client.mark_read(romeo, now, out);
-    client.seen(client.mark(), romeo, now, out);
+    client.put_on(PageId::still, romeo);
+    client.seen({client.mark(), romeo, PageId::still}, now, out);
   });
 }
 
@@ -159,8 +160,9 @@ TEST(GivenBack, APageOfAnEarlierStreamProvesNothing) {
   const auto romeo = play.row("romeo@example.net").id;
   play.does([&](Client& client, auto now, auto& out) {
     client.mark_read(romeo, now, out);  // for another page, which is on its way
-    client.seen(page, romeo, now, out);
-    client.seen(client.mark(), {}, now, out);
+    client.put_on(page_of(xmpp::ConnectionRef{1}), romeo);
+    client.seen({page, romeo, PageId::still}, now, out);
+    client.seen({client.mark(), {}, PageId::none}, now, out);
   });
   EXPECT_EQ(play.hears(ask), answer(0));
 }

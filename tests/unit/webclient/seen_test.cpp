@@ -239,6 +239,50 @@ TEST_F(SeenTest, WhatFellOutOfTheListIsStillTheServers) {
   EXPECT_THAT(given_back(), IsEmpty());
 }
 
+// Two pages of one conversation: hello is on the first, which does not arrive, and has no place on the second.
+class SeenOnAnotherPageTest : public SeenTest {
+ protected:
+  SeenOnAnotherPageTest() {
+    says_hello();
+    open(chat, romeo());
+    engine->on_unsent(chat, 1000, now, out);
+    for (int i = 0; i < 500; ++i) says("n" + std::to_string(i));
+    (void)engine->client().open_conversation(romeo(), now, out);
+    engine->page_written(romeo());
+    engine->used(now, out);
+  }
+};
+
+TEST_F(SeenOnAnotherPageTest, ProvesNothing) {
+  EXPECT_THAT(given_back(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+}
+
+TEST_F(SeenOnAnotherPageTest, ComesBackWhenItsPageIsGone) {
+  out.clear();
+  engine->on_lost(chat, now, out);
+  EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "m1")));
+  engine->used(now, out);
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+TEST_F(SeenOnAnotherPageTest, IsProvenByItsOwnPage) {
+  engine->on_unsent(chat, 0, now, out);
+  engine->on_arrived(chat, now, out);
+  EXPECT_EQ(acknowledged(), "501");
+  engine->on_lost(chat, now, out);
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
+// Its end is on its way with what it had.
+TEST_F(SeenOnAnotherPageTest, IsProvenByItsOwnPageThatHasEnded) {
+  engine->set_reader(engine->reader(), now, out);
+  engine->on_arrived(chat, now, out);
+  out.clear();
+  engine->on_lost(chat, now, out);
+  EXPECT_THAT(errors(), IsEmpty());
+  EXPECT_THAT(given_back(), IsEmpty());
+}
+
 TEST_F(SeenTest, WhatFellOutOfTheListAndWasTakenOverComesBack) {
   says_hello();
   a_crowd_writes();
