@@ -36,6 +36,9 @@ class PushConnection final : public Timed, private Watcher {
   // After a fault in its session: the page loads itself anew and says that the session is over.
   void session_failed(SessionId session);
 
+  // What was pushed is with the client's machine.
+  [[nodiscard]] bool all_arrived() const { return !closed_ && outbox_.pending() == 0 && stream_.all_arrived(); }
+
   // Also when memory is short.
   void close();
   // Unsent chunks, for max_buffered_bytes.

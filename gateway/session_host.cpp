@@ -93,8 +93,21 @@ void SessionHost::tell_unsent(xmpp::ConnectionRef connection, std::size_t bytes,
   });
 }
 
+void SessionHost::prove_pages() {
+  const auto* const web = as<webclient::WebEngine>();
+  if (web == nullptr) return;
+  for (const auto stream : web->streams()) {
+    bool has = false;
+    shard_.at_connection(stream, [&](const auto& connection) {
+      if constexpr (requires { connection.all_arrived(); }) has = connection.all_arrived();
+    });
+    if (has) arrived(stream);
+  }
+}
+
 void SessionHost::end(xmpp::EndReason reason, std::string_view text) {
   if (ended_) return;
+  prove_pages();
   const auto entered = step();
   const auto now = steady_now();
   ask([&](auto& engine) { engine.close(reason, text, now, actions()); });

@@ -80,6 +80,8 @@ class SessionHost final : public Timed, private LinkOwner {
   void lost(xmpp::ConnectionRef connection);
   void unsent(xmpp::ConnectionRef connection, std::size_t bytes);
   void arrived(xmpp::ConnectionRef connection);
+  // Before its end: what its reader's machine has by now, which nobody may have asked for since it was sent.
+  void prove_pages();
   // Ends the session from outside: shutdown, overload.
   void end(xmpp::EndReason reason, std::string_view text);
   // The process is about to go: its server hears of the end now.

@@ -242,6 +242,7 @@ void redeem_ticket(Visit& visit) {
 }
 
 void log_out(Visit& visit) {
+  visit.host->prove_pages();
   visit.host->enter<webclient::WebEngine>(
       [](webclient::WebEngine& engine, xmpp::Instant now, xmpp::Actions& out) { engine.log_out(now, out); });
   const bool has_cookie = std::exchange(visit.base, {}).empty();

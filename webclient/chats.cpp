@@ -11,7 +11,8 @@ namespace webclient {
 
 namespace {
 
-constexpr std::size_t max_held = 1000;                    // more than the wire leaves unacknowledged
+// More than comes while a page is on its way.
+constexpr std::size_t max_held = 10'000, max_held_bytes = 2 * 1024 * 1024;
 constexpr auto typing_lasts = std::chrono::seconds(120);  // a client that vanishes says nothing any more
 
 xmpp::NewElement recipient_unavailable() {
@@ -133,21 +134,39 @@ void Chats::release(Which which) {
   std::erase_if(held_, [&](Held& held) {
     if (!which(held)) return false;
     held_bytes_ -= weight(held);
+    due_ -= held.due ? 1U : 0U;
     return true;
   });
+}
+
+bool Chats::tell(Held& held, Turn& turn) {
+  if (tell_author(held.author, held.wire_id, turn)) return true;
+  if (!std::exchange(held.due, true)) ++due_;
+  return false;
 }
 
 // Until a reader has it, this session may end without anybody having seen it; what came out of the archive is not lost
 // by that.
 void Chats::hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn) {
   if (!message.unread || message.archived) return;
-  release([&](const Held& held) { return held.conversation == in.id && held.message == message.id; });
-  held_.push_back({wire_.mark(), in.id, message.id, author, message.wire_id});
-  held_bytes_ += weight(held_.back());
-  if (held_.size() <= max_held) return;
-  tell_author(held_.front().author, held_.front().wire_id, turn);
-  held_bytes_ -= weight(held_.front());
-  held_.pop_front();
+  hold({wire_.mark(), in.id, message.id, author, message.wire_id}, turn);
+}
+
+void Chats::hold(Held held, Turn& turn) {
+  held_bytes_ += weight(held);
+  held_.push_back(std::move(held));
+  while (held_.size() > max_held || held_bytes_ > max_held_bytes) {
+    if (!tell(held_.front(), turn)) return;
+    held_bytes_ -= weight(held_.front());
+    due_ -= held_.front().due ? 1U : 0U;
+    held_.pop_front();
+  }
+}
+
+void Chats::on_room(Turn& turn) {
+  if (due_ > 0) {
+    release([&](const Held& held) { return held.due && tell_author(held.author, held.wire_id, turn); });
+  }
 }
 
 std::size_t Chats::waiting(const Conversation& row) const {
@@ -162,33 +181,51 @@ std::size_t Chats::waiting(const Conversation& row) const {
   return static_cast<std::size_t>(row.messages.end() - first);
 }
 
-// Out of the model, so that no further page will show it.
-bool Chats::has_fallen(const Held& held) const {
-  const auto* row = model_.find(held.conversation);
-  return row == nullptr || model_.find(*row, held.message) == nullptr;
-}
+namespace {
+
+// What is still in the model of a conversation; what is not, no further page will show.
+class Present {
+ public:
+  explicit Present(const Conversation* row) {
+    if (row == nullptr) return;
+    for (const auto& message : row->messages) ids_.push_back(message.id);
+    std::sort(ids_.begin(), ids_.end());
+  }
+  [[nodiscard]] bool has(MessageId id) const { return std::binary_search(ids_.begin(), ids_.end(), id); }
+
+ private:
+  std::vector<MessageId> ids_;
+};
+
+}  // namespace
 
 void Chats::read(Conversation& row, Turn& turn) {
   model_.mark_read(row);
-  release([&](const Held& held) {
-    if (held.conversation != row.id || held.page != PageId::none || !has_fallen(held)) return false;
-    tell_author(held.author, held.wire_id, turn);
-    return true;
+  if (held_.empty()) return;
+  const Present present(&row);
+  release([&](Held& held) {
+    const bool waits = held.conversation == row.id && held.page == PageId::none;
+    return waits && !present.has(held.message) && tell(held, turn);
   });
 }
 
 void Chats::put_on(PageId page, const Conversation& row) {
+  const auto may_be_new = [&](const Held& held) { return held.conversation == row.id && held.page != page; };
+  if (std::none_of(held_.begin(), held_.end(), may_be_new)) return;
+  const Present present(&row);
   for (auto& held : held_) {
-    if (held.conversation != row.id || has_fallen(held)) continue;
+    if (!may_be_new(held) || !present.has(held.message)) continue;
     held.on_a_page = true;
     held.page = page;
   }
 }
 
 void Chats::proven(ConversationId in, const Wire::Mark& shown, PageId page) {
+  if (held_.empty()) return;
+  const Present present(model_.find(in));
   release([&](const Held& held) {
     if (held.conversation != in || !held.on_a_page || shown.is_before(held.mark)) return false;
-    return held.page == page || !has_fallen(held);
+    return held.page == page || present.has(held.message);
   });
 }
 
@@ -200,9 +237,9 @@ void Chats::gone(PageId page, Turn& turn) {
   release([&](Held& held) {
     if (held.page != page) return false;
     held.page = PageId::none;
-    if (!has_fallen(held)) return false;
-    tell_author(held.author, held.wire_id, turn);
-    return true;
+    const auto* row = model_.find(held.conversation);
+    const bool is_shown_again = row != nullptr && model_.find(*row, held.message) != nullptr;
+    return !is_shown_again && tell(held, turn);
   });
 }
 
@@ -224,24 +261,35 @@ void Chats::forget_what_the_server_has() {
 
 void Chats::give_back(Turn& turn) {
   for (const Held& held : held_) {
-    if (wire_.is_ours(held.mark)) tell_author(held.author, held.wire_id, turn);
+    if (wire_.is_ours(held.mark)) (void)tell_author(held.author, held.wire_id, turn);
   }
   release([](const Held&) { return true; });
 }
 
 // As xmpp::bounce() does for a client that has vanished.
-void Chats::tell_author(std::string_view author, std::string_view wire_id, Turn& turn) {
-  if (author.empty()) return;
+bool Chats::tell_author(std::string_view author, std::string_view wire_id, Turn& turn) {
+  if (author.empty()) return true;
+  if (wire_.full()) return false;
   auto error = xmpp::NewElement("message").set("type", "error").set("to", author);
   if (!wire_id.empty()) error.set("id", wire_id);
   wire_.send_error(std::move(error).add(recipient_unavailable()).bytes(), turn);
+  return true;
+}
+
+// No page will ever have it.
+void Chats::give_up(const Place& place, const std::string& wire_id, Turn& turn) {
+  if (tell_author(place.author, wire_id, turn)) return;
+  Held untold{wire_.mark(), {}, {}, place.author, wire_id};
+  untold.due = true;
+  ++due_;
+  hold(std::move(untold), turn);
 }
 
 void Chats::take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn) {
   const bool has_text = (read.body && !read.body->text.empty()) || read.me || !read.link.empty();
   auto* row = has_text ? model_.require(place.address, place.kind) : model_.edit(place.address);
   if (row == nullptr || row->kind != place.kind) {
-    if (has_text) tell_author(place.author, fields.wire_id, turn);  // no page will ever have it
+    if (has_text) give_up(place, fields.wire_id, turn);
     return;
   }
   if (!place.outgoing && !read.receipt_of.empty()) {
@@ -259,6 +307,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
   if (const auto* known = find_known(*row, fields)) {
+    release([&](const Held& held) { return held.conversation == row->id && held.message == known->id; });
     hold(*row, *known, place.author, turn);
     // The copy tells under which id the archive has it.
     if (known->archive_id.empty()) model_.set_archive_id(*model_.edit(*row, known->id), std::move(fields.archive_id));
@@ -274,7 +323,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   auto* added = model_.add_message(*row, std::move(fields));
   auto* replaced = old_id ? model_.edit(*row, *old_id) : nullptr;
   if (added == nullptr) {  // older than all else where there is no more room
-    tell_author(place.author, read.id, turn);
+    give_up(place, read.id, turn);
   } else {
     hold(*row, *added, place.author, turn);
     if (replaced != nullptr) model_.replace(*row, *replaced, *added);

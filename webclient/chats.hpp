@@ -70,6 +70,8 @@ class Chats {
   [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
   // A new stream begins: what the server still owned of the old one it stores or sends back.
   void forget_what_the_server_has();
+  // There may be room on the wire again, for those who are to be told.
+  void on_room(Turn& turn);
   // The session ends: whoever has written what is ours now and no reader has got is told (PROTOCOL U-060, X-050).
   void give_back(Turn& turn);
   [[nodiscard]] std::size_t held_bytes() const { return held_bytes_; }
@@ -116,10 +118,14 @@ class Chats {
     std::string author, wire_id;
     bool on_a_page = false;
     PageId page = PageId::none;  // the last that has it, unless that is gone
+    bool due = false;            // its author is to be told as soon as the wire has room
   };
-  [[nodiscard]] bool has_fallen(const Held& held) const;
   static std::size_t weight(const Held& held);
-  void tell_author(std::string_view author, std::string_view wire_id, Turn& turn);
+  // False: there is no room on the wire. The second remembers that.
+  [[nodiscard]] bool tell_author(std::string_view author, std::string_view wire_id, Turn& turn);
+  [[nodiscard]] bool tell(Held& held, Turn& turn);
+  void give_up(const Place& place, const std::string& wire_id, Turn& turn);
+  void hold(Held held, Turn& turn);
   template <typename Which>
   void release(Which which);
 
@@ -127,6 +133,7 @@ class Chats {
   // out of the model stays here.
   std::deque<Held> held_;
   std::size_t held_bytes_ = 0;
+  std::size_t due_ = 0;  // of them
 };
 
 // The newest in a chain of corrections that begins with the message of this id, written by the same as `by`; null if

@@ -74,7 +74,7 @@ void Client::page_gone(PageId page, xmpp::Instant now, xmpp::Actions& out) {
 // ---- stanzas -------------------------------------------------------------------------------------------------------
 
 void Client::on_stanza(const xmpp::Stanza& stanza, Turn& turn) {
-  if (stanza.counts() && !wire_.received()) return;
+  if (stanza.counts() && !wire_.received(turn)) return;
   if (!stanza.excess.empty()) {
     // Beyond the limits: who wrote it is told, as the session tells for clients that leave the counting to it, and as
     // there not at any price.

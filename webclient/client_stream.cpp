@@ -218,6 +218,7 @@ void Client::go_online(bool resumed, Turn& turn) {
   if (!resumed) begin_session(turn);
   was_online_ = true;
   set_link(LinkState::online, Problem::none);
+  chats_.on_room(turn);
 }
 
 void Client::begin_session(Turn& turn) {
@@ -278,6 +279,7 @@ void Client::on_management(xmpp::ElementView element, Turn& turn) {
   const auto arrived = h ? wire_.acknowledged(*h) : std::nullopt;
   if (arrived) {
     chats_.on_sent(*arrived);
+    chats_.on_room(turn);
     if (wire_.kept() > 0) wire_.request(turn);
     return;
   }

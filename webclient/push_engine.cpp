@@ -107,14 +107,20 @@ void PushEngine::close_all(std::vector<Chunk>& out) {
   streams_.clear();
 }
 
-void PushEngine::on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out) {
+std::vector<PushEngine::Complete> PushEngine::on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out) {
   const std::size_t before = out.size();
   for (auto& stream : streams_) {
     if (stream.writable) produce(stream, view, now, out);
   }
+  std::vector<Complete> complete;
+  for (const auto& stream : streams_) {
+    const bool has_all = stream.next >= view.model.journal().next() && !stream.cut_short;
+    if (has_all && stream.shown != ConversationId{}) complete.push_back({stream.connection, stream.shown});
+  }
   for (std::size_t i = before; i < out.size(); ++i) {
     if (out[i].last) on_gone(out[i].connection);
   }
+  return complete;
 }
 
 // False: the stream cannot be continued from where it stands.
@@ -241,6 +247,7 @@ void PushEngine::produce(Stream& stream, const View& view, xmpp::Instant now, st
   Changes changes;
   std::string bytes;
   if (!collect(stream, view, changes)) {
+    stream.cut_short = true;
     // Whoever loads anew at once from a gateway that is being stopped meets a closed port, and the browser's own page
     // about that in place of this one, with no way back.
     const bool stopped = view.model.account().problem == Problem::shutting_down;
@@ -296,13 +303,9 @@ xmpp::Instant PushEngine::deadline(const Journal& journal) const {
   return at;
 }
 
-std::vector<PushEngine::Complete> PushEngine::complete(const Journal& journal) const {
-  std::vector<Complete> found;
-  for (const auto& stream : streams_) {
-    if (stream.shown != ConversationId{} && stream.next >= journal.next()) {
-      found.push_back({stream.connection, stream.shown});
-    }
-  }
+std::vector<xmpp::ConnectionRef> PushEngine::connections() const {
+  std::vector<xmpp::ConnectionRef> found;
+  for (const auto& stream : streams_) found.push_back(stream.connection);
   return found;
 }
 

@@ -67,21 +67,22 @@ class PushEngine {
   };
   [[nodiscard]] Arrived on_arrived(xmpp::ConnectionRef connection, const Journal& journal);
   void on_gone(xmpp::ConnectionRef connection);
-  // The journal may have grown, or deadline() has come.
-  void on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out);
-  // Every stream ends; what it loads then tells why.
-  void close_all(std::vector<Chunk>& out);
-  [[nodiscard]] xmpp::Instant deadline(const Journal& journal) const;
-  // The streams that were given all there is of the conversation they show, which may be on its way.
+  // The streams that have been given all there is of the conversation they show, which may be on its way; also with
+  // their last words.
   struct Complete {
     xmpp::ConnectionRef connection{};
     ConversationId shown{};
   };
-  [[nodiscard]] std::vector<Complete> complete(const Journal& journal) const;
+  // The journal may have grown, or deadline() has come.
+  std::vector<Complete> on_change(const View& view, xmpp::Instant now, std::vector<Chunk>& out);
+  // Every stream ends; what it loads then tells why.
+  void close_all(std::vector<Chunk>& out);
+  [[nodiscard]] xmpp::Instant deadline(const Journal& journal) const;
   // Somebody looks, and has got everything.
   [[nodiscard]] bool is_up_to_date(const Journal& journal) const;
 
   [[nodiscard]] std::size_t size() const { return streams_.size(); }
+  [[nodiscard]] std::vector<xmpp::ConnectionRef> connections() const;
   // The conversations that somebody looks at just now. A stream that takes nothing is not looked at.
   [[nodiscard]] std::vector<ConversationId> shown() const;
 
@@ -97,6 +98,7 @@ class PushEngine {
     std::vector<OccupantId> newcomers;  // by their places
     bool writable = true, beat = false, arrived = false;
     bool renew_soon = false, renew_later = false;
+    bool cut_short = false;  // has ended without what there was
   };
   struct Changes;
 

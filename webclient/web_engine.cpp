@@ -109,8 +109,9 @@ void WebEngine::show(xmpp::Instant now, xmpp::Actions& out) {
     const Conversation* shown = model().find(id);
     if (shown != nullptr && shown->unread > 0) (void)client_->mark_read(id, now, out);
   }
-  push_.on_change(view(), now, chunks_);
-  for (const auto& [connection, shown] : push_.complete(model().journal())) client_->put_on(page_of(connection), shown);
+  for (const auto& [connection, shown] : push_.on_change(view(), now, chunks_)) {
+    client_->put_on(page_of(connection), shown);
+  }
   hand_out(out);
   wake_files(out);
   if (ends) client_->forget();

@@ -98,6 +98,7 @@ class WebEngine {
   void prefer_static_pages(bool are) { settings_.reader.static_pages = are; }
   void set_reader(Reader reader, xmpp::Instant now, xmpp::Actions& out);
   [[nodiscard]] View view() const { return View{client_->model(), settings_.reader, settings_.token}; }
+  [[nodiscard]] std::vector<xmpp::ConnectionRef> streams() const { return push_.connections(); }
   [[nodiscard]] bool is_displaced(std::string_view window) const { return push_.is_displaced(window); }
 
  private:

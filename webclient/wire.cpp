@@ -15,6 +15,7 @@ constexpr std::size_t max_kept = 1000, max_kept_bytes = 1024 * 1024;
 constexpr std::size_t kept_unasked = max_kept / 8, kept_bytes_unasked = max_kept_bytes / 8;
 // Without a reader the server keeps what comes, but servers give up on a client that acknowledges too little.
 constexpr std::uint32_t max_unconfirmed = 400;
+constexpr std::uint32_t unasked = 100;  // so many are acknowledged without a question
 
 // FNV-1a: spreads the seed, no more.
 std::uint64_t spread(std::string_view text) {
@@ -67,11 +68,7 @@ void Wire::answer(std::string_view bytes, Turn& turn) {
 }
 
 void Wire::send_error(std::string_view bytes, Turn& turn) {
-  if (full()) {
-    stuck_ = true;
-  } else {
-    write(bytes, {}, true, turn);
-  }
+  write(bytes, {}, true, turn);
 }
 
 void Wire::send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn) {
@@ -109,7 +106,6 @@ bool Wire::takes_messages() const {
 }
 
 xmpp::Instant Wire::stuck_at(xmpp::Duration patience) const {
-  if (stuck_) return last_heard_;
   return requested_ && full() ? requested_at_ + patience : xmpp::never;
 }
 
@@ -156,7 +152,7 @@ xmpp::Instant Wire::deadline() const {
 
 void Wire::link_up() {
   online_ = true;
-  requested_ = stuck_ = false;
+  requested_ = false;
 }
 
 void Wire::link_down() {
@@ -177,7 +173,7 @@ void Wire::begin(bool offered, Turn& turn) {
 
 void Wire::count_anew() {
   ++stream_;
-  handled_ = confirmed_ = 0;
+  handled_ = confirmed_ = said_ = 0;
 }
 
 // What came before has numbers of its own: the server begins with the next one. Only the answer to our <enable/>
@@ -195,7 +191,7 @@ void Wire::forget_resume() {
 }
 
 std::string Wire::resume_request() {
-  resumes_at_ = confirmed_;  // readers may go on before the answer
+  resumes_at_ = said_ = confirmed_;  // readers may go on before the answer
   return xmpp::NewElement("resume", xmpp::ns::management_3)
       .set("previd", resume_id_)
       .set("h", std::to_string(confirmed_))
@@ -248,7 +244,7 @@ std::vector<Wire::Unsent> Wire::take_put_off() {
   return std::exchange(put_off_, {});
 }
 
-bool Wire::received() {
+bool Wire::received(Turn& turn) {
   if (skip_ > 0) {
     --skip_;
     return false;
@@ -256,6 +252,7 @@ bool Wire::received() {
   ++handled_;
   // The oldest has waited long enough; what is not counted is not kept either.
   if (!counted_ || handled_ - confirmed_ > max_unconfirmed) ++confirmed_;
+  acknowledge_much(turn);
   return true;
 }
 
@@ -263,11 +260,18 @@ void Wire::seen(const Mark& mark, Turn& turn) {
   const std::uint32_t newly = mark.stanza - confirmed_;  // modulo 2^32
   if (!is_present(mark) || newly == 0 || newly > handled_ - confirmed_) return;
   confirmed_ = mark.stanza;
-  if (newly >= 100 && online_ && managed_) acknowledge(turn);  // otherwise when the server asks
+  acknowledge_much(turn);
 }
 
-void Wire::acknowledge(Turn& turn) const {
+// Otherwise when the server asks; but some have little patience with a client that acknowledges nothing, and ask
+// seldom.
+void Wire::acknowledge_much(Turn& turn) {
+  if (confirmed_ - said_ >= unasked && online_ && managed_) acknowledge(turn);
+}
+
+void Wire::acknowledge(Turn& turn) {
   if (!counted_) return;
+  said_ = confirmed_;
   const auto h = std::to_string(confirmed_);
   turn.out.list.emplace_back(xmpp::ToServer{turn.out.arena.join({"<a xmlns='urn:xmpp:sm:3' h='", h, "'/>"}), 0});
 }

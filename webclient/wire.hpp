@@ -79,7 +79,7 @@ class Wire {
   // What somebody else has brought about. Where half of the room is taken there is no answer: the rest is for what the
   // reader says.
   void answer(std::string_view bytes, Turn& turn);
-  // Somebody waits for this one: where it cannot be sent the stream is stuck().
+  // Somebody waits for this one. Not where it is full().
   void send_error(std::string_view bytes, Turn& turn);
   // Behind what is put off.
   void send_message(const xmpp::NewElement& stanza, SentMessage message, Turn& turn);
@@ -90,8 +90,8 @@ class Wire {
   // Too much is kept: nothing may be sent that is to be kept as well.
   [[nodiscard]] bool full() const;
   [[nodiscard]] bool takes_messages() const;
-  // From when on this stream is of no use any more: an error did not find room, or it has been full for `patience`
-  // since the server was asked what it has.
+  // From when on this stream is of no use any more: it has been full for `patience` since the server was asked what it
+  // has.
   [[nodiscard]] xmpp::Instant stuck_at(xmpp::Duration patience) const;
   // Not acknowledged, or never written: in both cases sent again.
   [[nodiscard]] std::size_t kept() const { return kept_.size(); }
@@ -127,7 +127,7 @@ class Wire {
   [[nodiscard]] std::vector<Unsent> take_put_off();
 
   // A stanza has come. False: it is one that was handled before the resume.
-  [[nodiscard]] bool received();
+  [[nodiscard]] bool received(Turn& turn);
   // Where the stream stands: the number of the newest stanza, and of the count, since each begins anew.
   struct Mark {
     std::uint32_t stream = 0, stanza = 0;
@@ -145,15 +145,16 @@ class Wire {
   }
   // A reader has everything that was received up to there.
   void seen(const Mark& mark, Turn& turn);
-  void acknowledge(Turn& turn) const;  // <a/>
-  void request(Turn& turn);            // <r/>, unless one is open
-  void probe(Turn& turn);              // <r/>, whether or not
+  void acknowledge(Turn& turn);  // <a/>
+  void request(Turn& turn);      // <r/>, unless one is open
+  void probe(Turn& turn);        // <r/>, whether or not
   // The server has said something: no need to try the link out.
   void alive(xmpp::Instant now) { last_heard_ = now; }
   [[nodiscard]] xmpp::Instant last_heard() const { return last_heard_; }
 
  private:
   void count_anew();
+  void acknowledge_much(Turn& turn);
 
   struct Kept {
     std::string bytes;
@@ -174,11 +175,12 @@ class Wire {
   std::string resume_id_;
   std::uint32_t acked_ = 0;                    // by the server, of ours; kept_ begins behind it
   std::uint32_t handled_ = 0, confirmed_ = 0;  // of the server's: in the model, and with a reader
+  std::uint32_t said_ = 0;                     // of confirmed_: the server was told
   std::uint32_t stream_ = 0;                   // which one they count; new with <enabled/>, as the server's count is
   std::uint32_t resumes_at_ = 0;               // what the server has been told in <resume/>
   std::uint32_t skip_ = 0;                     // sent again after a resume though handled
   xmpp::Instant last_heard_{}, requested_at_{};
-  bool online_ = false, managed_ = false, requested_ = false, stuck_ = false;
+  bool online_ = false, managed_ = false, requested_ = false;
   bool counted_ = false;  // the server counts what it sends: it keeps that, and what is acknowledged too early is ours
 };
 

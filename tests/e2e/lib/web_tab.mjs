@@ -148,6 +148,27 @@ export class WebTab {
     this.listener.ended(condition, this);
   }
 
+  async log_out() {
+    const { text } = await this.ask('GET', '/plain/');
+    const form = text.slice(text.indexOf('action="/logout"'));
+    await this.ask('POST', '/logout', { form: { token: field(form, 'token') } });
+    this.kill();
+  }
+
+  // Its connections stay open and nobody reads.
+  freeze() {
+    this.frozen = Object.values(this.agent.sockets).flat();
+    for (const socket of this.frozen) socket.pause();
+  }
+
+  // What the machine has taken meanwhile, up to the end of every connection, and no more.
+  async take_rest() {
+    const ends = this.frozen.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of this.frozen) socket.resume();
+    await Promise.all(ends);
+    this.kill();
+  }
+
   // The window is closed without a word; the browser keeps its cookie.
   kill() {
     this.end('killed');

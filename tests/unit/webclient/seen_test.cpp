@@ -344,10 +344,22 @@ TEST_F(SeenTest, WhatAPageWasTooSlowForComesBack) {
   EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "n0")));
 }
 
+// ejabberd gives up on a client that leaves max_ack_queue unacknowledged, and asks no more often for that.
+TEST_F(SeenTest, WhatIsTakenOverIsAcknowledgedUnasked) {
+  out.clear();
+  for (int i = 0; i < 600; ++i) says("n" + std::to_string(i));
+  std::vector<std::string> acknowledged;
+  for (const auto& action : out.list) {
+    const auto* said = std::get_if<xmpp::ToServer>(&action);
+    if (said != nullptr && said->bytes.starts_with("<a ")) acknowledged.emplace_back(said->bytes);
+  }
+  EXPECT_THAT(acknowledged, ElementsAre(HasSubstr("h='100'"), HasSubstr("h='200'")));
+}
+
 // Nobody keeps more than a bounded list of those who may have to be told.
 TEST_F(SeenTest, TooManyAreToldAtOnce) {
   out.clear();
-  for (int i = 0; i < 1000; ++i) says("n" + std::to_string(i));
+  for (int i = 0; i < 10000; ++i) says("n" + std::to_string(i));
   EXPECT_THAT(errors(), IsEmpty());
   says("last");
   EXPECT_THAT(errors(), ElementsAre(error_to("romeo@example.net/orchard", "n0")));

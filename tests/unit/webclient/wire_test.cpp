@@ -153,19 +153,52 @@ TEST_F(WireInRoom, RefusesWhatItCouldNotKeep) {
   play.does([&](Client& client, auto now, auto& out) { EXPECT_EQ(client.leave_room(id(), now, out), Problem::none); });
 }
 
-// Whoever has to be told cannot be: such a stream is given up, and not resumed.
-TEST(Wire, ErrorsThatDoNotFitEndTheStream) {
-  Bounds bounds;
-  bounds.conversations = 0;
-  Play play(bounds);
-  play.logs_in();
+// Those who have to be told and cannot be: as many as are still to come.
+class UntoldTest : public testing::Test {
+ protected:
+  UntoldTest() {
+    play.logs_in();
+    while (told < 2000 && play.hears(stranger(told)).find("type=\"error\"") != std::string::npos) ++told;
+    for (int i = 1; i < 450; ++i) EXPECT_EQ(errors(play.hears(stranger(told + i))), 0U);
+  }
+  static Bounds bounds() {
+    Bounds bounds;
+    bounds.conversations = 0;
+    return bounds;
+  }
+  static std::size_t errors(std::string_view said) {
+    std::size_t count = 0;
+    for (auto at = said.find("type=\"error\""); at != said.npos; at = said.find("type=\"error\"", at + 1)) ++count;
+    return count;
+  }
+  Play play{bounds()};
   int told = 0;
-  while (told < 2000 && play.hears(stranger(told)).find("type=\"error\"") != std::string::npos) ++told;
+};
+
+TEST_F(UntoldTest, AreToldWhenThereIsRoom) {
   EXPECT_LT(told, 1000);
-  EXPECT_EQ(play.waits(1s), "[open]\n");
+  const auto said = play.hears(acknowledgement(play));
+  EXPECT_EQ(errors(said), 450U);
+  EXPECT_EQ(errors(play.hears(acknowledgement(play))), 0U);
+  EXPECT_EQ(play.does([](Client& client, auto now, auto& out) { client.log_out(now, out); }).find("error"),
+            std::string::npos);
+}
+
+// But for those that the server still has.
+TEST_F(UntoldTest, AreToldAtTheEnd) {
+  EXPECT_EQ(errors(play.does([](Client& client, auto now, auto& out) { client.log_out(now, out); })), 50U);
+}
+
+// It is full, and nothing is acknowledged: such a stream is given up, and not resumed.
+TEST_F(UntoldTest, AreToldOnTheNextStream) {
+  EXPECT_EQ(play.waits(59s), "");
+  EXPECT_EQ(play.waits(2s), "[open]\n");
   EXPECT_EQ(play.model().account().problem, Problem::timed_out);
   EXPECT_THAT(play.authenticates(tests::bound_features), AllOf(HasSubstr("xmpp-bind"), Not(HasSubstr("<resume"))));
-  play.answers("xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web</jid></bind>");
+  const auto said = play.answers(
+      "xmpp-bind", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>julia@example.org/web</jid></bind>");
+  EXPECT_GE(errors(said), 50U);
+  play.hears(acknowledgement(play));
   EXPECT_THAT(play.hears(stranger(0)), HasSubstr("type=\"error\""));
 }
 
