@@ -48,6 +48,7 @@ class Chats {
   // After the older ones are in: links corrections to what they correct.
   void link_corrections(Conversation& in, const std::vector<std::pair<std::string, std::string>>& id_and_corrected);
 
+  // ---- chats_held.cpp: what no reader has got
   // So many messages a page must show to show all that wait for a reader: from the first that is unread, or that was on
   // a page of which nobody knows yet whether it has arrived.
   [[nodiscard]] std::size_t waiting(const Conversation& row) const;
@@ -128,6 +129,7 @@ class Chats {
   void hold(Held held, Turn& turn);
   template <typename Which>
   void release(Which which);
+  void release(ConversationId in, MessageId message);
 
   // With no reader yet: the server keeps them too, or else (Wire::is_ours) we answer for them. Oldest first. What falls
   // out of the model stays here.
