@@ -138,8 +138,7 @@ void Chats::take(const Place& place, xmpp::ElementView message, Message fields, 
   fields.delivery = place.outgoing ? Delivery::sent : Delivery::none;
   fields.unread = !place.outgoing && (fields.unread || !fields.archived);
   if (const auto* known = find_known(*row, fields)) {
-    release(row->id, known->id);
-    hold(*row, *known, place.author, turn);
+    if (!place.outgoing) hold_again(*row, *known, place.author, turn);
     // The copy tells under which id the archive has it.
     if (known->archive_id.empty()) model_.set_archive_id(*model_.edit(*row, known->id), std::move(fields.archive_id));
     return;

@@ -69,7 +69,7 @@ class Chats {
   // What the server need not keep, where everything up to `shown` has been shown: nothing beyond the oldest message
   // that no reader has got.
   [[nodiscard]] Wire::Mark not_held(Wire::Mark shown);
-  // A new stream begins: what the server still owned of the old one it stores or sends back.
+  // A new stream begins: what the server still owned of the old one it stores, sends back or sends again.
   void forget_what_the_server_has();
   // There may be room on the wire again, for those who are to be told.
   void on_room(Turn& turn);
@@ -104,6 +104,7 @@ class Chats {
   void take(const Place& place, xmpp::ElementView message, Message fields, const ReadMessage& read, Turn& turn);
   [[nodiscard]] const Message* find_known(const Conversation& in, const Message& message) const;
   void hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn);
+  void hold_again(const Conversation& in, const Message& message, const std::string& author, Turn& turn);
   void set_typing(Conversation& of, Typing typing, Turn& turn);
   void send_receipt(const Conversation& row, xmpp::ElementView message, const ReadMessage& read, Turn& turn);
   Sent submit(Conversation& to, std::string_view text, std::string_view link, std::string_view corrects, Turn& turn);
@@ -120,6 +121,7 @@ class Chats {
     bool on_a_page = false;
     PageId page = PageId::none;  // the last that has it, unless that is gone
     bool due = false;            // its author is to be told as soon as the wire has room
+    bool stored = false;         // by the server, since a stream that is gone: nobody is to be told
   };
   static std::size_t weight(const Held& held);
   // False: there is no room on the wire. The second remembers that.
@@ -129,7 +131,6 @@ class Chats {
   void hold(Held held, Turn& turn);
   template <typename Which>
   void release(Which which);
-  void release(ConversationId in, MessageId message);
 
   // With no reader yet: the server keeps them too, or else (Wire::is_ours) we answer for them. Oldest first. What falls
   // out of the model stays here.

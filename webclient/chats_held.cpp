@@ -48,12 +48,8 @@ void Chats::release(Which which) {
   });
 }
 
-void Chats::release(ConversationId in, MessageId message) {
-  release([&](const Held& held) { return held.conversation == in && held.message == message; });
-}
-
 bool Chats::tell(Held& held, Turn& turn) {
-  if (tell_author(held.author, held.wire_id, turn)) return true;
+  if (held.stored || tell_author(held.author, held.wire_id, turn)) return true;
   if (!std::exchange(held.due, true)) ++due_;
   return false;
 }
@@ -63,6 +59,14 @@ bool Chats::tell(Held& held, Turn& turn) {
 void Chats::hold(const Conversation& in, const Message& message, const std::string& author, Turn& turn) {
   if (!message.unread || message.archived) return;
   hold({wire_.mark(), in.id, message.id, author, message.wire_id}, turn);
+}
+
+// The server has sent it once more, so that it is this copy that counts; unless a reader has got it. One that is read
+// may still be on no page that has arrived.
+void Chats::hold_again(const Conversation& in, const Message& message, const std::string& author, Turn& turn) {
+  const auto before = held_.size();
+  release([&](const Held& held) { return held.conversation == in.id && held.message == message.id; });
+  if (held_.size() < before) hold({wire_.mark(), in.id, message.id, author, message.wire_id}, turn);
 }
 
 void Chats::hold(Held held, Turn& turn) {
@@ -151,12 +155,18 @@ Wire::Mark Chats::not_held(Wire::Mark shown) {
 }
 
 void Chats::forget_what_the_server_has() {
-  release([this](const Held& held) { return !wire_.is_ours(held.mark); });
+  release([this](Held& held) {
+    if (wire_.is_ours(held.mark)) return false;
+    const auto* row = model_.find(held.conversation);
+    due_ -= std::exchange(held.due, false) ? 1U : 0U;
+    held.stored = row != nullptr && model_.find(*row, held.message) != nullptr;
+    return !held.stored;
+  });
 }
 
 void Chats::give_back(Turn& turn) {
   for (const Held& held : held_) {
-    if (wire_.is_ours(held.mark)) (void)tell_author(held.author, held.wire_id, turn);
+    if (wire_.is_ours(held.mark) && !held.stored) (void)tell_author(held.author, held.wire_id, turn);
   }
   release([](const Held&) { return true; });
 }

@@ -167,6 +167,40 @@ TEST(GivenBack, APageOfAnEarlierStreamProvesNothing) {
   EXPECT_EQ(play.hears(ask), answer(0));
 }
 
+// It passes for read, since a page shows it; whether that has arrived nobody knows.
+void is_shown(Play& play) {
+  play.does([&](Client& client, auto now, auto& out) {
+    const auto romeo = play.row("romeo@example.net").id;
+    client.mark_read(romeo, now, out);
+    client.put_on(PageId::still, romeo);
+  });
+}
+
+TEST(GivenBack, ACopyIsNoProof) {
+  Play play;
+  play.logs_in();
+  play.hears(hello);
+  passes(play, 400);
+  is_shown(play);
+  play.hears(hello);
+  passes(play, 400);
+  EXPECT_THAT(logs_out(play), an_error());
+}
+
+TEST(GivenBack, WhatTheServerSendsAgainOnTheNextStreamIsStillToBeProven) {
+  Play play;
+  play.logs_in();
+  play.hears(hello);
+  is_shown(play);
+  comes_back(play);
+  play.hears(enabled);
+  play.hears(hello);
+  play.does([&](Client& client, auto now, auto& out) { client.seen({client.mark(), {}, PageId::none}, now, out); });
+  EXPECT_EQ(play.hears(ask), answer(0));
+  shows(play);
+  EXPECT_EQ(play.hears(ask), answer(1));
+}
+
 // Nobody will ever acknowledge it, so it is not kept.
 TEST(GivenBack, AServerThatNoLongerOffersToCountIsBelieved) {
   Play play;
